@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""One timeline and one table out of everybody's logs.
+
+    report.py DIR [--json FILE] [--title TEXT]
+
+DIR holds the logs (*.log) of holders and contenders, clocks.json ({host: seconds its clock is ahead of the runner's}) and
+events.jsonl, what the runner did: {"w": wall clock, "text": words} and, for every look at the server's locks,
+{"w":, "text":, "getlk": {"present":, "missing": [...]}}. All times are shown relative to the first event.
+
+A lock is *kept* when the server had it at every look and its owner saw nothing strange; *lost* when a look did not find
+it, or when its owner's reads, writes or locking failed on it; *stolen* when another host was granted it or wrote into it.
+Exit status: 0 all kept and no I/O error, 1 otherwise.
+"""
+import argparse
+import json
+import os
+import sys
+
+from lockload import gaps, longest_gap, read_log
+
+INTERRUPTION = 2.0
+
+
+class Holder:
+    """A holder's log, its times turned into the runner's."""
+
+    def __init__(self, lines, ahead):
+        start = lines[0]
+        self.name, self.host, self.proto, self.slots = start["name"], start["host"], start["proto"], start["slots"]
+        # One step from the monotonic clock to the runner's: a guest whose wall clock is stepped stays in order.
+        self._shift = start["w"] - start["t"] - ahead
+        self.writes = [line["t"] + self._shift for line in lines if line["e"] == "write"]
+        self.ended = next((line["t"] + self._shift for line in lines if line["e"] == "end"), None)
+        self.errors = [line for line in lines if line["e"] == "error"]
+        self.foreign = [line for line in lines if line["e"] == "foreign"]
+        self.refused = any(line["e"] == "refused" for line in lines)
+        self.last = lines[-1]["t"] + self._shift
+
+    def when(self, line):
+        return line["t"] + self._shift
+
+    def gap(self):
+        return longest_gap(self.writes, self.ended or self.last)
+
+    def interruptions(self):
+        return [gap for gap in gaps(self.writes, self.ended or self.last) if gap.seconds > INTERRUPTION]
+
+
+class Contender:
+    """A contender's log."""
+
+    def __init__(self, lines, ahead):
+        self.name, self.host = lines[0]["name"], lines[0]["host"]
+        self._shift = lines[0]["w"] - lines[0]["t"] - ahead
+        tries = [line for line in lines if line["e"] in ("try", "given_up")]
+        held = [line for line in tries if not line["control"]]
+        free = [line for line in tries if line["control"]]
+        self.granted = [(line["t"] + self._shift, f"{line['file']}:{slot}", line["via"])
+                        for line in held for slot in line["granted"]]
+        self.denied = sum(line["denied"] for line in held)
+        self.waited = sum(1 for line in lines if line["e"] == "pending" and not line["control"])
+        self.errors = [error for line in tries for error in line["errors"]]
+        self.free_granted = [(line["t"] + self._shift, line["via"]) for line in free if line["granted"]]
+        self.ended = any(line["e"] == "end" for line in lines)
+
+
+def load(directory):
+    """(events, holders, contenders) of a directory of logs."""
+    clocks = {}
+    if os.path.exists(os.path.join(directory, "clocks.json")):
+        with open(os.path.join(directory, "clocks.json"), encoding="utf-8") as file:
+            clocks = json.load(file)
+    events = read_log(os.path.join(directory, "events.jsonl"))
+    holders, contenders = [], []
+    for name in sorted(os.listdir(directory)):
+        if not name.endswith(".log"):
+            continue
+        lines = read_log(os.path.join(directory, name))
+        role = lines[0].get("role") if lines else None
+        if role == "holder":
+            holder = Holder(lines, clocks.get(lines[0]["host"], 0.0))
+            # One that hangs to this day has a gap up to the last thing that is known to have happened.
+            holder.last = max([holder.last] + [event["w"] for event in events[-1:]])
+            holders.append(holder)
+        elif role == "contender":
+            contenders.append(Contender(lines, clocks.get(lines[0]["host"], 0.0)))
+    return events, holders, contenders
+
+
+def verdicts(events, holders, contenders):
+    """{slot: "kept" | "lost" | "stolen"} for every held slot."""
+    result = {slot: "kept" for holder in holders for slot in holder.slots}
+    for event in events:
+        for slot in event.get("getlk", {}).get("missing", []):
+            if slot in result:
+                result[slot] = "lost"
+    for holder in holders:
+        for line in holder.errors:
+            result[line["slot"]] = "lost"
+        if holder.refused or not holder.writes:
+            result.update({slot: "lost" for slot in holder.slots})
+        for line in holder.foreign:
+            result[line["slot"]] = "stolen" if "another" in line["text"] else "lost"
+    for contender in contenders:
+        for _, slot, _ in contender.granted:
+            if slot in result:
+                result[slot] = "stolen"
+    return result
+
+
+def summary(events, holders, contenders):
+    """The numbers that tests check."""
+    found = verdicts(events, holders, contenders)
+    looks = [event["getlk"] for event in events if "getlk" in event]
+    return {
+        "locks": len(found),
+        "kept": sum(1 for v in found.values() if v == "kept"),
+        "lost": sum(1 for v in found.values() if v == "lost"),
+        "stolen": sum(1 for v in found.values() if v == "stolen"),
+        "io_errors": sum(len(h.errors) for h in holders),
+        "foreign": sum(len(h.foreign) for h in holders),
+        "not_ended": [h.name for h in holders if h.ended is None] + [c.name for c in contenders if not c.ended],
+        "writes": {h.name: len(h.writes) for h in holders},
+        "longest_gap": {h.name: round(h.gap().seconds, 2) for h in holders},
+        "looks": len(looks),
+        "contender": {
+            "denied": sum(c.denied for c in contenders),
+            "granted": sum(len(c.granted) for c in contenders),
+            "waited": sum(c.waited for c in contenders),
+            "errors": sorted({e for c in contenders for e in c.errors}),
+            "free_granted": sum(len(c.free_granted) for c in contenders),
+        },
+    }
+
+
+def free_after(contender, begin):
+    """The first time at or after BEGIN that a lock nobody held was granted."""
+    return min((at for at, _ in contender.free_granted if at >= begin), default=None)
+
+
+def timeline(events, holders, contenders):
+    """[(time, who, words)] in order of time."""
+    rows = [(event["w"], "cluster", event["text"]) for event in events]
+    for holder in holders:
+        who = f"{holder.host} ({holder.proto})"
+        for gap in holder.interruptions():
+            rows.append((gap.begin, who, "last write before an interruption"))
+            rows.append((gap.end, who, f"writes again, after {gap.seconds:.1f} s"))
+        rows += [(holder.when(line), who, f"I/O ERROR {line['errno']} at {line['op']} of {line['slot']}")
+                 for line in holder.errors]
+        rows += [(holder.when(line), who, f"WRONG DATA in {line['slot']}: {line['text']}") for line in holder.foreign]
+    ends = sorted(gap.end for holder in holders for gap in holder.interruptions())
+    for contender in contenders:
+        rows += [(at, contender.host, f"WAS GRANTED the held lock {slot} over {via}")
+                 for at, slot, via in contender.granted]
+        rows += [(at, contender.host, "gets a new lock on a free range: normal service")
+                 for at in sorted({free_after(contender, end) for end in ends} - {None})]
+    return sorted(rows)
+
+
+def squeeze(rows):
+    """Rows of one who and words that follow each other (a lock lost gives an error every second) become one."""
+    result = []
+    for at, who, words in rows:
+        if result and result[-1][1:3] == [who, words]:
+            result[-1][3] += 1
+        else:
+            result.append([at, who, words, 1])
+    return [(at, who, words + (f"  (x{times})" if times > 1 else "")) for at, who, words, times in result]
+
+
+def table(holders, found):
+    head = ["client", "protocol", "writes", "longest gap", "I/O errors", "locks", "kept", "lost", "stolen"]
+    rows = [head]
+    for holder in holders:
+        kinds = [found[slot] for slot in holder.slots]
+        rows.append([holder.host, holder.proto, str(len(holder.writes)), f"{holder.gap().seconds:.1f} s",
+                     str(len(holder.errors)), str(len(kinds))] + [str(kinds.count(k)) for k in ("kept", "lost", "stolen")])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) if i < 2 else cell.rjust(width)
+                      for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+
+
+def show(events, holders, contenders, title):
+    if title:
+        print(f"\n{title}\n{'=' * len(title)}")
+    rows = squeeze(timeline(events, holders, contenders))
+    zero = events[0]["w"] if events else min((row[0] for row in rows), default=0.0)
+    width = max((len(row[1]) for row in rows), default=0)
+    print("\nTimeline (seconds since the first event)")
+    for at, who, words in rows:
+        print(f"{at - zero:8.1f}  {who.ljust(width)}  {words}")
+    print()
+    for line in table(holders, verdicts(events, holders, contenders)):
+        print(line)
+    numbers = summary(events, holders, contenders)
+    for contender in contenders:
+        print(f"{contender.host} tried to take the held locks: {contender.denied} times refused, "
+              f"{len(contender.granted)} times granted, {contender.waited} attempts had to wait")
+    print(f"locks: {numbers['kept']} kept, {numbers['lost']} lost, {numbers['stolen']} stolen; "
+          f"I/O errors: {numbers['io_errors']}")
+    return numbers
+
+
+def main():
+    parser = argparse.ArgumentParser(description="merge the logs of one run")
+    parser.add_argument("dir")
+    parser.add_argument("--json", help="write the totals there")
+    parser.add_argument("--title")
+    args = parser.parse_args()
+    numbers = show(*load(args.dir), args.title)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(numbers, file, indent=1)
+    good = numbers["locks"] and numbers["locks"] == numbers["kept"]
+    return 0 if good and not numbers["io_errors"] and not numbers["not_ended"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""What the server node itself says about locks and grace.
+
+    server.py getlk [--wait SECONDS] [--dir DIR] FILE:FIRST+COUNT...
+        F_GETLK, as a local process, on each slot of the exported files: is there a lock? That sees the locks of NFSv3
+        clients and those of NFSv4 clients that hold no delegation on the file. With --wait it asks again until all are
+        there. Prints a line of JSON; exit status 1 when one is missing.
+    server.py locks DEVICE|PATH...
+        The lines of /proc/locks on these block devices, or on the file systems these paths are on. Exit status 1 when
+        there is one.
+    server.py grace --log FILE NAME
+        Samples both grace states of a service's instance until SIGTERM, and logs every change. Run it inside the
+        service's net and mount namespaces: the kernel answers for the namespace of the one who reads.
+"""
+import argparse
+import fcntl
+import json
+import os
+import signal
+import stat
+import struct
+import sys
+import time
+
+from lockload import LOCKED, Log, parse_range
+
+# struct flock of 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid.
+FLOCK = struct.Struct("hhqqi4x")
+V4_GRACE = "/proc/fs/nfsd/v4_end_grace"
+NLM_GRACE = "/proc/fs/lockd/nlm_end_grace"
+
+
+def locked(fd, start):
+    """Would an exclusive lock on the slot conflict with a lock of another process?"""
+    answer = fcntl.fcntl(fd, fcntl.F_GETLK, FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, LOCKED, 0))
+    return FLOCK.unpack(answer)[0] != fcntl.F_UNLCK
+
+
+def missing_locks(directory, ranges):
+    result = []
+    for rng in ranges:
+        # Read only: F_GETLK needs no more.
+        fd = os.open(os.path.join(directory, rng.file), os.O_RDONLY)
+        try:
+            result += [str(slot) for slot in rng.slots() if not locked(fd, slot.start)]
+        finally:
+            os.close(fd)
+    return result
+
+
+def getlk(args):
+    ranges = [parse_range(text) for text in args.ranges]
+    total = sum(rng.count for rng in ranges)
+    begin = time.monotonic()
+    while True:
+        missing = missing_locks(args.dir, ranges)
+        took = time.monotonic() - begin
+        if not missing or took >= args.wait:
+            break
+        time.sleep(0.2)
+    print(json.dumps({"present": total - len(missing), "missing": missing, "after": round(took, 1)}))
+    return 1 if missing else 0
+
+
+def device_of(path):
+    """MAJOR:MINOR as /proc/locks writes it, hexadecimal."""
+    info = os.stat(path)
+    number = info.st_rdev if stat.S_ISBLK(info.st_mode) else info.st_dev
+    return f"{os.major(number):02x}:{os.minor(number):02x}"
+
+
+def parse_locks(text, device):
+    """The lines of /proc/locks about files on DEVICE, waiters included."""
+    found = []
+    for line in text.splitlines():
+        for word in line.split():
+            parts = word.split(":")
+            if len(parts) == 3 and ":".join(parts[:2]) == device:
+                found.append(line)
+                break
+    return found
+
+
+def locks(args):
+    with open("/proc/locks", encoding="ascii") as file:
+        text = file.read()
+    found = [line for path in args.paths for line in parse_locks(text, device_of(path))]
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+def grace_ended(path):
+    """True once the grace period is over; None where there is nothing to read (no server)."""
+    try:
+        with open(path, encoding="ascii") as file:
+            answer = file.read()
+    except OSError:
+        return None
+    return answer.strip("\0\n") == "Y"
+
+
+def grace(args):
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    log = Log(args.log)
+    log.write("start", role="grace", name=args.name)
+    last, samples = None, 0
+    while not stop:
+        now = {"v4_ended": grace_ended(V4_GRACE), "nlm_ended": grace_ended(NLM_GRACE)}
+        samples += 1
+        if now != last:
+            log.write("grace", **now)
+            last = now
+        time.sleep(args.interval)
+    log.write("end", samples=samples)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="locks and grace as the server node sees them")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("getlk")
+    verb.add_argument("--wait", type=float, default=0.0)
+    verb.add_argument("--dir", default="/")
+    verb.add_argument("ranges", nargs="+")
+    verb.set_defaults(run=getlk)
+    verb = verbs.add_parser("locks")
+    verb.add_argument("paths", nargs="+")
+    verb.set_defaults(run=locks)
+    verb = verbs.add_parser("grace")
+    verb.add_argument("--log", required=True)
+    verb.add_argument("--interval", type=float, default=0.1)
+    verb.add_argument("name")
+    verb.set_defaults(run=grace)
+    args = parser.parse_args()
+    return args.run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

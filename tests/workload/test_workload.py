@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""Tests of the workloads on local files: the pure parts, and that each kind of loss really is seen."""
+import fcntl
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import clocks
+import report
+import server
+from lockload import (EVIDENCE, LOCKED, RECORD, SLOT, Gap, Slot, evidence, fill, find_fault, gaps, longest_gap, parse_range,
+                      read_log, record)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def slot_data(token="a/h", seq=3):
+    return (record(token, seq) + fill(token)).ljust(SLOT, b"\0")
+
+
+class RangeTest(unittest.TestCase):
+    def test_names_slots(self):
+        rng = parse_range("dir/f:4+2:buffered")
+        self.assertEqual([Slot("dir/f", 4), Slot("dir/f", 5)], rng.slots())
+        self.assertEqual("buffered", rng.io)
+        self.assertEqual(4 * SLOT, rng.slots()[0].start)
+
+    def test_one_direct_slot_by_default(self):
+        self.assertEqual(("f", 7, 1, "direct"), parse_range("f:7"))
+
+    def test_refuses_what_it_cannot_read(self):
+        for text in ("", "f", "f:", "f:x", "f:1+", "f:1+0", "f:-1", "f:1:slow"):
+            with self.subTest(text), self.assertRaises(ValueError):
+                parse_range(text)
+
+
+class FaultTest(unittest.TestCase):
+    def test_own_last_write_is_well(self):
+        self.assertIsNone(find_fault(slot_data(), "a/h", 3))
+
+    def test_sees_an_older_write(self):
+        self.assertIn("not the last write (4)", find_fault(slot_data(seq=3), "a/h", 4))
+
+    def test_sees_anothers_record(self):
+        self.assertIn("another's record", find_fault(slot_data("b/h"), "a/h", 3))
+
+    def test_a_token_that_begins_like_ours_is_anothers(self):
+        self.assertIn("another's record", find_fault(slot_data("a/h2"), "a/h", 3))
+
+    def test_sees_evidence_in_the_fill(self):
+        data = bytearray(slot_data())
+        data[EVIDENCE:EVIDENCE + 30] = evidence("thief", 1).ljust(30)
+        self.assertIn("STOLEN by thief", find_fault(bytes(data), "a/h", 3))
+
+    def test_evidence_lies_where_the_holder_does_not_write(self):
+        self.assertGreaterEqual(EVIDENCE, RECORD)
+        self.assertLess(EVIDENCE + len(evidence("x" * 100, 10 ** 9)), LOCKED)
+
+    def test_sees_a_damaged_record(self):
+        data = bytearray(slot_data())
+        data[5] ^= 1
+        self.assertIsNotNone(find_fault(bytes(data), "a/h", 3))
+
+    def test_sees_a_short_read(self):
+        self.assertIn("short", find_fault(b"", "a/h", 3))
+
+    def test_every_byte_of_the_locked_range_counts(self):
+        good = slot_data()
+        for at in range(LOCKED):
+            bad = bytearray(good)
+            bad[at] ^= 0xff
+            self.assertIsNotNone(find_fault(bytes(bad), "a/h", 3), at)
+
+
+class GapTest(unittest.TestCase):
+    def test_longest_between_writes(self):
+        self.assertEqual(Gap(5, 2, 7), longest_gap([0, 1, 2, 7, 8]))
+
+    def test_from_the_last_write_to_the_end(self):
+        self.assertEqual(Gap(10, 2, 12), longest_gap([0, 1, 2], 12))
+
+    def test_never_written_is_endless(self):
+        self.assertEqual(math.inf, longest_gap([]).seconds)
+        self.assertEqual(math.inf, longest_gap([], 12).seconds)
+
+    def test_single_write(self):
+        self.assertEqual([Gap(2, 1, 3)], gaps([1], 3))
+
+
+class LogTest(unittest.TestCase):
+    def read(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
+            file.write(text)
+            file.flush()
+            return read_log(file.name)
+
+    def test_torn_last_line_is_left_out(self):
+        self.assertEqual([{"e": "a"}], self.read('{"e": "a"}\n{"e": "b'))
+
+    def test_damage_elsewhere_is_an_error(self):
+        with self.assertRaises(ValueError):
+            self.read('{"e": "a"\n{"e": "b"}\n')
+
+
+class ProcLocksTest(unittest.TestCase):
+    TEXT = ("1: POSIX  ADVISORY  WRITE 501 fe:10:13 0 3999\n"
+            "1: -> POSIX  ADVISORY  WRITE 502 fe:10:13 0 3999\n"
+            "2: FLOCK  ADVISORY  WRITE 77 00:1a:991 0 EOF\n"
+            "3: DELEG  ACTIVE    WRITE 501 fe:10:14 0 EOF\n")
+
+    def test_lines_of_one_device_waiters_included(self):
+        self.assertEqual(3, len(server.parse_locks(self.TEXT, "fe:10")))
+        self.assertEqual([], server.parse_locks(self.TEXT, "fe:11"))
+
+    def test_a_device_is_not_found_inside_an_inode_number(self):
+        self.assertEqual([], server.parse_locks("1: POSIX ADVISORY WRITE 5 fe:11:10 fe:10 3", "fe:10"))
+
+
+class ClockTest(unittest.TestCase):
+    def test_the_quickest_answer_counts(self):
+        self.assertEqual((9.5, 0.5), clocks.best([(0, 20, 8), (10, 20, 11)]))
+
+    def test_a_local_clock_is_not_off(self):
+        offset, uncertainty = clocks.measure([sys.executable])
+        self.assertLess(abs(offset), uncertainty + 0.01)
+
+
+class RunTest(unittest.TestCase):
+    """The programs against each other, on local files: the same system calls, a kernel that keeps its locks."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(dir="/var/tmp")
+        self.addCleanup(scratch.cleanup)
+        self.dir = scratch.name
+        self.children = []
+        with open(self.path("events.jsonl"), "w", encoding="ascii") as file:
+            file.write(json.dumps({"w": time.time(), "text": "begin"}) + "\n")
+
+    def tearDown(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def start(self, program, name, *args):
+        ready = self.path(name + ".ready")
+        child = subprocess.Popen([sys.executable, os.path.join(HERE, program), "--name", name, "--ready", ready,
+                                  "--log", self.path(name + ".log"), *args])
+        self.children.append(child)
+        self.wait_for(lambda: os.path.exists(ready) or child.poll() is not None, name + " ready")
+        return child
+
+    def hold(self, name, *ranges):
+        return self.start("holder.py", name, "--proto", "local", "--rate", "50", "--dir", self.dir, *ranges)
+
+    def contend(self, *ranges):
+        return self.start("contender.py", "thief", "--via", "local=" + self.dir, "--interval", "0.1", *ranges)
+
+    def wait_for(self, condition, what):
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.02)
+
+    def wait_for_log(self, name, condition):
+        self.wait_for(lambda: any(condition(line) for line in read_log(self.path(name + ".log"))), name)
+
+    def end(self, child):
+        child.send_signal(signal.SIGTERM)
+        return child.wait(timeout=20)
+
+    def totals(self):
+        return report.summary(*report.load(self.dir))
+
+    def test_locks_that_are_kept(self):
+        holder = self.hold("one", "f:0+2", "own:0+2:buffered")
+        other = self.hold("two", "f:2+1")
+        with open(self.path("free"), "wb"):
+            pass
+        thief = self.contend("--control", "free:0", "f:0+3", "own:0+2")
+        for name in ("f", "own"):
+            self.wait_for_log("thief", lambda line: line["e"] == "try" and line["file"] == name and line["denied"])
+        self.wait_for_log("thief", lambda line: line["e"] == "try" and line["control"] and line["granted"])
+        self.assertEqual([], server.missing_locks(self.dir, [parse_range("f:0+3"), parse_range("own:0+2")]))
+        self.assertEqual([0, 0, 0], [self.end(child) for child in (thief, holder, other)])
+        totals = self.totals()
+        self.assertEqual((5, 5, 0, 0), tuple(totals[k] for k in ("locks", "kept", "lost", "stolen")))
+        self.assertEqual((0, 0, []), (totals["io_errors"], totals["foreign"], totals["not_ended"]))
+        self.assertEqual(0, totals["contender"]["granted"])
+        self.assertGreater(totals["contender"]["denied"], 4)
+        self.assertGreater(totals["contender"]["free_granted"], 0)
+        self.assertGreater(totals["writes"]["one"], 4)
+
+    def test_a_stolen_lock_shows_in_the_data_and_at_the_thief(self):
+        holder = self.hold("one", "f:0+1")
+        # A lock server that forgot: the holder's file is another one now, and the contender gets the lock on it.
+        with open(self.path("f"), "rb") as file:
+            data = file.read()
+        os.mkdir(self.path("other"))
+        with open(self.path("other/f"), "wb") as file:
+            file.write(data)
+        thief = self.start("contender.py", "thief", "--via", "local=" + self.path("other"), "--interval", "0.1", "f:0+1")
+        self.wait_for_log("thief", lambda line: line["e"] == "try" and line["granted"])
+        with open(self.path("other/f"), "rb") as stolen, open(self.path("f"), "r+b") as file:
+            stolen.seek(EVIDENCE)
+            file.seek(EVIDENCE)
+            file.write(stolen.read(100))
+        self.wait_for_log("one", lambda line: line["e"] == "foreign")
+        self.assertEqual([1, 1], [self.end(thief), self.end(holder)])
+        totals = self.totals()
+        self.assertEqual((0, 1), (totals["kept"], totals["stolen"]))
+        self.assertGreater(totals["foreign"], 0)
+
+    def test_a_lock_the_server_does_not_have_is_lost(self):
+        holder = self.hold("one", "f:0+1")
+        self.assertEqual(["f:1"], server.missing_locks(self.dir, [parse_range("f:0+2")]))
+        with open(self.path("events.jsonl"), "a", encoding="ascii") as file:
+            look = {"present": 0, "missing": ["f:0"]}
+            file.write(json.dumps({"w": time.time(), "text": "looked", "getlk": look}) + "\n")
+        self.assertEqual(0, self.end(holder))
+        self.assertEqual((0, 1), (self.totals()["kept"], self.totals()["lost"]))
+
+    def test_a_holder_that_cannot_lock_says_so(self):
+        with open(self.path("f"), "wb") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            self.assertEqual(3, self.hold("one", "f:0+1").wait(timeout=20))
+        self.assertEqual(1, self.totals()["lost"])
+
+    def test_a_holder_that_hangs_is_not_well(self):
+        holder = self.hold("one", "f:0+1")
+        self.wait_for_log("one", lambda line: line["e"] == "write")
+        holder.kill()
+        holder.wait()
+        self.assertEqual(["one"], self.totals()["not_ended"])
+
+
+if __name__ == "__main__":
+    unittest.main()
