@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.sys;
+
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Sockets that the JDK cannot make: handed to the kernel by number, raw, or AF_UNIX datagrams. They belong to the
+ * calling thread's net namespace. Thread-safe; a descriptor may be used by one thread at a time.
+ */
+public interface SocketCalls {
+    int IPPROTO_TCP = 6;
+    int ETH_P_ARP = 0x0806;
+    int ETH_P_IPV6 = 0x86dd;
+
+    /**
+     * A listening TCP socket for nfsd's portlist: SO_REUSEADDR, backlog 64, and for IPv6 IPV6_V6ONLY.
+     *
+     * @param any the address to bind, usually 0.0.0.0 or ::
+     * @return the descriptor, to be closed by the caller (nfsd keeps a reference of its own)
+     */
+    int listenTcp(InetAddress any, int port) throws KernelException;
+
+    /** A raw IP socket bound to a local address; packets are given without the IP header. */
+    int rawSocket(InetAddress source, int protocol) throws KernelException;
+
+    /** Sends a packet on a socket of {@link #rawSocket}. */
+    void sendTo(int fd, InetAddress target, byte[] packet) throws KernelException;
+
+    /**
+     * A packet socket (packet(7), SOCK_RAW) that sees one protocol on one device, bound to that device.
+     *
+     * @param device    name of the device in the calling thread's net namespace
+     * @param etherType ETH_P_*, in host order
+     */
+    int packetSocket(String device, int etherType) throws KernelException;
+
+    /** Lets a packet socket receive frames to one multicast hardware address. */
+    void joinMulticast(int fd, String device, byte[] mac) throws KernelException;
+
+    /** Sends a whole frame on a bound packet socket. */
+    void sendFrame(int fd, byte[] frame) throws KernelException;
+
+    /** Next packet, or empty when none came in time. A longer packet is cut to {@code max} bytes. */
+    Optional<byte[]> receive(int fd, int max, Duration timeout) throws KernelException;
+
+    /** Hardware address of a device in the calling thread's net namespace: 6 bytes for Ethernet. */
+    byte[] hardwareAddress(String device) throws KernelException;
+
+    /** close(2). */
+    void close(int fd);
+
+    /** Tells systemd, e.g. {@code READY=1}; does nothing when  is not set. */
+    void sdNotify(String state) throws KernelException;
+}

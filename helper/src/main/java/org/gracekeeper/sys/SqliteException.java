@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.sys;
+
+import java.io.IOException;
+
+/** SQLite refused something. */
+public final class SqliteException extends IOException {
+    public static final int SQLITE_BUSY = 5;
+
+    private static final long serialVersionUID = 1L;
+
+    private final int code;
+
+    SqliteException(int code, String message) {
+        super(message);
+        this.code = code;
+    }
+
+    /** Primary result code of sqlite3.h, e.g. {@link #SQLITE_BUSY}. */
+    public int code() {
+        return code;
+    }
+}
