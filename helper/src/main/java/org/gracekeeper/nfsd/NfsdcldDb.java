@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.nfsd;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.sys.Sqlite;
+
+/**
+ * nfsdcld's record of NFSv4 clients (utils/nfsdcld/sqlite.c of nfs-utils): which clients may reclaim after the next start,
+ * and which have. Opened for each call and only briefly, as nfsdcld gives up after 10 s of somebody else's lock. Never
+ * makes or changes tables. Thread-safe.
+ */
+public final class NfsdcldDb {
+    /** nfs-utils 1.3.4 to at least 2.8.3; table names and columns are bound to it. */
+    static final String SCHEMA = "4";
+
+    private static final Duration BUSY = Duration.ofSeconds(2);
+
+    private final Path file;
+
+    /** @param file main.sqlite in nfsdcld's storage directory */
+    public NfsdcldDb(Path file) {
+        this.file = file;
+    }
+
+    /**
+     * The epochs, each the name of a table.
+     *
+     * @param current  clients recorded since the last start
+     * @param recovery clients that may reclaim now; 0 when there is no grace
+     */
+    public record Epochs(long current, long recovery) {
+    }
+
+    public Epochs epochs() throws IOException {
+        try (Sqlite db = open(true)) {
+            return epochs(db);
+        }
+    }
+
+    /** Owner ids recorded in one epoch, in no order. */
+    public List<byte[]> recorded(long epoch) throws IOException {
+        try (Sqlite db = open(true)) {
+            return ids(db.query("SELECT id FROM " + table(epoch)));
+        }
+    }
+
+    /**
+     * Clients that may still reclaim: recorded before, not yet recorded again. Exact for NFSv4.1 and later; a v4.0 client
+     * that reclaims is never recorded again by itself. Empty when there is no grace.
+     */
+    public List<byte[]> stillMissing() throws IOException {
+        try (Sqlite db = open(true)) {
+            db.exec("BEGIN"); // one view of both tables
+            Epochs epochs = epochs(db);
+            if (epochs.recovery() == 0) {
+                return List.of();
+            }
+            return ids(db.query("SELECT id FROM " + table(epochs.recovery())
+                    + " WHERE id NOT IN (SELECT id FROM " + table(epochs.current()) + ")"));
+        }
+    }
+
+    /**
+     * Records a client in the current epoch unless it is there. For v4.0 clients that have reclaimed: the kernel records
+     * them at OPEN_CONFIRM only, which a reclaim does not have, and the next failover would refuse them.
+     *
+     * @return whether it was missing
+     */
+    public boolean record(byte[] ownerId) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            String current = table(epochs(db).current());
+            boolean missing = db.query("SELECT 1 FROM " + current + " WHERE id = ?", (Object) ownerId).isEmpty();
+            if (missing) {
+                db.run("INSERT INTO " + current + " (id) VALUES (?)", (Object) ownerId);
+            }
+            db.exec("COMMIT");
+            return missing;
+        }
+    }
+
+    private Sqlite open(boolean readOnly) throws IOException {
+        Sqlite db = Sqlite.open(file, readOnly);
+        try {
+            db.busyTimeout(BUSY);
+            List<List<Object>> version = db.query("SELECT value FROM parameters WHERE key = 'version'");
+            if (version.size() != 1 || !SCHEMA.equals(String.valueOf(version.get(0).get(0)))) {
+                throw new UnexpectedFormatException(file.toString(), "schema version " + version);
+            }
+            return db;
+        } catch (IOException | RuntimeException e) {
+            db.close();
+            throw e;
+        }
+    }
+
+    private Epochs epochs(Sqlite db) throws IOException {
+        List<List<Object>> rows = db.query("SELECT current, recovery FROM grace");
+        // nfsdcld clears the recovery epoch with the text "0"; the column's affinity makes an integer of it.
+        if (rows.size() == 1 && rows.get(0).get(0) instanceof Long current
+                && rows.get(0).get(1) instanceof Long recovery) {
+            return new Epochs(current, recovery);
+        }
+        throw new UnexpectedFormatException(file.toString(), "table grace: " + rows);
+    }
+
+    private List<byte[]> ids(List<List<Object>> rows) throws IOException {
+        for (List<Object> row : rows) {
+            if (!(row.get(0) instanceof byte[])) {
+                throw new UnexpectedFormatException(file.toString(), "client id " + row.get(0));
+            }
+        }
+        return rows.stream().map(row -> (byte[]) row.get(0)).toList();
+    }
+
+    private static String table(long epoch) {
+        return String.format("\"rec-%016x\"", epoch);
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.nfsd;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * statd's records of NLM clients, a file for each host in {@code sm/} or {@code sm.bak/} (support/nsm/file.c of
+ * nfs-utils). In a namespace without DNS the file's name is the client's address. Like statd, it ignores names that begin
+ * with a dot and what is not a regular file. Thread-safe as far as the directories are left alone.
+ */
+public final class NsmRecords {
+    private static final Pattern IPV4 = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
+    private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%.+)?");
+
+    private final DurableFiles files;
+
+    public NsmRecords(DurableFiles files) {
+        this.files = files;
+    }
+
+    /** Record names by address family: notifications go out for each family by itself. */
+    public record ByFamily(List<String> ipv4, List<String> ipv6, List<String> others) {
+    }
+
+    /** Names of the records, sorted; none when the directory does not exist. */
+    public List<String> names(Path directory) throws IOException {
+        try (Stream<Path> list = Files.list(directory)) {
+            return list.filter(p -> Files.isRegularFile(p, LinkOption.NOFOLLOW_LINKS))
+                    .map(p -> p.getFileName().toString()).filter(n -> !n.startsWith(".")).sorted().toList();
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
+    }
+
+    public static ByFamily split(Collection<String> names) {
+        List<String> ipv4 = names.stream().filter(n -> IPV4.matcher(n).matches()).toList();
+        List<String> ipv6 = names.stream().filter(n -> IPV6.matcher(n).matches()).toList();
+        return new ByFamily(ipv4, ipv6,
+                names.stream().filter(n -> !ipv4.contains(n) && !ipv6.contains(n)).toList());
+    }
+
+    /** Copies records durably, with owner and mode; one that went away meanwhile is left out. */
+    public void copy(Collection<String> names, Path from, Path to) throws IOException {
+        for (String name : names) {
+            try {
+                files.copyFile(from.resolve(name), to.resolve(name));
+            } catch (NoSuchFileException e) {
+                // statd deleted it: the host is not monitored any more.
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.nfsd;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.LockLine;
+import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.sys.Kernel;
+
+/**
+ * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc, and is not one
+ * snapshot when it is long. Thread-safe.
+ */
+public final class ProcLocks {
+    private static final int MAX = 1 << 28;
+    /** lock_get_status() in fs/locks.c. */
+    private static final Pattern LINE = Pattern.compile(
+            "[0-9]{1,19}: *(-> )?(POSIX|FLOCK|OFDLCK|ACCESS|LEASE|DELEG|UNKNOWN) *(\\S+) +(READ|WRITE|UNLCK) (-?[0-9]{1,10})"
+                    + " (?:<none>:0|([0-9a-f]{2,8}):([0-9a-f]{2,8}):([0-9]{1,20})) (-?[0-9]{1,19}) (EOF|-?[0-9]{1,19})");
+
+    private final Kernel kernel;
+    private final Path file;
+
+    /** @param file usually /proc/locks */
+    public ProcLocks(Kernel kernel, Path file) {
+        this.kernel = kernel;
+        this.file = file;
+    }
+
+    /** All locks and waiters now. */
+    public List<LockLine> read() throws IOException {
+        return parse(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
+    }
+
+    /** Lines about no file (a lease's breaker) are left out. */
+    public static List<LockLine> parse(String text) throws UnexpectedFormatException {
+        List<LockLine> locks = new ArrayList<>();
+        for (String line : text.split("\n")) {
+            if (line.isBlank()) {
+                continue;
+            }
+            Matcher m = LINE.matcher(line);
+            if (!m.matches()) {
+                throw new UnexpectedFormatException("/proc/locks", line);
+            }
+            if (m.group(6) != null) {
+                locks.add(lock(m, line));
+            }
+        }
+        return locks;
+    }
+
+    private static LockLine lock(Matcher m, String line) throws UnexpectedFormatException {
+        try {
+            return new LockLine(
+                    LockLine.Kind.valueOf(m.group(2)),
+                    LockLine.Access.valueOf(m.group(4)),
+                    Integer.parseInt(m.group(5)),
+                    new DeviceId(Integer.parseUnsignedInt(m.group(6), 16), Integer.parseUnsignedInt(m.group(7), 16)),
+                    Long.parseUnsignedLong(m.group(8)),
+                    Long.parseLong(m.group(9)),
+                    m.group(10).equals("EOF") ? LockLine.EOF : Long.parseLong(m.group(10)),
+                    m.group(1) != null);
+        } catch (NumberFormatException e) {
+            throw new UnexpectedFormatException("/proc/locks", line);
+        }
+    }
+}

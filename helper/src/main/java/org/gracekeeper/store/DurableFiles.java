@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.store;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.Set;
+import org.gracekeeper.sys.Kernel;
+
+/**
+ * Files that are complete and on stable storage, or unchanged, whatever happens. Never follows a symbolic link in the
+ * last part of a path: some directories belong to statd. One writer at a time for each path, the caller's business.
+ */
+public final class DurableFiles {
+    private static final int MODE_BITS = 07777;
+    /** Records and states are small; what is larger is not ours. */
+    private static final long MAX_COPY = 64L << 20;
+
+    private final Kernel kernel;
+
+    public DurableFiles(Kernel kernel) {
+        this.kernel = kernel;
+    }
+
+    /**
+     * Replaces a file's content: temporary file beside it, fsync, rename, fsync of the directory. An existing file keeps
+     * owner and mode, a new one is root's with mode 0600.
+     */
+    public void write(Path file, byte[] data) throws IOException {
+        Attributes attributes = Files.exists(file, LinkOption.NOFOLLOW_LINKS) ? Attributes.of(file) : null;
+        replace(file, data, attributes);
+        kernel.fsync(directoryOf(file));
+    }
+
+    /**
+     * Copies one regular file with owner and mode, atomically and durably.
+     *
+     * @throws NoSuchFileException the source is not there
+     */
+    public void copyFile(Path from, Path to) throws IOException {
+        copy(from, to);
+        kernel.fsync(directoryOf(to));
+    }
+
+    /**
+     * Copies the regular files directly in a directory, each atomically, all durably. The target is made, with owner and
+     * mode of the source, if it does not exist; files it has besides stay. What is no regular file, or begins with a dot,
+     * is not copied.
+     */
+    public void copyDir(Path from, Path to) throws IOException {
+        if (!Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
+            Files.createDirectory(to);
+            Attributes.of(from).apply(kernel, to);
+            kernel.fsync(directoryOf(to));
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(from)) {
+            for (Path entry : entries) {
+                String name = entry.getFileName().toString();
+                if (!name.startsWith(".") && Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
+                    copyUnlessGone(entry, to.resolve(name));
+                }
+            }
+        }
+        kernel.fsync(to);
+    }
+
+    /** Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed. */
+    public void deleteTree(Path path) throws IOException {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        delete(path);
+        kernel.fsync(directoryOf(path));
+    }
+
+    private static void delete(Path path) throws IOException {
+        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+                for (Path entry : entries) {
+                    delete(entry);
+                }
+            }
+        }
+        Files.deleteIfExists(path);
+    }
+
+    private void copyUnlessGone(Path from, Path to) throws IOException {
+        try {
+            copy(from, to);
+        } catch (NoSuchFileException e) {
+            if (!e.getFile().equals(from.toString())) {
+                throw e;
+            }
+        }
+    }
+
+    private void copy(Path from, Path to) throws IOException {
+        BasicFileAttributes found =
+                Files.readAttributes(from, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        if (!found.isRegularFile() || found.size() > MAX_COPY) {
+            throw new FileSystemException(from.toString(), null, "not a small regular file");
+        }
+        try (FileChannel in = FileChannel.open(from, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+            ByteBuffer data = ByteBuffer.allocate((int) found.size());
+            while (data.hasRemaining() && in.read(data) >= 0) {
+                continue;
+            }
+            data.flip();
+            byte[] bytes = new byte[data.remaining()];
+            data.get(bytes);
+            replace(to, bytes, Attributes.of(from));
+        }
+    }
+
+    /** Without the directory's fsync. The temporary name begins with a dot, which statd ignores. */
+    private void replace(Path file, byte[] data, Attributes attributes) throws IOException {
+        Path temporary = file.resolveSibling("." + file.getFileName() + ".new");
+        Files.deleteIfExists(temporary); // of a writer that died
+        try {
+            try (FileChannel out = FileChannel.open(temporary,
+                    Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+                ByteBuffer buffer = ByteBuffer.wrap(data);
+                while (buffer.hasRemaining()) {
+                    out.write(buffer);
+                }
+                if (attributes != null) {
+                    attributes.apply(kernel, temporary);
+                }
+                out.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.deleteIfExists(temporary);
+            throw e;
+        }
+    }
+
+    private static Path directoryOf(Path file) {
+        return file.toAbsolutePath().getParent();
+    }
+
+    private record Attributes(int uid, int gid, int mode) {
+        static Attributes of(Path path) throws IOException {
+            Map<String, Object> found = Files.readAttributes(path, "unix:uid,gid,mode", LinkOption.NOFOLLOW_LINKS);
+            return new Attributes((int) found.get("uid"), (int) found.get("gid"), (int) found.get("mode") & MODE_BITS);
+        }
+
+        /** Owner first: chown clears the set-id bits. */
+        void apply(Kernel kernel, Path path) throws IOException {
+            kernel.chown(path, uid, gid);
+            Files.setAttribute(path, "unix:mode", mode);
+        }
+    }
+}
