@@ -125,6 +125,7 @@ def summary(events, holders, contenders):
         "writes": {h.name: len(h.writes) for h in holders},
         "longest_gap": {h.name: round(h.gap().seconds, 2) for h in holders},
         "looks": len(looks),
+        "phases": phase_gaps(events, holders),
         "contender": {
             "denied": sum(c.denied for c in contenders),
             "granted": sum(len(c.granted) for c in contenders),
@@ -133,6 +134,20 @@ def summary(events, holders, contenders):
             "free_granted": sum(len(c.free_granted) for c in contenders),
         },
     }
+
+
+def phase_gaps(events, holders):
+    """{phase: {holder: longest gap in seconds}}: a gap belongs to each phase that it touches. A phase begins with an
+    event that names it and ends with the next one that does; one that comes again is the same phase."""
+    marks = [(event["w"], event["phase"]) for event in events if "phase" in event]
+    result = {}
+    for (begin, phase), (end, _) in zip(marks, marks[1:] + [(float("inf"), "")]):
+        for holder in holders:
+            worst = max((gap.seconds for gap in gaps(holder.writes, holder.ended or holder.last)
+                         if gap.end > begin and gap.begin < end), default=0.0)
+            of_phase = result.setdefault(phase, {})
+            of_phase[holder.name] = round(max(worst, of_phase.get(holder.name, 0.0)), 2)
+    return result
 
 
 def free_after(contender, begin):

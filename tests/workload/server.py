@@ -13,6 +13,8 @@
     server.py grace --log FILE NAME
         Samples both grace states of a service's instance until SIGTERM, and logs every change. Run it inside the
         service's net and mount namespaces: the kernel answers for the namespace of the one who reads.
+    server.py wait-grace SECONDS
+        Waits, in the same namespaces, until both have ended. Exit status 1 when they have not after SECONDS.
 """
 import argparse
 import fcntl
@@ -119,6 +121,16 @@ def grace(args):
     return 0
 
 
+def wait_grace(args):
+    begin = time.monotonic()
+    while not (grace_ended(V4_GRACE) and grace_ended(NLM_GRACE)):
+        if time.monotonic() - begin > args.seconds:
+            print(f"grace after {args.seconds} s: NFSv4 ended {grace_ended(V4_GRACE)}, NLM ended {grace_ended(NLM_GRACE)}")
+            return 1
+        time.sleep(0.2)
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="locks and grace as the server node sees them")
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -135,6 +147,9 @@ def main():
     verb.add_argument("--interval", type=float, default=0.1)
     verb.add_argument("name")
     verb.set_defaults(run=grace)
+    verb = verbs.add_parser("wait-grace")
+    verb.add_argument("seconds", type=float)
+    verb.set_defaults(run=wait_grace)
     args = parser.parse_args()
     return args.run(args)
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: what administrators do to nodes costs no lock, fences nobody and raises no false alarm
+#
+# Under clients that hold locks and write: maintenance mode in which the helper is restarted, killed, and Pacemaker itself
+# is stopped and started (the service must not notice); a node set to standby and back; Pacemaker stopped in full
+# operation and started again; systemctl reboot of the node that runs the service.
+
+ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
+
+# What a running instance is made of: it changes when the service was restarted behind our back.
+identity() { # NODE
+	# shellcheck disable=SC2016 # for the shell over there
+	on "$1" sh -c 'stat -Lc %i /run/netns/gk-web; for d in rpcbind nfsdcld statd mountd; do systemctl show -p MainPID --value gracekeeper-$d@web; done'
+}
+# The monitor's verdict, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
+verdict() { on "$1" crm_resource -r web --force-check 2>&1 | sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; }
+helper_answers() { on "$1" gracekeeper status; }
+verdicts() { # what the monitor said since the resource was started, other than "all is well"
+	on "$1" journalctl -b -o cat --no-pager -t pacemaker-controld | grep -E 'Result of monitor operation for web' | grep -vE 'ok|not running' || :
+}
+
+need "storage" storage 0 web
+begin_audit
+need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
+need "service web starts" settled
+need "service web is on node1" move web node1
+need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
+check "all locks are on node1" look node1
+before=$(identity node1)
+
+event "maintenance mode" '"phase": "maintenance"'
+need "maintenance mode" cluster crm_attribute -n maintenance-mode -v true
+event "the helper is restarted"
+check "restart of the helper" on node1 systemctl restart gracekeeperd
+check "the helper answers after a restart" until_true 60 helper_answers node1
+same "the monitor after the helper's restart" 0 "$(verdict node1)"
+event "the helper is killed"
+check "kill -9 of the helper" on node1 systemctl kill -s KILL gracekeeperd
+check "the helper answers after kill -9" until_true 60 helper_answers node1
+same "the monitor after the helper's death" 0 "$(verdict node1)"
+event "pacemaker is stopped and started under the running service"
+CLUSTER_NODE=node2
+check "pacemaker stops on node1" on node1 systemctl stop pacemaker
+same "the instance runs without pacemaker" "$before" "$(identity node1)"
+check "pacemaker starts on node1" on node1 systemctl start pacemaker
+check "the cluster is complete" wait_nodes
+check "pacemaker finds the service running" wait_started web node1
+need "maintenance mode ends" cluster crm_attribute -n maintenance-mode -D
+check "the cluster is settled" settled
+check "service web is still on node1" wait_started web node1
+same "the instance is still the same" "$before" "$(identity node1)"
+same "complaints of the monitor" "" "$(verdicts node1)"
+event "end of maintenance mode" '"phase": "after"'
+check "all locks are on node1" look node1
+
+event "node1 to standby"
+need "crm node standby" cluster crm node standby node1
+need "service web goes to node2" wait_started web node2
+event "service web is started on node2"
+check "all locks are on node2" look node2
+need "crm node online" cluster crm node online node1
+check "the cluster is settled" settled
+check "service web stays on node2" wait_started web node2
+audit_node node1
+
+event "pacemaker is stopped on node2"
+CLUSTER_NODE=node1
+check "pacemaker stops on node2" on node2 systemctl stop pacemaker
+need "service web goes to node1" wait_started web node1
+event "service web is started on node1"
+audit_node node2
+check "pacemaker starts on node2" on node2 systemctl start pacemaker
+check "all locks are on node1" look node1
+need "the cluster is complete" wait_nodes
+
+event "systemctl reboot of node1"
+CLUSTER_NODE=node2
+boot=$(on node1 cat /proc/sys/kernel/random/boot_id)
+on node1 systemctl reboot
+need "service web goes to node2" wait_started web node2 240
+event "service web is started on node2"
+check "all locks are on node2" look node2
+rebooted() { [ "$(on node1 cat /proc/sys/kernel/random/boot_id)" != "$boot" ]; }
+need "node1 boots" until_true 300 rebooted
+need "the cluster is complete" wait_nodes
+check "both grace periods end" wait_recovered node2
+
+check "the logs come home" end_load
+check_load
+for name in c1-v3 c1-v40 c2-v3 c2-v42; do
+	gap=$(field "phases.maintenance.$name" "$TOTALS")
+	check "$name did not notice the maintenance (longest gap $gap s)" python3 -c 'import sys; sys.exit(float(sys.argv[1]) > 5)' "$gap"
+done
+audit "web=node2:$ADDRESS4"
+check "service web stops" remove web
+audit

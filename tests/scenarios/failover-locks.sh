@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: five planned moves and three power cuts: no lock lost or stolen, no I/O error
+#
+# Clients hold locks over NFSv3, NFSv4.0 and NFSv4.2, IPv4 and IPv6, and write with fsync five times a second each, while
+# the service moves to and fro. A third host tries to get all of their locks all the time. After every move the server is
+# asked for every lock (F_GETLK). Two of the locks are first held under a delegation, out of the server's sight, and the
+# third host opens their files just when the service recovers.
+# At every planned move the file system is unmounted on the node it leaves, at the first try, and no lock is left there.
+
+ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
+EXTRA_HELD=(deleg-move:0+1:buffered deleg-crash:0+1:buffered)
+
+# left_clean NODE SINCE: the Filesystem agent's stop needed one try, and nothing holds the device.
+left_clean() {
+	local log
+	log=$(on "$1" journalctl -o cat --no-pager --since "@$2" | grep -E 'unmount' || :)
+	printf '%s\n' "$log" >>"$OUT/unmounts"
+	same "$1: Filesystem unmounts once, at the first try" \
+		"1 tried, 1 done, 0 failed" \
+		"$(grep -c 'Trying to unmount /srv/web' <<<"$log") tried, $(grep -c 'unmounted /srv/web successfully' <<<"$log") done, $(grep -cE "Couldn.t unmount|some processes" <<<"$log") failed"
+	check "$1: /proc/locks is free of the file system" guest "$1" server.py locks /dev/disk/by-id/virtio-shared0
+}
+
+after() { # NODE: the service has come to it
+	event "service web is started on $1"
+	check "all locks are on $1 again" look "$1"
+}
+
+# planned WORDS NODE CMD...: CMD makes the service go to NODE.
+planned() {
+	local words=$1 to=$2 from since
+	shift 2
+	from=$(other "$to")
+	since=$(on "$from" date +%s)
+	event "$words: service web is to go from $from to $to"
+	need "$words" "$@"
+	after "$to"
+	left_clean "$from" "$since"
+	audit_owner $ADDRESS4 "$to"
+	audit_owner $ADDRESS6 "$to"
+}
+
+recovered() {
+	check "both grace periods end on $1" wait_recovered "$1"
+	event "recovery on $1 is over"
+}
+
+standby() { cluster crm_standby -N "$1" -v on && wait_started web "$(other "$1")"; }
+online() { cluster crm_standby -N "$1" -D; }
+
+# A fresh contender for a file that was held under a delegation until now.
+contend_late() {
+	check "a contender for $1" program client3 "contender-$1" contender.py --interval 2 --fresh-open-only \
+		--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 "$1:0"
+	HELD+=("$1:0")
+}
+
+power_cut() { # NODE
+	local to
+	to=$(other "$1")
+	CLUSTER_NODE=$to
+	event "power of $1 is cut"
+	"$LAB" crash "$1"
+	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240
+	FENCED=$((FENCED + 1))
+}
+
+need "storage" storage 0 web
+begin_audit
+need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
+need "service web starts" settled
+need "service web is on node1" move web node1
+need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
+recovered node1
+check "all locks are on node1" look node1
+
+planned "planned move 1" node2 move web node2
+recovered node2
+planned "planned move 2" node1 move web node1
+# The next one comes while recovery still runs: its records must not be forgotten.
+planned "planned move 3, during the recovery of move 2" node2 move web node2
+contend_late deleg-move
+recovered node2
+check "all locks are on node2, with the one that was under a delegation" look node2
+planned "planned move 4, node2 to standby" node1 standby node2
+online node2
+recovered node1
+planned "planned move 5" node2 move web node2
+recovered node2
+
+power_cut node2
+contend_late deleg-crash
+after node1
+need "node2 is back" wait_nodes
+recovered node1
+power_cut node1
+after node2
+need "node1 is back" wait_nodes
+power_cut node2
+after node1
+recovered node1
+check "all locks are on node1 at the end" look node1
+need "node2 is back" wait_nodes
+
+check "the logs come home" end_load
+check_load
+audit "web=node1:$ADDRESS4"
+check "service web stops" remove web
+FENCED_BEFORE=$FENCED
+audit
+same "fencings at the end" "$FENCED_BEFORE" "$(fencings)"

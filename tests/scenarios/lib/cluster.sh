@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash
+# The lab's hosts and its cluster.
+
+NODES=(node1 node2)
+CLIENTS=(client1 client2 client3)
+GUEST_DIR=/usr/local/lib/gracekeeper-tests
+# Short enough that a scenario does not wait for minutes, and long enough for a client whose TCP connection was cut
+# for the length of a fencing: it tries again 3, 7, 14, 28 and 55 s after its first lost packet, and the emulated hosts
+# need seconds for what takes real ones a tenth. The agent wants grace_time >= lease_time.
+LEASE=20
+GRACE=40
+# Where cluster commands run: a node that is up.
+CLUSTER_NODE=node1
+
+on() { # HOST CMD...
+	local host=$1
+	shift
+	"$LAB" exec "$host" -- "$@" </dev/null
+}
+
+# guest HOST SCRIPT ARG...: a program of tests/scenarios/guest or tests/workload, over there.
+guest() {
+	local host=$1 script=$2
+	shift 2
+	on "$host" "$GUEST_DIR/$script" "$@"
+}
+
+cluster() { on "$CLUSTER_NODE" "$@"; }
+
+other() { if [ "$1" = node1 ]; then echo node2; else echo node1; fi; } # NODE
+
+put_guest_programs() {
+	local host
+	for host in "${NODES[@]}" "${CLIENTS[@]}"; do
+		tar -cf - --owner=0 --group=0 --exclude=__pycache__ -C "$TESTS/workload" . -C "$TESTS/scenarios/guest" . |
+			"$LAB" exec "$host" -- sh -c "mkdir -p $GUEST_DIR && tar -C $GUEST_DIR -xf - && sync" || return 1
+	done
+}
+
+# storage DISK NAME: a file system for a service, with a directory to export and one for its state, as README says.
+storage() {
+	on node1 sh -ec "mkfs.ext4 -q -F /dev/disk/by-id/virtio-shared$1
+		mkdir -p /srv/$2
+		mount /dev/disk/by-id/virtio-shared$1 /srv/$2
+		mkdir /srv/$2/export /srv/$2/.gracekeeper
+		umount /srv/$2"
+}
+
+# service NAME DISK ADDRESSES: the cluster configuration of a service, as one writes it. The operations' timeouts are
+# for emulated machines.
+service() {
+	local clients='(rw,no_root_squash,no_subtree_check)'
+	cat <<-X
+		primitive fs-$1 Filesystem params device="/dev/disk/by-id/virtio-shared$2" directory="/srv/$1" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=20s timeout=120s
+		primitive $1 ocf:gracekeeper:nfs params ip="$3" state_dir="/srv/$1/.gracekeeper" exports="/srv/$1/export 10.77.0.0/24$clients fd77::/64$clients" lease_time=$LEASE grace_time=$GRACE op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=10s timeout=60s
+		group g-$1 fs-$1 $1 meta resource-stickiness=1000
+	X
+}
+
+configure() { # text on standard input
+	local text
+	text=$(cat)
+	printf '%s\n' "$text" | "$LAB" exec "$CLUSTER_NODE" -- sh -c 'cat >/tmp/configuration && crm -F configure load update /tmp/configuration'
+}
+
+# The resource is started there, and not only being started; or it is nowhere.
+wait_started() { guest "$CLUSTER_NODE" wait-started "$1" "$2" "${3:-180}"; } # NAME NODE [SECONDS]
+wait_stopped() { guest "$CLUSTER_NODE" wait-started "$1" - "${2:-180}"; }    # NAME [SECONDS]
+where_is() { cluster crm_resource -r "$1" --locate -Q 2>/dev/null | head -n 1; }
+settled() { cluster crm_resource --wait --timeout="${1:-120s}"; }
+
+# move NAME NODE: as an admin does, with the constraint that this leaves removed again.
+move() {
+	cluster crm_resource --move -r "g-$1" -N "$2" -Q &&
+		wait_started "$1" "$2" &&
+		cluster crm_resource --clear -r "g-$1" -Q
+}
+
+# All nodes are online, with quorum and their fencing devices.
+wait_nodes() { on "$CLUSTER_NODE" /usr/local/sbin/lab-wait-cluster "${#NODES[@]}" "${1:-300}"; }
+
+# How many fencing actions succeeded, as the surviving nodes remember.
+fencings() { cluster stonith_admin --history '*' --output-as=xml | grep -c '<fence_event.*status="success"' || :; }
+
+failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
+
+# remove NAME: stop the group and delete it, with whatever constraints are left.
+remove() {
+	cluster crm_resource --clear -r "g-$1" -Q >/dev/null 2>&1
+	cluster crm_resource -r "g-$1" --meta -p target-role -v Stopped -Q >/dev/null 2>&1
+	wait_stopped "$1" || return 1
+	cluster sh -c "
+		cibadmin --delete --xpath \"//rsc_location[@rsc='g-$1']\" 2>/dev/null
+		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; true"
+}

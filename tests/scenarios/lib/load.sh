@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2153
+# Clients that hold locks and write, one that tries to get them, and what was done to them meanwhile. Logs go to $OUT.
+
+LOADS=() # HOST:NAME of every program that runs
+SVC=''   # the service under load
+HELD=()  # FILE:FIRST+COUNT that the server must show as locked
+declare -A MOUNTED=()
+
+event() { # WORDS [MORE-JSON-FIELDS]
+	printf '{"w": %s, "text": "%s"%s}\n' "$EPOCHREALTIME" "$1" "${2:+, $2}" >>"$OUT/events.jsonl"
+	say "      $(date +%T)  $1"
+}
+
+measure_clocks() {
+	local host offset rest first=1
+	{
+		echo '{'
+		for host in "${CLIENTS[@]}"; do
+			read -r offset rest < <(python3 "$TESTS/workload/clocks.py" "$LAB" exec "$host" -- python3)
+			[ -n "$first" ] || echo ,
+			first=
+			printf ' "%s": %s' "$host" "${offset:-0}"
+		done
+		echo ' }'
+	} >"$OUT/clocks.json"
+	say "      clocks ahead of this machine's, in s: $(tr -d '{}\n' <"$OUT/clocks.json")"
+}
+
+mount_nfs() { # HOST NAME ADDRESS OPTIONS: at /mnt/NAME
+	on "$1" sh -c "mkdir -p /mnt/$2 && mount -t nfs -o $4 '$3:/srv/$SVC/export' /mnt/$2" || return 1
+	MOUNTED[$1]+=" /mnt/$2"
+}
+
+program() { # HOST NAME PROGRAM ARG...: start it there, and wait until it holds or tries
+	local host=$1 name=$2 program=$3
+	shift 3
+	LOADS+=("$host:$name")
+	guest "$host" start-load "$name" "$program" "$@"
+}
+
+hold() { # HOST NAME MOUNT PROTOCOL RANGE...
+	local host=$1 name=$2 mount=$3 proto=$4
+	shift 4
+	program "$host" "$name" holder.py --proto "$proto" --dir "/mnt/$mount" "$@"
+}
+
+# usual_load SERVICE IPV4 IPV6: locks over every protocol, in a file shared by all and in one of each holder's own, and
+# a contender for them all on a third host. The shared file is written with O_DIRECT, the own ones through the page cache.
+usual_load() {
+	SVC=$1
+	local v3=vers=3,hard v40=vers=4.0,hard v42=vers=4.2,hard
+	measure_clocks
+	mount_nfs client1 v3 "$2" $v3 && mount_nfs client1 v40 "$2" $v40 &&
+		mount_nfs client2 v3 "[$3]" $v3,proto=tcp6 && mount_nfs client2 v42 "[$3]" $v42 &&
+		mount_nfs client3 v3 "$2" $v3 && mount_nfs client3 v42 "$2" $v42 &&
+		on client3 touch /mnt/v3/free || return 1
+	hold client1 c1-v3 v3 "NFSv3" shared:0+2 own-c1-v3:0+2:buffered &&
+		hold client1 c1-v40 v40 "NFSv4.0" shared:2+2 own-c1-v40:0+2:buffered &&
+		hold client2 c2-v3 v3 "NFSv3, IPv6" shared:4+2 own-c2-v3:0+2:buffered &&
+		hold client2 c2-v42 v42 "NFSv4.2, IPv6" shared:6+2 own-c2-v42:0+2:buffered "${EXTRA_HELD[@]}" || return 1
+	HELD=(shared:0+8 own-c1-v3:0+2 own-c1-v40:0+2 own-c2-v3:0+2 own-c2-v42:0+2)
+	program client3 contender contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 --control free:0 "${HELD[@]}"
+}
+EXTRA_HELD=()
+
+# look NODE: does the server there have all the locks? It gets as long as recovery may take.
+look() {
+	local answer
+	answer=$(guest "$1" server.py getlk --wait $((GRACE + 20)) --dir "/srv/$SVC/export" "${HELD[@]}")
+	[ -n "$answer" ] || answer='{"present": 0, "missing": ["no answer"]}'
+	event "$1: the server has $(field present "$answer") of the clients' locks" "\"getlk\": $answer"
+	[ "$(field missing "$answer")" = '[]' ]
+}
+
+field() { # NAME JSON
+	python3 -c 'import json, sys
+value = json.loads(sys.argv[2])
+for name in sys.argv[1].split("."): value = value[name]
+print(value)' "$1" "$2"
+}
+
+# wait_recovered NODE: until both grace periods there have ended.
+wait_recovered() {
+	on "$1" nsenter "--net=/run/netns/gk-$SVC" "--mount=/run/gracekeeper/ns/$SVC" -- \
+		"$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
+}
+
+# end_load: stop the programs, unmount, and make the report. Sets TOTALS (JSON).
+end_load() {
+	local load host name pids=()
+	# The contender first: it would be granted the locks that ending holders give up.
+	for load in "${LOADS[@]}"; do
+		[[ $load != *contender* ]] || on "${load%%:*}" systemctl stop "load-${load#*:}"
+	done
+	for load in "${LOADS[@]}"; do
+		[[ $load == *contender* ]] || { on "${load%%:*}" systemctl stop "load-${load#*:}" & pids+=($!); }
+	done
+	((${#pids[@]} == 0)) || wait "${pids[@]}"
+	for load in "${LOADS[@]}"; do
+		host=${load%%:*} name=${load#*:}
+		"$LAB" get "$host" "/var/tmp/load/$name.log" "$OUT/$name.log" || return 1
+	done
+	LOADS=()
+	python3 "$TESTS/workload/report.py" "$OUT" --json "$OUT/totals.json" --title "$SCENARIO, kernel $KERNEL" >&3
+	TOTALS=$(cat "$OUT/totals.json")
+	unmount_clients
+}
+
+unmount_clients() {
+	local host pids=()
+	for host in "${!MOUNTED[@]}"; do
+		# shellcheck disable=SC2086 # a list of mount points
+		on "$host" umount ${MOUNTED[$host]} & pids+=($!)
+	done
+	((${#pids[@]} == 0)) || wait "${pids[@]}"
+	MOUNTED=()
+}
+
+# check_load: what every scenario demands of its clients.
+check_load() {
+	same "locks lost" 0 "$(field lost "$TOTALS")"
+	same "locks stolen" 0 "$(field stolen "$TOTALS")"
+	same "all locks kept" "$(field locks "$TOTALS")" "$(field kept "$TOTALS")"
+	same "I/O errors of the clients" 0 "$(field io_errors "$TOTALS")"
+	same "foreign bytes in locked ranges" 0 "$(field foreign "$TOTALS")"
+	same "held locks granted to the contender" 0 "$(field contender.granted "$TOTALS")"
+	same "errors of the contender" '[]' "$(field contender.errors "$TOTALS")"
+	check "the contender was refused" test "$(field contender.denied "$TOTALS")" -gt 0
+	check "the contender was granted free locks: its attempts are judged" \
+		test "$(field contender.free_granted "$TOTALS")" -gt 0
+	same "programs that did not end properly" '[]' "$(field not_ended "$TOTALS")"
+}
