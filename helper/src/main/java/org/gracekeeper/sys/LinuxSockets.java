@@ -36,6 +36,7 @@ final class LinuxSockets implements SocketCalls {
     private static final int IFREQ_SIZE = 40;
     private static final int IFNAMSIZ = 16;
     private static final int MAC_LENGTH = 6;
+    private static final short ARPHRD_ETHER = 1;
     private static final int BACKLOG = 64;
 
     private final Libc libc;
@@ -115,6 +116,10 @@ final class LinuxSockets implements SocketCalls {
     @Override
     public byte[] hardwareAddress(String device) throws KernelException {
         byte[] answer = interfaceRequest("ioctl SIOCGIFHWADDR", SIOCGIFHWADDR, device);
+        short type = ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getShort(IFNAMSIZ);
+        if (type != ARPHRD_ETHER) {
+            throw KernelException.of("ioctl SIOCGIFHWADDR", device, Errno.EOPNOTSUPP);
+        }
         return Arrays.copyOfRange(answer, IFNAMSIZ + 2, IFNAMSIZ + 2 + MAC_LENGTH);
     }
 

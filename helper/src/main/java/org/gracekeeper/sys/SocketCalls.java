@@ -46,7 +46,7 @@ public interface SocketCalls {
     /** Next packet, or empty when none came in time. A longer packet is cut to {@code max} bytes. */
     Optional<byte[]> receive(int fd, int max, Duration timeout) throws KernelException;
 
-    /** Hardware address of a device in the calling thread's net namespace: 6 bytes for Ethernet. */
+    /** Hardware address, 6 bytes, of an Ethernet-like device in the calling thread's net namespace; else EOPNOTSUPP. */
     byte[] hardwareAddress(String device) throws KernelException;
 
     /** close(2). */
