@@ -14,6 +14,12 @@ public record DeviceId(int major, int minor) {
         return new DeviceId((int) major, (int) minor);
     }
 
+    /** From the form of {@link #toString}. */
+    public static DeviceId parse(String text) {
+        int colon = text.indexOf(':');
+        return new DeviceId(Integer.parseInt(text.substring(0, colon)), Integer.parseInt(text.substring(colon + 1)));
+    }
+
     /** Decimal {@code major:minor}, the form of mountinfo. */
     @Override
     public String toString() {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.daemon;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.MalformedRequestException;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.protocol.Reply;
+import org.gracekeeper.protocol.Reply.Level;
+import org.gracekeeper.protocol.Request;
+import org.gracekeeper.service.Deadline;
+import org.gracekeeper.service.ServiceManager;
+import org.gracekeeper.service.Services;
+
+/** Turns a request into a call and its outcome into an answer. The only place that catches everything. Thread-safe. */
+final class Dispatcher {
+    private static final System.Logger LOG = System.getLogger(Dispatcher.class.getName());
+    private static final String TIMEOUT = "OCF_RESKEY_CRM_meta_timeout";
+    /** For a call by hand, which has no timeout of Pacemaker's. */
+    private static final long DEFAULT_TIMEOUT_MILLIS = 120_000;
+    /** The agent has to get the answer, and pass it on, before Pacemaker's time is over. */
+    private static final double OWN_SHARE = 0.9;
+
+    private final Services services;
+
+    Dispatcher(Services services) {
+        this.services = services;
+    }
+
+    Reply answer(byte[] bytes) {
+        try {
+            Request request = Request.parse(bytes);
+            return request.origin() == Request.Origin.AGENT ? agent(request) : cli(request);
+        } catch (MalformedRequestException e) {
+            LOG.log(System.Logger.Level.WARNING, "malformed request: {0}", e.getMessage());
+            return Reply.text(OcfCode.ARGS.number(), "malformed request: " + e.getMessage());
+        }
+    }
+
+    private Reply agent(Request request) {
+        Reply.AgentBuilder lines = new Reply.AgentBuilder();
+        String resource = request.environment().get("OCF_RESOURCE_INSTANCE");
+        ServiceManager.Call call = new ServiceManager.Call(
+                resource, request.environment(), deadline(request.environment()), (level, text) -> {
+                    synchronized (lines) {
+                        lines.line(level, text);
+                    }
+                    log(level, "service " + resource + ": " + request.verb() + ": " + text);
+                });
+        OcfCode code;
+        try {
+            code = act(request, call);
+        } catch (OcfException e) {
+            code = e.code();
+            call.log().accept(Level.REASON, e.getMessage());
+        } catch (IOException e) {
+            code = OcfCode.GENERIC;
+            call.log().accept(Level.REASON, request.verb() + " of service " + resource + ": " + e.getMessage());
+        } catch (InterruptedException e) {
+            // Not interrupted again: this thread still has to write the answer, and then it ends.
+            code = OcfCode.GENERIC;
+            call.log().accept(Level.REASON, request.verb() + " of service " + resource + " was interrupted");
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "internal error", e);
+            code = OcfCode.GENERIC;
+            call.log().accept(Level.REASON, "internal error in " + request.verb() + " of service " + resource + ": " + e
+                    + "; the journal of gracekeeperd has more");
+        }
+        synchronized (lines) {
+            return lines.build(code);
+        }
+    }
+
+    private OcfCode act(Request request, ServiceManager.Call call)
+            throws OcfException, IOException, InterruptedException {
+        ServiceManager manager = services.manager();
+        boolean deep = checkLevel(request.environment()) >= 10;
+        return switch (request.verb()) {
+            case "start" -> manager.start(call);
+            case "stop" -> manager.stop(call);
+            case "monitor" -> manager.monitor(call, deep);
+            case "validate-all" -> manager.validate(call, deep);
+            case "reload-agent" -> manager.reload(call);
+            default -> throw new OcfException(OcfCode.UNIMPLEMENTED, "action " + request.verb() + " is unknown");
+        };
+    }
+
+    private Reply cli(Request request) {
+        try {
+            return switch (request.verb()) {
+                case "ping" -> Reply.text(0, "pong");
+                case "status" -> status(request.arguments());
+                default -> Reply.text(OcfCode.ARGS.number(), "unknown command " + request.verb());
+            };
+        } catch (OcfException e) {
+            return Reply.text(e.code().number(), e.getMessage());
+        } catch (IOException | RuntimeException e) {
+            LOG.log(System.Logger.Level.WARNING, "command " + request.verb(), e);
+            return Reply.text(OcfCode.GENERIC.number(), request.verb() + ": " + e.getMessage());
+        } catch (InterruptedException e) {
+            return Reply.text(OcfCode.GENERIC.number(), request.verb() + " was interrupted");
+        }
+    }
+
+    private Reply status(List<String> arguments) throws OcfException, IOException, InterruptedException {
+        boolean json = arguments.contains("--json");
+        List<String> names = arguments.stream().filter(a -> !a.equals("--json")).toList();
+        if (names.size() > 1 || names.stream().anyMatch(n -> n.startsWith("-"))) {
+            return Reply.text(OcfCode.ARGS.number(), "usage: gracekeeper status [--json] [SERVICE]");
+        }
+        Optional<ServiceName> only = Optional.empty();
+        if (!names.isEmpty()) {
+            only = Optional.of(ServiceName.ofResource(names.get(0)));
+            if (!services.manager().services().contains(only.get())) {
+                return Reply.text(OcfCode.NOT_RUNNING.number(), "service " + names.get(0) + " does not run on this node");
+            }
+        }
+        return Reply.text(0, json ? services.report().json(only) : services.report().text(only));
+    }
+
+    private static Deadline deadline(Map<String, String> environment) {
+        String millis = environment.getOrDefault(TIMEOUT, "");
+        long timeout = millis.matches("[1-9][0-9]{0,9}") ? Long.parseLong(millis) : DEFAULT_TIMEOUT_MILLIS;
+        return Deadline.after(Duration.ofMillis((long) (timeout * OWN_SHARE)));
+    }
+
+    private static int checkLevel(Map<String, String> environment) {
+        String level = environment.getOrDefault("OCF_CHECK_LEVEL", "0");
+        return level.matches("[0-9]{1,4}") ? Integer.parseInt(level) : 0;
+    }
+
+    private static void log(Level level, String text) {
+        System.Logger.Level to = switch (level) {
+            case REASON, ERR -> System.Logger.Level.ERROR;
+            case WARN -> System.Logger.Level.WARNING;
+            case INFO -> System.Logger.Level.INFO;
+            case DEBUG -> System.Logger.Level.DEBUG;
+        };
+        LOG.log(to, text);
+    }
+}

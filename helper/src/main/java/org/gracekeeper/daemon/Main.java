@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.daemon;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.gracekeeper.exec.ExecCommands;
+import org.gracekeeper.service.Services;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+
+/**
+ * The helper: one process per node, started by systemd. It keeps nothing that it cannot read again from /run and from
+ * the kernel, so it may be killed at any moment.
+ */
+public final class Main {
+    private static final System.Logger LOG = System.getLogger(Main.class.getName());
+    private static final Path SOCKET = Path.of("/run/gracekeeper/helper.sock");
+
+    private Main() {}
+
+    public static void main(String[] args) throws IOException, InterruptedException {
+        Journal.install();
+        Kernel kernel = LinuxKernel.load();
+        Services services = Services.create(kernel, new ExecCommands());
+        ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));
+        services.manager().resume();
+        kernel.sdNotify("READY=1");
+        LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
+        Watchdog.start(kernel, socket, watchdogInterval());
+        socket.serve();
+    }
+
+    /** Half of what systemd allows (sd_watchdog_enabled(3)), zero when it does not watch. */
+    private static Duration watchdogInterval() {
+        String usec = System.getenv("WATCHDOG_USEC");
+        return usec == null || !usec.matches("[0-9]{1,18}")
+                ? Duration.ZERO
+                : Duration.ofNanos(Long.parseLong(usec) * 1000 / 2);
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * An export as exportfs gets it inside the service: no host names any more, and the fsid that every file handle of it
+ * carries.
+ *
+ * @param path absolute, exists
+ * @param fsid a UUID, unique on the node, equal on all nodes
+ */
+public record PlannedExport(String path, String fsid, List<Client> clients) {
+
+    public PlannedExport {
+        clients = List.copyOf(clients);
+    }
+
+    /**
+     * @param host an address, a network or {@code *}
+     */
+    public record Client(String host, List<String> options) {
+        public Client {
+            options = List.copyOf(options);
+        }
+    }
+
+    public Path directory() {
+        return Path.of(path);
+    }
+
+    /** The line of exports(5). */
+    public String line() {
+        StringBuilder line = new StringBuilder(escape(path));
+        for (Client client : clients) {
+            List<String> options = new ArrayList<>(client.options());
+            // Both are exportfs's own defaults; said explicitly it does not warn about them at every failover.
+            if (!options.contains("subtree_check") && !options.contains("no_subtree_check")) {
+                options.add("no_subtree_check");
+            }
+            if (!options.contains("async") && !options.contains("sync")) {
+                options.add("sync");
+            }
+            options.add("fsid=" + fsid);
+            line.append(' ').append(client.host()).append('(').append(String.join(",", options)).append(')');
+        }
+        return line.toString();
+    }
+
+    private static String escape(String path) {
+        StringBuilder text = new StringBuilder();
+        for (char c : path.toCharArray()) {
+            if (c == ' ' || c == '"' || c == '#' || c == '\\' || c == '(' || c == ')') {
+                text.append(String.format("\\%03o", (int) c));
+            } else {
+                text.append(c);
+            }
+        }
+        return text.toString();
+    }
+}

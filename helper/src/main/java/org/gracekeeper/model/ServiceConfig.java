@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * What a service is to be: its parameters, checked as far as text can be checked, without a look at the host.
+ *
+ * @param addresses at least one, no two equal
+ * @param nic parent device, or empty: the device that has the first address's network
+ * @param stateDir absolute and normalized
+ * @param exports exports(5) lines, or the absolute path of a file with them
+ * @param leaseTime seconds
+ * @param graceTime seconds
+ * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node
+ */
+public record ServiceConfig(
+        ServiceName name,
+        List<InetPrefix> addresses,
+        Optional<String> nic,
+        LinkType linkType,
+        Path stateDir,
+        String exports,
+        Set<NfsVersion> versions,
+        int threads,
+        int leaseTime,
+        int graceTime,
+        String scope) {
+
+    /** The kernel takes 10 to 3600 s for both (fs/nfsd/nfsctl.c, __nfsd4_write_time). */
+    private static final int MIN_TIME = 10;
+
+    private static final int MAX_TIME = 3600;
+    /** lockd's limit (fs/lockd/svc.c, nlm_grace_period_max): its grace would end before the NFSv4 one's. */
+    private static final int MAX_GRACE_WITH_NLM = 240;
+    /** nfsd's own limit is far higher; a thread costs about 1 MiB of buffers. */
+    private static final int MAX_THREADS = 1024;
+
+    public ServiceConfig {
+        addresses = List.copyOf(addresses);
+        versions = Set.copyOf(versions);
+    }
+
+    /**
+     * @throws OcfException (CONFIGURED) naming the parameter
+     */
+    public static ServiceConfig of(ServiceName name, Parameters p) throws OcfException {
+        Set<NfsVersion> versions = versions(p.required("versions"));
+        int graceLimit = versions.contains(NfsVersion.V3) ? MAX_GRACE_WITH_NLM : MAX_TIME;
+        ServiceConfig config = new ServiceConfig(
+                name,
+                addresses(p.required("ip")),
+                nic(p.optional("nic")),
+                linkType(p.required("link_type")),
+                absolutePath("state_dir", p.required("state_dir")),
+                exports(p.required("exports")),
+                versions,
+                p.integer("threads", 1, MAX_THREADS),
+                p.integer("lease_time", MIN_TIME, MAX_TIME),
+                p.integer("grace_time", MIN_TIME, graceLimit),
+                scope(p.optional("scope"), name));
+        if (config.graceTime < config.leaseTime) {
+            throw bad("grace_time", Integer.toString(config.graceTime),
+                    "is shorter than lease_time=" + config.leaseTime + ": a client that idles notices the move only"
+                            + " after two thirds of the lease and would come too late to reclaim; raise grace_time");
+        }
+        return config;
+    }
+
+    public boolean hasNfsV3() {
+        return versions.contains(NfsVersion.V3);
+    }
+
+    /** Whether {@link #exports()} is the path of a file rather than the lines themselves. */
+    public boolean exportsAreInFile() {
+        return exports.startsWith("/") && !exports.strip().matches("(?s).*\\s.*");
+    }
+
+    private static List<InetPrefix> addresses(String text) throws OcfException {
+        List<InetPrefix> list = new ArrayList<>();
+        Set<Object> seen = new HashSet<>();
+        for (String word : text.strip().split("[\\s,]+")) {
+            InetPrefix prefix;
+            try {
+                prefix = InetPrefix.parse(word);
+            } catch (IllegalArgumentException e) {
+                throw bad("ip", word, e.getMessage());
+            }
+            if (prefix.address().isAnyLocalAddress() || prefix.address().isLoopbackAddress()
+                    || prefix.address().isMulticastAddress() || prefix.address().isLinkLocalAddress()) {
+                throw bad("ip", word, "is not an address that clients on a network can reach");
+            }
+            if (!seen.add(prefix.address())) {
+                throw bad("ip", word, "is given twice");
+            }
+            list.add(prefix);
+        }
+        return list;
+    }
+
+    private static Optional<String> nic(String text) throws OcfException {
+        if (text == null) {
+            return Optional.empty();
+        }
+        // dev_valid_name() in net/core/dev.c, less what no sane device is called.
+        if (!text.matches("[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}")) {
+            throw bad("nic", text, "is not a network device's name (at most 15 letters, digits, \"_\", \".\", \"-\")");
+        }
+        return Optional.of(text);
+    }
+
+    private static LinkType linkType(String text) throws OcfException {
+        for (LinkType type : LinkType.values()) {
+            if (type.kind().equals(text.strip())) {
+                return type;
+            }
+        }
+        throw bad("link_type", text, "must be ipvlan or macvlan");
+    }
+
+    private static Path absolutePath(String parameter, String text) throws OcfException {
+        if (!text.startsWith("/") || text.chars().anyMatch(c -> c < 0x20 || c == 0x7f)) {
+            throw bad(parameter, text, "must be an absolute path without control characters");
+        }
+        Path path = Path.of(text).normalize();
+        if (path.getNameCount() == 0) {
+            throw bad(parameter, text, "must be a directory of the service's own, not the root");
+        }
+        return path;
+    }
+
+    private static String exports(String text) throws OcfException {
+        String stripped = text.strip();
+        if (stripped.startsWith("/") && !stripped.matches("(?s).*\\s.*")) {
+            return absolutePath("exports", stripped).toString();
+        }
+        ExportsParser.parse(text);
+        return text;
+    }
+
+    private static Set<NfsVersion> versions(String text) throws OcfException {
+        Set<NfsVersion> set = EnumSet.noneOf(NfsVersion.class);
+        for (String word : text.strip().split("[\\s,]+")) {
+            NfsVersion version = NfsVersion.parse(word).orElse(null);
+            if (version == null) {
+                throw bad("versions", text, "must be a list of 3, 4.0, 4.1, 4.2; \"" + word + "\" is none of them");
+            }
+            set.add(version);
+        }
+        return set;
+    }
+
+    private static String scope(String text, ServiceName name) throws OcfException {
+        if (text == null) {
+            return name.value();
+        }
+        // The kernel takes it from the nodename: __NEW_UTS_LEN is 64 (include/uapi/linux/utsname.h).
+        if (!text.matches("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")) {
+            throw bad("scope", text, "must be at most 64 letters, digits, \"_\", \".\" and \"-\"");
+        }
+        return text;
+    }
+
+    private static OcfException bad(String parameter, String value, String why) {
+        String shown = value.length() > 80 ? value.substring(0, 77).toLowerCase(Locale.ROOT) + "..." : value;
+        return new OcfException(OcfCode.CONFIGURED, "parameter " + parameter + ": \"" + shown + "\" " + why);
+    }
+}

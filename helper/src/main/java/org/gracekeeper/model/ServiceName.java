@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import java.util.regex.Pattern;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * A service's name: the Pacemaker resource's. It becomes part of paths, of a systemd instance (unescaped) and of the
+ * network namespace's name, so only characters that mean nothing to any of them are taken.
+ */
+public record ServiceName(String value) {
+    private static final Pattern VALID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+
+    public ServiceName {
+        if (!VALID.matcher(value).matches()) {
+            throw new IllegalArgumentException("not a service name: " + value);
+        }
+    }
+
+    /** The name of a resource instance; a clone's instance number is refused, two of them would share one state. */
+    public static ServiceName ofResource(String instance) throws OcfException {
+        if (instance == null || !VALID.matcher(instance).matches()) {
+            throw new OcfException(
+                    OcfCode.CONFIGURED,
+                    "resource name \"" + instance + "\" cannot name a service: use at most 64 letters, digits, "
+                            + "\"_\", \".\" and \"-\", beginning with a letter or digit, and do not clone it");
+        }
+        return new ServiceName(instance);
+    }
+
+    @Override
+    public String toString() {
+        return value;
+    }
+}

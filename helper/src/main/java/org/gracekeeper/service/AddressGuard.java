@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.gracekeeper.model.AddressText;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.net.AddressProbe;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * Asks the network whether another host has one of the service's addresses, while the other layers are built, so that
+ * it delays nobody. That host may be a node that still runs the service. Thread-safe.
+ */
+final class AddressGuard {
+    private static final Duration PATIENCE = Duration.ofMillis(900);
+
+    private final AddressProbe probe;
+    private final Map<ServiceName, FutureTask<Map<InetAddress, String>>> running = new ConcurrentHashMap<>();
+
+    AddressGuard(AddressProbe probe) {
+        this.probe = probe;
+    }
+
+    void begin(Operation operation) {
+        RunningService service = operation.service();
+        Collection<InetAddress> addresses =
+                service.config().addresses().stream().map(InetPrefix::address).toList();
+        FutureTask<Map<InetAddress, String>> task =
+                new FutureTask<>(() -> probe.probe(service.parent(), addresses, PATIENCE));
+        running.put(service.config().name(), task);
+        Thread thread = new Thread(task, "address probe of " + service.config().name());
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /**
+     * @throws OcfException (GENERIC) when somebody answered for an address
+     */
+    void require(Operation operation) throws IOException, OcfException, InterruptedException {
+        FutureTask<Map<InetAddress, String>> task = running.remove(operation.instance().name());
+        if (task == null) {
+            return;
+        }
+        try {
+            for (Map.Entry<InetAddress, String> answer : task.get().entrySet()) {
+                throw new OcfException(OcfCode.GENERIC, "parameter ip: " + AddressText.of(answer.getKey()) + " is already"
+                        + " used on the network of " + operation.service().parent() + ", by " + answer.getValue()
+                        + ": does another node still run the service? Else give the service another address");
+            }
+        } catch (ExecutionException e) {
+            throw new IOException("cannot ask on " + operation.service().parent() + " whether the addresses are free: "
+                    + e.getCause().getMessage(), e.getCause());
+        }
+    }
+
+    void forget(Operation operation) {
+        FutureTask<Map<InetAddress, String>> task = running.remove(operation.instance().name());
+        if (task != null) {
+            task.cancel(true);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.nfsd.ProcLocks;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * The bottom layer: this node has the service. Refuses what another service here has already, lays out the state
+ * directory, and at the end of a stop gives the proof that nothing is left.
+ */
+final class ClaimLayer implements Layer {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Node node;
+    private final Registry registry;
+    private final DurableFiles files;
+    private final Processes processes;
+
+    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes) {
+        this.node = node;
+        this.registry = registry;
+        this.files = files;
+        this.processes = processes;
+    }
+
+    /**
+     * The service's record on the storage that moves with it.
+     *
+     * @param format of the state directory; a newer one is refused
+     * @param node the node that started the service last
+     * @param bootId of that node, to tell a node that was started again from one that still runs
+     * @param generation counts the starts
+     * @param clean whether that start was followed by a stop
+     */
+    record Claim(
+            int format, String service, String scope, String node, String bootId, long generation, int leaseTime,
+            int graceTime, boolean clean) {
+        static final int FORMAT = 1;
+
+        Claim stopped() {
+            return new Claim(format, service, scope, node, bootId, generation, leaseTime, graceTime, true);
+        }
+    }
+
+    @Override
+    public String name() {
+        return "claim";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException {
+        RunningService service = operation.service();
+        refuseSharing(service);
+        StateDirectory state = service.state();
+        Claim previous = read(state);
+        if (previous != null) {
+            check(operation, previous);
+        }
+        Files.createDirectories(state.nsm());
+        Files.createDirectories(state.notifyRoot());
+        for (String dir : List.of("sm", "sm.bak", "v4recovery", "nfsdcld", "rpc_pipefs")) {
+            Files.createDirectories(state.nfs().resolve(dir));
+        }
+        for (String file : List.of("etab", "rmtab")) {
+            Path path = state.nfs().resolve(file);
+            if (!Files.exists(path)) {
+                Files.createFile(path);
+            }
+        }
+        long generation = previous == null ? 1 : previous.generation() + 1;
+        write(state, new Claim(Claim.FORMAT, service.config().name().value(), service.config().scope(), node.hostname(),
+                bootId(), generation, service.config().leaseTime(), service.config().graceTime(), false));
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException {
+        prove(operation);
+        StateDirectory state = operation.state();
+        Claim claim = read(state);
+        if (claim != null && claim.bootId().equals(bootId())) {
+            write(state, claim.stopped());
+        }
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException {
+        Path record = operation.state().record();
+        if (!Files.isReadable(record)) {
+            return Optional.of("the state directory " + operation.state().root() + " cannot be read: is its file system"
+                    + " still mounted?");
+        }
+        return Optional.empty();
+    }
+
+    private void refuseSharing(RunningService service) throws IOException, OcfException {
+        for (RunningService other : registry.others(service.config().name())) {
+            for (DeviceId device : service.devices()) {
+                if (other.devices().contains(device)) {
+                    throw new OcfException(OcfCode.ARGS, "file system " + device + " of state_dir or exports is already"
+                            + " used by service " + other.config().name() + " on this node: two services on one file"
+                            + " system would not see each other's grace; give each a file system of its own");
+                }
+            }
+            for (PlannedExport export : service.exports()) {
+                if (other.exports().stream().anyMatch(e -> e.fsid().equals(export.fsid()))) {
+                    throw new OcfException(OcfCode.CONFIGURED, "fsid " + export.fsid() + " of " + export.path() + " is"
+                            + " already used by service " + other.config().name() + ": lockd would take their files"
+                            + " for the same; leave fsid out, or use another UUID");
+                }
+            }
+        }
+    }
+
+    private void check(Operation operation, Claim previous) throws OcfException, IOException {
+        RunningService service = operation.service();
+        if (previous.format() > Claim.FORMAT) {
+            throw new OcfException(OcfCode.ARGS, "state directory " + service.state().root() + " has format "
+                    + previous.format() + ", this version knows " + Claim.FORMAT + ": install the newer version here");
+        }
+        if (!previous.service().equals(service.config().name().value())) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + service.state().root() + " belongs to"
+                    + " service " + previous.service() + ": give " + service.config().name() + " a directory of its own");
+        }
+        if (!previous.scope().equals(service.config().scope())) {
+            operation.warn("scope was " + previous.scope() + " and is now " + service.config().scope()
+                    + ": NFSv4 clients will take this for another server and lose their locks");
+        }
+        if (!previous.clean() && !previous.bootId().equals(bootId())) {
+            operation.info("node " + previous.node() + " did not stop the service in order: recovering as after a crash");
+        }
+    }
+
+    /** Nothing of the service is left that a client could reach or that pins the file system. */
+    private void prove(Operation operation) throws IOException {
+        Instance instance = operation.instance();
+        if (Files.exists(instance.netnsFile())) {
+            var left = processes.in(instance.netnsFile());
+            throw new IOException("network namespace " + instance.netns() + " is still there"
+                    + (left.isEmpty() ? "" : ", with " + left));
+        }
+        long held = new ProcLocks(node.kernel(), Path.of("/proc/locks")).read().stream()
+                .filter(line -> operation.service().devices().contains(line.dev()) && LockFilter.isServers(line))
+                .count();
+        if (held > 0) {
+            throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
+        }
+        operation.info("stopped: no namespace, no process, no lock of an NFS client left");
+    }
+
+    static Claim read(StateDirectory state) throws IOException {
+        return Files.exists(state.record()) ? JSON.readValue(state.record().toFile(), Claim.class) : null;
+    }
+
+    private void write(StateDirectory state, Claim claim) throws IOException {
+        files.write(state.record(), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(claim));
+    }
+
+    private String bootId() throws IOException {
+        return new String(node.kernel().read(Path.of("/proc/sys/kernel/random/boot_id"), 64),
+                StandardCharsets.US_ASCII).strip();
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.net.RpcClient;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.FileCalls;
+
+/**
+ * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, as systemd units that enter its namespaces: systemd
+ * supervises them, and they outlive the helper.
+ */
+final class DaemonsLayer implements Layer {
+    private static final Duration READY = Duration.ofSeconds(60);
+    private static final Duration GRACEFUL = Duration.ofSeconds(5);
+    private static final Duration KILLED = Duration.ofSeconds(5);
+
+    private final Node node;
+    private final Processes processes;
+
+    DaemonsLayer(Node node, Processes processes) {
+        this.node = node;
+        this.processes = processes;
+    }
+
+    @Override
+    public String name() {
+        return "daemons";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        Instance instance = operation.instance();
+        boolean v3 = operation.service().config().hasNfsV3();
+        // rpcbind has to answer before the others register with it; nfsdcld does not register.
+        start(operation, v3 ? List.of("rpcbind", "nfsdcld") : List.of("nfsdcld"));
+        Deadline ready = operation.deadline().part(READY);
+        if (v3) {
+            await(operation, ready, "rpcbind", () -> node.in(instance.network(),
+                    () -> RpcClient.answers(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2)));
+            start(operation, List.of("statd", "mountd"));
+        } else {
+            start(operation, List.of("mountd"));
+        }
+        // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
+        await(operation, ready, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
+                .map(p -> processes.watchesFiles(p.pid())).orElse(false));
+        if (v3) {
+            await(operation, ready, "statd", () -> node.in(instance.network(),
+                    () -> RpcClient.registered(RpcClient.STATD, 1)));
+            await(operation, ready, "mountd", () -> node.in(instance.network(),
+                    () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
+        } else {
+            await(operation, ready, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
+        }
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        Instance instance = operation.instance();
+        IOException failure = null;
+        try {
+            List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "stop"));
+            Instance.DAEMONS.forEach(daemon -> argv.add(instance.unit(daemon)));
+            // Never waited for: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits
+            // for this stop. The job's only purpose is that systemd does not restart what is killed below.
+            node.run(operation.deadline(), argv.toArray(String[]::new));
+        } catch (IOException e) {
+            failure = e;
+        }
+        // All at once: statd alone would leave lockd, and with it the whole node, waiting for its answers.
+        if (!end(operation, FileCalls.SIGTERM, GRACEFUL) && !end(operation, FileCalls.SIGKILL, KILLED)) {
+            failure = new IOException("processes do not end: " + processes.in(instance.netnsFile()));
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException {
+        var running = processes.in(operation.instance().netnsFile());
+        for (String program : programs(operation.service().config().hasNfsV3())) {
+            if (running.stream().noneMatch(p -> p.comm().equals(program))) {
+                return Optional.of(program + " does not run (its unit's log: journalctl -u '"
+                        + operation.instance().unit(program.replace("rpc.", "")) + "')");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static List<String> programs(boolean v3) {
+        return v3 ? List.of("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd") : List.of("nfsdcld", "rpc.mountd");
+    }
+
+    private void start(Operation operation, List<String> daemons) throws IOException {
+        List<String> argv = new ArrayList<>(List.of("systemctl", "start"));
+        daemons.forEach(daemon -> argv.add(operation.instance().unit(daemon)));
+        node.run(operation.deadline(), argv.toArray(String[]::new));
+    }
+
+    private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
+        var file = operation.instance().netnsFile();
+        Deadline deadline = Deadline.after(patience);
+        while (true) {
+            var left = processes.in(file);
+            if (left.isEmpty()) {
+                return true;
+            }
+            if (deadline.passed()) {
+                return false;
+            }
+            processes.signal(left, signal);
+            Thread.sleep(Waiting.POLL_MILLIS);
+        }
+    }
+
+    private void await(Operation operation, Deadline deadline, String daemon, Waiting.Condition condition)
+            throws IOException, OcfException, InterruptedException {
+        if (!Waiting.until(deadline, condition)) {
+            throw new OcfException(OcfCode.GENERIC, "daemon " + daemon + " of service " + operation.instance().name()
+                    + " is not ready in time: see journalctl -u '" + operation.instance().unit(daemon) + "'");
+        }
+    }
+
+}

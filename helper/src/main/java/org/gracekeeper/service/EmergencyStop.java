@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.List;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.exec.Commands;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/** The stop that needs nothing but the plain files below /run: the same script the agent uses without a helper. */
+final class EmergencyStop {
+    private static final String SCRIPT = "/usr/libexec/gracekeeper/nfs-emergency";
+
+    private final Commands commands;
+
+    EmergencyStop(Commands commands) {
+        this.commands = commands;
+    }
+
+    /** Whether there are namespaces of a service that has no record: somebody removed it by hand. */
+    boolean isNeeded(ServiceName name) {
+        Instance instance = new Instance(name);
+        return Files.exists(instance.netnsFile()) || Files.exists(instance.mountPin());
+    }
+
+    void run(ServiceName name, Deadline deadline) throws IOException, OcfException {
+        CommandResult result = commands.run(deadline.remaining(), null,
+                List.of(SCRIPT, "stop", name.value(), Long.toString(deadline.remaining().toSeconds())));
+        // It answers as the helper does: the exit code on a line of its own.
+        if (!result.ok() || !result.out().startsWith("0\n")) {
+            throw new OcfException(OcfCode.GENERIC, "service " + name + " is not stopped: " + result.out().replace("\n", "; ") + result.err());
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.gracekeeper.model.PlannedExport;
+
+/** The export table of the service's own instance: no other address of the node serves these directories. */
+final class ExportsLayer implements Layer {
+    private static final Path ETAB = MountNamespace.NFS_STATE.resolve("etab");
+
+    private final Node node;
+
+    ExportsLayer(Node node) {
+        this.node = node;
+    }
+
+    @Override
+    public String name() {
+        return "exports";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, InterruptedException {
+        node.in(operation.instance().inside(), () -> {
+            MountNamespace.writeExports(operation.service());
+            return node.run(operation.deadline(), "exportfs", "-r");
+        });
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        if (!Files.exists(operation.instance().mountPin())) {
+            return;
+        }
+        // After nfsd has stopped: entries of the kernel's export caches hold the file system (fs/nfsd/export.c).
+        // Not "-u": on the newest kernels and nfs-utils that revokes NFSv4 state.
+        node.in(operation.instance().inside(), () -> node.run(operation.deadline(), "exportfs", "-f"));
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException {
+        Path etab = operation.state().nfs().resolve(ETAB.getFileName());
+        String text = new String(node.kernel().read(etab, 4 << 20), StandardCharsets.UTF_8);
+        for (PlannedExport export : operation.service().exports()) {
+            if (!text.contains(export.fsid())) {
+                return Optional.of(export.path() + " is not exported any more: somebody ran exportfs inside the"
+                        + " service's namespaces?");
+            }
+        }
+        return Optional.empty();
+    }
+}

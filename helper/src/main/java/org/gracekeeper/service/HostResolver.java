@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.ExportSpec;
+import org.gracekeeper.model.ExportsParser;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.StatFs;
+
+/**
+ * Checks a configuration against this host and fills in what only the host knows. Changes nothing but that it loads
+ * the nfsd module. Thread-safe.
+ */
+final class HostResolver {
+    private final Node node;
+    private final ParentDevice parents;
+    private final ExportResolver exports = new ExportResolver(InetAddress::getAllByName);
+
+    HostResolver(Node node, ParentDevice parents) {
+        this.node = node;
+        this.parents = parents;
+    }
+
+    RunningService resolve(ServiceConfig config, Deadline deadline) throws OcfException, IOException {
+        requireTools(config);
+        requireModule(deadline);
+        long rootDevice = node.kernel().deviceOf(Path.of("/"));
+        checkStateDir(config, rootDevice);
+        List<PlannedExport> planned = planExports(config);
+        Set<DeviceId> devices = new LinkedHashSet<>();
+        for (PlannedExport export : planned) {
+            devices.add(checkExport(config, export, rootDevice));
+        }
+        devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
+        String parent = parents.choose(config, deadline);
+        return new RunningService(config, parent, planned, new ArrayList<>(devices), 0, false);
+    }
+
+    /** The exports as configured now, read again from their file if they are in one. */
+    List<PlannedExport> planExports(ServiceConfig config) throws OcfException, IOException {
+        return exports.resolve(config.name(), specs(config));
+    }
+
+    private static List<ExportSpec> specs(ServiceConfig config) throws OcfException {
+        if (!config.exportsAreInFile()) {
+            return ExportsParser.parse(config.exports());
+        }
+        Path file = Path.of(config.exports());
+        try {
+            return ExportsParser.parse(Files.readString(file));
+        } catch (IOException e) {
+            throw new OcfException(OcfCode.ARGS, "parameter exports: file " + file + " cannot be read ("
+                    + e.getClass().getSimpleName() + "): create it on this node, or give the lines themselves", e);
+        }
+    }
+
+    private void requireTools(ServiceConfig config) throws OcfException {
+        List<String> tools = new ArrayList<>(List.of("ip", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter"));
+        if (config.hasNfsV3()) {
+            tools.addAll(List.of("rpcbind", "rpc.statd", "sm-notify"));
+        }
+        for (String tool : tools) {
+            if (!node.hasTool(tool)) {
+                throw new OcfException(OcfCode.INSTALLED, "program " + tool + " is missing on this node: install "
+                        + packageOf(tool));
+            }
+        }
+        if (!Files.exists(Path.of("/etc/exports"))) {
+            throw new OcfException(OcfCode.INSTALLED, "file /etc/exports is missing on this node (an empty one will"
+                    + " do): install nfs-kernel-server or nfs-utils");
+        }
+    }
+
+    private static String packageOf(String tool) {
+        return switch (tool) {
+            case "ip" -> "iproute2 or iproute";
+            case "rpcbind" -> "rpcbind";
+            case "unshare", "nsenter" -> "util-linux";
+            default -> "nfs-kernel-server or nfs-utils";
+        };
+    }
+
+    private void requireModule(Deadline deadline) throws OcfException {
+        Path proc = Path.of("/proc/fs/nfsd");
+        if (Files.isDirectory(proc)) {
+            return;
+        }
+        try {
+            node.run(deadline, "modprobe", "nfsd");
+        } catch (IOException e) {
+            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd cannot be loaded (" + e.getMessage()
+                    + "): install the modules of the running kernel, or do not forbid nfsd in /etc/modprobe.d", e);
+        }
+        if (!Files.isDirectory(proc)) {
+            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd is loaded but there is no /proc/fs/nfsd");
+        }
+    }
+
+    private void checkStateDir(ServiceConfig config, long rootDevice) throws OcfException, IOException {
+        Path dir = config.stateDir();
+        if (!Files.exists(dir)) {
+            throw new OcfException(OcfCode.ARGS, "parameter state_dir: " + dir + " does not exist on this node: is its"
+                    + " file system mounted (order the service after it)? Else create the directory there");
+        }
+        if (!Files.isDirectory(dir)) {
+            throw new OcfException(OcfCode.ARGS, "parameter state_dir: " + dir + " is not a directory");
+        }
+        if (node.kernel().deviceOf(dir) == rootDevice) {
+            throw new OcfException(OcfCode.ARGS, "parameter state_dir: " + dir + " is on this node's root file system,"
+                    + " so it would not move with the service: is the shared file system mounted?");
+        }
+        StatFs fs = node.kernel().statfs(dir);
+        if (fs.readOnly()) {
+            throw new OcfException(OcfCode.ARGS, "parameter state_dir: " + dir + " is on a file system mounted"
+                    + " read-only: mount it read-write (was it remounted after an error? see the kernel's log)");
+        }
+        refuseClusterFs("state_dir", dir, fs);
+    }
+
+    private DeviceId checkExport(ServiceConfig config, PlannedExport export, long rootDevice)
+            throws OcfException, IOException {
+        Path path = export.directory();
+        if (!Files.isDirectory(path)) {
+            throw new OcfException(OcfCode.ARGS, "parameter exports: " + path + (Files.exists(path)
+                    ? " is not a directory" : " does not exist on this node: is its file system mounted?"));
+        }
+        long device = node.kernel().deviceOf(path);
+        if (device == rootDevice) {
+            throw new OcfException(OcfCode.ARGS, "parameter exports: " + path + " is on this node's root file system,"
+                    + " so it would not move with the service: is the shared file system mounted?");
+        }
+        if (config.stateDir().toRealPath().startsWith(path.toRealPath())) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + config.stateDir() + " lies inside the"
+                    + " exported directory " + path + ", where clients could read and change it: with one file system"
+                    + " for both, export a subdirectory such as " + path.resolve("data"));
+        }
+        refuseClusterFs("exports", path, node.kernel().statfs(path));
+        return DeviceId.ofDevT(device);
+    }
+
+    private static void refuseClusterFs(String parameter, Path path, StatFs fs) throws OcfException {
+        if (fs.type() == StatFs.GFS2_MAGIC || fs.type() == StatFs.OCFS2_SUPER_MAGIC) {
+            throw new OcfException(OcfCode.ARGS, "parameter " + parameter + ": " + path + " is on a cluster file system:"
+                    + " another node could take a lock before its NFS client has reclaimed it; use a file system that"
+                    + " one node mounts at a time");
+        }
+    }
+}

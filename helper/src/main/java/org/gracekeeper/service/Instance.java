@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.sys.NamespaceSet;
+
+/**
+ * The names and places of one service on this node. The agent's emergency stop, which has to do without this
+ * program, uses the same ones.
+ */
+public record Instance(ServiceName name) {
+    /** Everything of this project below /run: what a restarted helper knows of the services that run. */
+    public static final Path RUN = Path.of("/run/gracekeeper");
+
+    /** One directory per service, from before start creates anything until stop has removed everything. */
+    public static final Path SERVICES = RUN.resolve("services");
+
+    /** Where mount namespaces are pinned: a private mount, because a shared one takes no such pin. */
+    public static final Path PINS = RUN.resolve("ns");
+
+    /** The service's device inside its network namespace. */
+    public static final String DEVICE = "svc0";
+
+    /** Daemons that run as template units of their own, in the order in which they are started. */
+    public static final List<String> DAEMONS = List.of("rpcbind", "nfsdcld", "statd", "mountd");
+
+    public String netns() {
+        return "gk-" + name;
+    }
+
+    public Path netnsFile() {
+        return Path.of("/run/netns", netns());
+    }
+
+    public Path mountPin() {
+        return PINS.resolve(name.value());
+    }
+
+    public Path runDir() {
+        return SERVICES.resolve(name.value());
+    }
+
+    public String unit(String daemon) {
+        return "gracekeeper-" + daemon + "@" + name + ".service";
+    }
+
+    public String notifyUnit(int index) {
+        return "gracekeeper-notify-" + name + "-" + index + ".service";
+    }
+
+    /** The service's network and mount namespaces. */
+    public NamespaceSet inside() {
+        return new NamespaceSet(netnsFile(), mountPin());
+    }
+
+    /** The service's network namespace with the host's files. */
+    public NamespaceSet network() {
+        return new NamespaceSet(netnsFile(), null);
+    }
+}

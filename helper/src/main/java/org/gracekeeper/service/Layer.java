@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Optional;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * One layer of a running service. Start builds the layers upwards, stop takes them down in reverse order, monitor
+ * checks each.
+ *
+ * <p>What a layer knows of a service it reads from the system ({@code /run}, the kernel), never from its own memory:
+ * the helper may have been killed and started again between any two calls. Layers are therefore stateless and
+ * thread-safe; one service's calls never overlap.
+ */
+interface Layer {
+    String name();
+
+    /** Builds the layer. On failure {@link #down} is called for it and all below it. */
+    void up(Operation operation) throws IOException, OcfException, InterruptedException;
+
+    /**
+     * Takes the layer down as far as it is there. What cannot be done is reported by an exception, after everything
+     * else in the layer was tried: stop goes on with the layers below it, and only the proof at its end decides.
+     */
+    void down(Operation operation) throws IOException, InterruptedException;
+
+    /** Looks at the layer of a service that should be running: empty, or what is wrong with it. */
+    Optional<String> check(Operation operation) throws IOException;
+}

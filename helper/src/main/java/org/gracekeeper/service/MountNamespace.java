@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.gracekeeper.sys.MountCalls.MS_BIND;
+import static org.gracekeeper.sys.MountCalls.MS_NODEV;
+import static org.gracekeeper.sys.MountCalls.MS_NOSUID;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
+
+/**
+ * What a service's daemons see of the file system. Runs on a thread that is inside the service's namespaces; the
+ * mount namespace is a slave of the host's, so an unmount of the storage there reaches in here.
+ */
+final class MountNamespace {
+    static final Path NFSD = Path.of("/proc/fs/nfsd");
+    static final Path NFS_STATE = Path.of("/var/lib/nfs");
+    static final Path PIPEFS = Path.of("/run/rpc_pipefs");
+    private static final Path RUN = Path.of("/run");
+    private static final Path PRIVATE = RUN.resolve("gracekeeper-private");
+
+    private final Kernel kernel;
+
+    MountNamespace(Kernel kernel) {
+        this.kernel = kernel;
+    }
+
+    void mountAll(RunningService service) throws IOException {
+        // The host's rpcbind socket lies in its /run and is not confined to a network namespace: were it visible here,
+        // the kernel would register this service's ports with the host's rpcbind (net/sunrpc/rpcb_clnt.c).
+        kernel.mount("tmpfs", RUN, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m");
+        Files.createDirectories(RUN.resolve("rpcbind"));
+        Files.createDirectories(PIPEFS);
+        Files.createDirectories(PRIVATE);
+        kernel.mount(service.state().nfs().toString(), NFS_STATE, null, MS_BIND, null);
+        kernel.mount("nfsd", NFSD, "nfsd", 0, null);
+        kernel.mount("rpc_pipefs", PIPEFS, "rpc_pipefs", 0, null);
+        cover(Path.of("/etc/hosts"), hosts(service));
+        cover(Path.of("/etc/nsswitch.conf"), nsswitch());
+        cover(Path.of("/etc/nfs.conf"), nfsConf(service));
+        empty(Path.of("/etc/nfs.conf.d"));
+        empty(Path.of("/etc/exports.d"));
+        cover(Path.of("/etc/exports"), exportsText(service));
+    }
+
+    /** Replaces the export lines that exportfs reads inside the service. */
+    static void writeExports(RunningService service) throws IOException {
+        // In place: the file is the source of a bind mount, and a rename would leave the old one mounted.
+        Files.writeString(Path.of("/etc/exports"), exportsText(service));
+    }
+
+    /** Takes away what pins the storage or the network namespace; what is not mounted is passed over. */
+    void unmountAll() throws IOException {
+        IOException first = null;
+        for (Path target : List.of(NFS_STATE, PIPEFS, NFSD)) {
+            try {
+                if (isPrivate(target)) {
+                    kernel.umount(target, 0);
+                }
+            } catch (IOException e) {
+                first = first == null ? e : first;
+            }
+        }
+        if (first != null) {
+            throw first;
+        }
+    }
+
+    /** Whether the last mount on {@code target} is one this class made, rather than the host's seen through. */
+    private boolean isPrivate(Path target) throws IOException {
+        String text = new String(kernel.read(Path.of("/proc/thread-self/mountinfo"), 4 << 20), StandardCharsets.UTF_8);
+        boolean found = false;
+        for (String line : text.split("\n")) {
+            String[] fields = line.split(" ");
+            if (fields.length > 6 && fields[4].equals(target.toString())) {
+                // The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of a
+                // host's directory is a slave as well, but /var/lib/nfs itself is no mount point on a host.
+                found = target.equals(NFS_STATE) || !fields[6].startsWith("master:");
+            }
+        }
+        return found;
+    }
+
+    private void cover(Path target, String content) throws IOException {
+        if (!Files.exists(target)) {
+            return;
+        }
+        Path source = PRIVATE.resolve(target.getFileName().toString());
+        Files.writeString(source, content);
+        kernel.mount(source.toString(), target, null, MS_BIND, null);
+    }
+
+    private void empty(Path directory) throws IOException {
+        if (!Files.isDirectory(directory)) {
+            return;
+        }
+        try {
+            kernel.mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k");
+        } catch (KernelException e) {
+            if (e.errno() != Errno.ENOENT) {
+                throw e;
+            }
+        }
+    }
+
+    private static String hosts(RunningService service) {
+        StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n");
+        for (int i = 0; i < service.config().addresses().size(); i++) {
+            text.append(service.config().addresses().get(i).host()).append(' ')
+                    .append(NotifyLayer.monitorName(service, i)).append('\n');
+        }
+        return text.toString();
+    }
+
+    /** The host's file, but names of hosts come from files only: a resolver that hangs would hang the node's lockd. */
+    private static String nsswitch() throws IOException {
+        return Files.readAllLines(Path.of("/etc/nsswitch.conf")).stream()
+                .filter(line -> !line.matches("\\s*(hosts|networks|netgroup)\\s*:.*"))
+                .collect(Collectors.joining("\n", "", "\nhosts: files\nnetworks: files\nnetgroup: files\n"));
+    }
+
+    private static String nfsConf(RunningService service) {
+        String v3 = service.config().hasNfsV3() ? "y" : "n";
+        return "[general]\npipefs-directory=" + PIPEFS + "\n[nfsd]\nvers2=n\nvers3=" + v3 + "\n";
+    }
+
+    private static String exportsText(RunningService service) {
+        return service.exports().stream().map(e -> e.line() + "\n").collect(Collectors.joining());
+    }
+}

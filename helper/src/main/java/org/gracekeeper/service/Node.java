@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.exec.Commands;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.NamespaceSet;
+import org.gracekeeper.sys.Namespaces;
+
+/**
+ * The node the helper runs on: system calls, namespaces and external tools, as layers use them. Thread-safe.
+ */
+final class Node {
+    private static final Duration TOOL_LIMIT = Duration.ofSeconds(30);
+
+    private final Kernel kernel;
+    private final Namespaces namespaces;
+    private final Commands commands;
+
+    Node(Kernel kernel, Commands commands) {
+        this.kernel = kernel;
+        this.namespaces = new Namespaces(kernel);
+        this.commands = commands;
+    }
+
+    Kernel kernel() {
+        return kernel;
+    }
+
+    Commands commands() {
+        return commands;
+    }
+
+    /** Runs {@code work} on a thread inside {@code set}, see {@link Namespaces#call}. */
+    <T> T in(NamespaceSet set, Callable<T> work) throws IOException, InterruptedException {
+        return in(set, null, work);
+    }
+
+    /** As {@link #in(NamespaceSet, Callable)}, with a nodename of the thread's own. */
+    <T> T in(NamespaceSet set, String nodename, Callable<T> work) throws IOException, InterruptedException {
+        try {
+            return namespaces.call(set, nodename, work);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    /** Runs a tool to success; its failure becomes an exception with what it printed. */
+    CommandResult run(Deadline deadline, String... argv) throws IOException {
+        return runWithInput(deadline, null, argv);
+    }
+
+    CommandResult runWithInput(Deadline deadline, String stdin, String... argv) throws IOException {
+        CommandResult result = commands.run(deadline.atMost(TOOL_LIMIT), stdin, Arrays.asList(argv));
+        if (!result.ok()) {
+            throw new IOException(result.summary());
+        }
+        return result;
+    }
+
+    boolean hasTool(String name) {
+        return List.of("/usr/sbin", "/usr/bin", "/sbin", "/bin").stream()
+                .anyMatch(dir -> Files.isExecutable(Path.of(dir, name)));
+    }
+
+    /** Seconds since the node's boot, suspend included; the same for every process, unlike System.nanoTime. */
+    double bootSeconds() throws IOException {
+        String text = new String(kernel.read(Path.of("/proc/uptime"), 256), StandardCharsets.US_ASCII);
+        return Double.parseDouble(text.substring(0, text.indexOf(' ')));
+    }
+
+    /** The kernel's release, e.g. {@code 6.12.117+deb12-cloud-amd64}. */
+    String kernelRelease() throws IOException {
+        return new String(kernel.read(Path.of("/proc/sys/kernel/osrelease"), 256), StandardCharsets.US_ASCII).strip();
+    }
+
+    /** The node's own name, read from the host's UTS namespace. */
+    String hostname() throws IOException {
+        return new String(kernel.read(Path.of("/proc/sys/kernel/hostname"), 256), StandardCharsets.US_ASCII).strip();
+    }
+}

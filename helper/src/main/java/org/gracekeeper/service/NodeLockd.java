@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.locks.ReentrantLock;
+import org.gracekeeper.nfsd.LockdFs;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * lockd's settings, which belong to the whole node on kernels before 6.15: set for the moment a service starts, and
+ * restored. One start at a time. What they were is written down before they are changed, so that a helper killed in
+ * between restores them when it is started again.
+ */
+final class NodeLockd {
+    /** IANA's port of lockd, the same on every node: a client need not ask rpcbind again after a move. */
+    static final int PORT = 4045;
+
+    /** fs/lockd/svc.c, nlm_grace_period_max. */
+    private static final int MAX_GRACE = 240;
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final LockdFs lockd;
+    private final DurableFiles files;
+    private final Path saved;
+
+    NodeLockd(LockdFs lockd, DurableFiles files, Path saved) {
+        this.lockd = lockd;
+        this.files = files;
+        this.saved = saved;
+    }
+
+    /** Values of lockd's sysctls, in their own units. */
+    private record Settings(int gracePeriod, int tcpPort, int udpPort) {}
+
+    interface Start {
+        void run() throws IOException, InterruptedException;
+    }
+
+    /**
+     * @param graceTime seconds; lockd rounds it up to tens, the helper ends its grace in time
+     */
+    void whileSet(int graceTime, Start start) throws IOException, InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            restore();
+            files.write(saved, JSON.writeValueAsBytes(
+                    new Settings(lockd.gracePeriod(), lockd.tcpPort(), lockd.udpPort())));
+            try {
+                set(new Settings(Math.min(graceTime, MAX_GRACE), PORT, PORT));
+                start.run();
+            } finally {
+                restore();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Puts back what a start that was cut short left; does nothing otherwise. */
+    void restore() throws IOException {
+        lock.lock();
+        try {
+            if (!Files.exists(saved)) {
+                return;
+            }
+            set(JSON.readValue(saved.toFile(), Settings.class));
+            Files.delete(saved);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void set(Settings settings) throws IOException {
+        lockd.setGracePeriod(settings.gracePeriod());
+        lockd.setTcpPort(settings.tcpPort());
+        lockd.setUdpPort(settings.udpPort());
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.net.TcpPeer;
+import org.gracekeeper.net.TcpPeers;
+import org.gracekeeper.net.Tickle;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * Traffic is let in by setting the service's device up, and shut out in both directions by setting it down; the
+ * loopback inside stays. Coming up announces the addresses (arp_notify, ndisc_notify).
+ */
+final class OpenLayer implements Layer {
+    private final Node node;
+    private final ServiceLink link;
+    private final AddressGuard guard;
+
+    OpenLayer(Node node, ServiceLink link, AddressGuard guard) {
+        this.node = node;
+        this.link = link;
+        this.guard = guard;
+    }
+
+    @Override
+    public String name() {
+        return "open";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        guard.require(operation);
+        link.open(operation);
+        tickle(operation);
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        if (Files.exists(operation.instance().netnsFile())) {
+            link.close(operation);
+        }
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException {
+        return link.check(operation);
+    }
+
+    /**
+     * Resets the connections clients had with the previous node: each gets an ACK it does not expect, answers it, and
+     * has that answer reset. Without it a client notices at its next retransmission, seconds later.
+     */
+    private void tickle(Operation operation) throws IOException, InterruptedException {
+        var file = operation.state().peers();
+        if (!Files.exists(file)) {
+            return;
+        }
+        List<TcpPeer> peers = TcpPeers.parseFormatted(Files.readString(file, StandardCharsets.UTF_8));
+        if (peers.isEmpty()) {
+            return;
+        }
+        Tickle.Result result = node.in(operation.instance().network(), () -> new Tickle(node.kernel()).send(peers));
+        operation.info("reset " + result.sent() + " connections of the previous node");
+        // Only a matter of seconds: these clients find out by themselves.
+        result.failures().forEach(e -> operation.warn("connection of the previous node not reset: " + e.getMessage()));
+    }
+}

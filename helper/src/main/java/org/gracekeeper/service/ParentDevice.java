@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.LinkType;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.net.IpLink;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/** Chooses the node's device below a service's own, and refuses what cannot carry one. Thread-safe. */
+final class ParentDevice {
+    private final IpLink ip;
+
+    ParentDevice(IpLink ip) {
+        this.ip = ip;
+    }
+
+    String choose(ServiceConfig config, Deadline deadline) throws IOException, OcfException {
+        List<IpLink.Address> own = ip.addresses(null);
+        refuseOwnAddress(config, own);
+        String name = config.nic().isPresent() ? config.nic().get() : byNetwork(config, own);
+        List<IpLink.Link> links = ip.links(null);
+        IpLink.Link link = links.stream().filter(l -> l.name().equals(name)).findFirst()
+                .orElseThrow(() -> new OcfException(OcfCode.ARGS, "parameter nic: this node has no network device \""
+                        + name + "\": it has " + names(links)));
+        Optional<String> problem = problem(link, links, config.linkType());
+        if (problem.isPresent()) {
+            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + name + " " + problem.get());
+        }
+        return name;
+    }
+
+    /** Why this device cannot be the parent, or empty. */
+    static Optional<String> problem(IpLink.Link link, List<IpLink.Link> all, LinkType type) {
+        if (link.flags().contains("LOOPBACK")) {
+            return Optional.of("is the loopback, which no client can reach: name the device of the clients' network");
+        }
+        if (!link.flags().contains("BROADCAST") || link.flags().contains("NOARP")) {
+            return Optional.of("has no Ethernet-like link, so it cannot carry " + type.kind()
+                    + ": name an Ethernet, bond or VLAN device");
+        }
+        Optional<IpLink.Link> master = all.stream().filter(l -> l.name().equals(link.master())).findFirst();
+        if (master.isPresent() && master.get().kind().equals("bridge")) {
+            return Optional.of("is a port of bridge " + link.master() + ", so it cannot carry " + type.kind()
+                    + ": name the bridge itself");
+        }
+        if (master.isPresent()) {
+            return Optional.of("belongs to " + master.get().kind() + " " + link.master() + ": name that device");
+        }
+        LinkType other = type == LinkType.IPVLAN ? LinkType.MACVLAN : LinkType.IPVLAN;
+        for (IpLink.Link child : all) {
+            if (child.kind().equals(other.kind()) && child.parent().equals(link.name())) {
+                return Optional.of("already carries the " + other.kind() + " device " + child.name() + ", and the kernel"
+                        + " allows one kind on a device: use link_type=" + other.kind());
+            }
+        }
+        if (!link.up()) {
+            return Optional.of("is down: set it up (ip link set " + link.name() + " up)");
+        }
+        return Optional.empty();
+    }
+
+    private static String byNetwork(ServiceConfig config, List<IpLink.Address> own) throws OcfException {
+        InetPrefix wanted = config.addresses().get(0);
+        for (IpLink.Address address : own) {
+            InetAddress literal = literal(address.address());
+            if (literal != null && address.prefix() > 0 && new InetPrefix(literal, address.prefix())
+                    .contains(wanted.address()) && !literal.isLoopbackAddress()) {
+                return address.device();
+            }
+        }
+        throw new OcfException(OcfCode.ARGS, "parameter ip: no device of this node has an address in the network of "
+                + wanted + ": name the device with parameter nic");
+    }
+
+    private static void refuseOwnAddress(ServiceConfig config, List<IpLink.Address> own) throws OcfException {
+        for (InetPrefix wanted : config.addresses()) {
+            for (IpLink.Address address : own) {
+                if (wanted.address().equals(literal(address.address()))) {
+                    throw new OcfException(OcfCode.ARGS, "parameter ip: " + wanted.host() + " is already an address of"
+                            + " this node, on " + address.device() + ": remove it there (no IPaddr2 is needed beside"
+                            + " this agent), or give the service another");
+                }
+            }
+        }
+    }
+
+    private static InetAddress literal(String text) {
+        try {
+            return InetPrefix.parseLiteral(text);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    private static String names(List<IpLink.Link> links) {
+        return String.join(", ", links.stream().map(IpLink.Link::name).filter(n -> !n.equals("lo")).toList());
+    }
+}

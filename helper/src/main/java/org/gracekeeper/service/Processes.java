@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
+
+/**
+ * The processes inside a service's network namespace. Membership is read from the kernel rather than from systemd, so
+ * that nothing is missed and nothing has to be asked over D-Bus. Thread-safe.
+ */
+final class Processes {
+    private static final Path PROC = Path.of("/proc");
+
+    private final Kernel kernel;
+
+    Processes(Kernel kernel) {
+        this.kernel = kernel;
+    }
+
+    /**
+     * @param comm the name of the program, at most 15 characters (TASK_COMM_LEN)
+     */
+    record Process(int pid, String comm) {}
+
+    /** All but this program itself, whose threads enter and leave the namespace. */
+    List<Process> in(Path netnsFile) throws IOException {
+        List<Process> found = new ArrayList<>();
+        if (!Files.exists(netnsFile)) {
+            return found;
+        }
+        String wanted = "net:[" + Files.getAttribute(netnsFile, "unix:ino") + "]";
+        long self = ProcessHandle.current().pid();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(PROC, "[0-9]*")) {
+            for (Path entry : entries) {
+                int pid = Integer.parseInt(entry.getFileName().toString());
+                if (pid != self && wanted.equals(namespaceOf(entry))) {
+                    found.add(new Process(pid, comm(entry)));
+                }
+            }
+        }
+        return found;
+    }
+
+    Optional<Process> find(Path netnsFile, String program) throws IOException {
+        String comm = program.length() > 15 ? program.substring(0, 15) : program;
+        return in(netnsFile).stream().filter(p -> p.comm().equals(comm)).findFirst();
+    }
+
+    /** Whether the process has an inotify descriptor open: nfsdcld's last step before it waits for nfsd. */
+    boolean watchesFiles(int pid) {
+        try (DirectoryStream<Path> fds = Files.newDirectoryStream(PROC.resolve(Integer.toString(pid)).resolve("fd"))) {
+            for (Path fd : fds) {
+                if (Files.readSymbolicLink(fd).toString().equals("anon_inode:inotify")) {
+                    return true;
+                }
+            }
+        } catch (IOException | java.nio.file.DirectoryIteratorException e) {
+            return false;
+        }
+        return false;
+    }
+
+    void signal(List<Process> processes, int signal) throws IOException {
+        for (Process process : processes) {
+            try {
+                kernel.kill(process.pid(), signal);
+            } catch (KernelException e) {
+                if (e.errno() != Errno.ESRCH) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static String namespaceOf(Path proc) {
+        try {
+            return Files.readSymbolicLink(proc.resolve("ns/net")).toString();
+        } catch (IOException e) {
+            // Ended meanwhile, or a kernel thread without a namespace link of its own.
+            return "";
+        }
+    }
+
+    private static String comm(Path proc) {
+        try {
+            return Files.readString(proc.resolve("comm"), StandardCharsets.UTF_8).strip();
+        } catch (IOException e) {
+            return "";
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.nfsd.NsmState;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * The NSM records: who has to be told of the move. They are gathered before statd starts, so that a host that takes a
+ * lock from now on is never mistaken for one of before.
+ *
+ * <p>A host stays in the recovery set until NLM grace has ended. sm-notify forgets a host when it has acknowledged the
+ * notification, which is before it has reclaimed: a crash in between would find nobody to notify.
+ */
+final class RecordsLayer implements Layer {
+    private final Node node;
+    private final DurableFiles files;
+    private final NsmRecords records;
+
+    RecordsLayer(Node node, DurableFiles files) {
+        this.node = node;
+        this.files = files;
+        this.records = new NsmRecords(files);
+    }
+
+    @Override
+    public String name() {
+        return "records";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException {
+        RunningService service = operation.service();
+        StateDirectory state = service.state();
+        gather(state);
+        files.deleteTree(state.notifyRoot());
+        Files.createDirectories(state.notifyRoot());
+        emptyDirectory(state.sm());
+        emptyDirectory(state.smBak());
+        if (!service.config().hasNfsV3()) {
+            return;
+        }
+        UserPrincipal owner = statdUser(state);
+        byte[] number = NsmState.read(state.nsmState()).map(NsmState::next).orElse(NsmState.FIRST).bytes();
+        files.write(state.nsmState(), number);
+        NsmRecords.ByFamily hosts = NsmRecords.split(records.names(state.nsm()));
+        for (InetPrefix address : service.config().addresses()) {
+            Path dir = state.notify(address.address());
+            Files.createDirectories(dir.resolve("sm"));
+            Files.createDirectories(dir.resolve("sm.bak"));
+            // A client knows the server by one of its addresses, and answers a notification from there only.
+            records.copy(address.isV4() ? hosts.ipv4() : hosts.ipv6(), state.nsm(), dir.resolve("sm"));
+            records.copy(hosts.others(), state.nsm(), dir.resolve("sm"));
+            files.write(dir.resolve("state"), number);
+            own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
+        }
+        own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
+        node.kernel().syncfs(state.root());
+    }
+
+    @Override
+    public void down(Operation operation) {
+        // Nothing: the recovery set was written before the locks were released, see SnapshotLayer.
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) {
+        return Optional.empty();
+    }
+
+    /** Adds everybody statd knows to the recovery set; takes nobody away. */
+    void gather(StateDirectory state) throws IOException {
+        for (Path from : List.of(state.sm(), state.smBak())) {
+            records.copy(records.names(from), from, state.nsm());
+        }
+    }
+
+    /** Forgets the recovery set, durably: recovery has ended, and statd has the records of those who reclaimed. */
+    void recovered(StateDirectory state) throws IOException {
+        emptyDirectory(state.nsm());
+        node.kernel().fsync(state.nsm());
+    }
+
+    /** The hosts that have to be told, or may still reclaim. */
+    List<String> recoverySet(StateDirectory state) throws IOException {
+        return records.names(state.nsm());
+    }
+
+    /** The hosts that statd monitors now. */
+    List<String> monitored(StateDirectory state) throws IOException {
+        return records.names(state.sm());
+    }
+
+    private void emptyDirectory(Path dir) throws IOException {
+        for (String record : records.names(dir)) {
+            Files.deleteIfExists(dir.resolve(record));
+        }
+    }
+
+    /** statd and sm-notify give up root for the owner of their directory (nfs-utils, support/nsm/file.c). */
+    private static UserPrincipal statdUser(StateDirectory state) throws IOException {
+        var lookup = state.root().getFileSystem().getUserPrincipalLookupService();
+        for (String user : List.of("statd", "rpcuser")) {
+            try {
+                return lookup.lookupPrincipalByName(user);
+            } catch (java.nio.file.attribute.UserPrincipalNotFoundException e) {
+                continue;
+            }
+        }
+        throw new IOException("this node has neither a user statd nor rpcuser for rpc.statd to run as: reinstall"
+                + " nfs-common or nfs-utils");
+    }
+
+    private static void own(UserPrincipal owner, Path... paths) throws IOException {
+        for (Path path : paths) {
+            Files.setOwner(path, owner);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Optional;
+
+/** The top layer: clients reclaim what they held. start does not wait for it, a watch does. */
+final class RecoveryLayer implements Layer {
+    private final RecoveryWatch watch;
+
+    RecoveryLayer(RecoveryWatch watch) {
+        this.watch = watch;
+    }
+
+    @Override
+    public String name() {
+        return "recovery";
+    }
+
+    @Override
+    public void up(Operation operation) {
+        watch.begin(operation.service().config().name());
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        watch.end(operation.service().config().name());
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) {
+        // A watch that this helper does not have yet was another helper's, which was killed.
+        if (!operation.service().recovered()) {
+            watch.begin(operation.service().config().name());
+        }
+        return Optional.empty();
+    }
+}

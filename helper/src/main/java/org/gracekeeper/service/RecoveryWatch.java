@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.gracekeeper.model.ServiceName;
+
+/**
+ * Watches each service that recovers until its grace has ended, on a thread of its own: one service's slow storage
+ * must not prolong another's grace. Thread-safe.
+ */
+final class RecoveryWatch {
+    private static final System.Logger LOG = System.getLogger(RecoveryWatch.class.getName());
+    private static final long TICK_MILLIS = 500;
+    private static final long END_MILLIS = 2000;
+
+    private final Registry registry;
+    private final Recovery recovery;
+    private final ClusterAttribute attribute;
+    private final Map<ServiceName, Thread> watches = new ConcurrentHashMap<>();
+
+    RecoveryWatch(Registry registry, Recovery recovery, ClusterAttribute attribute) {
+        this.registry = registry;
+        this.recovery = recovery;
+        this.attribute = attribute;
+    }
+
+    /** Starts to watch, unless that is done already. */
+    void begin(ServiceName name) {
+        watches.computeIfAbsent(name, n -> {
+            Thread thread = new Thread(() -> watch(n), "recovery of " + n);
+            thread.setDaemon(true);
+            thread.start();
+            return thread;
+        });
+    }
+
+    /** Stops watching and waits for a look that is under way. */
+    void end(ServiceName name) throws IOException, InterruptedException {
+        Thread thread = watches.remove(name);
+        if (thread == null) {
+            return;
+        }
+        thread.interrupt();
+        thread.join(END_MILLIS);
+        if (thread.isAlive()) {
+            throw new IOException("the watch of the recovery of " + name + " does not end");
+        }
+    }
+
+    private void watch(ServiceName name) {
+        String problem = "";
+        try {
+            attribute.set(name, "recovering");
+            while (true) {
+                try {
+                    if (finished(name)) {
+                        break;
+                    }
+                } catch (IOException e) {
+                    if (!problem.equals(e.getMessage())) {
+                        problem = String.valueOf(e.getMessage());
+                        LOG.log(System.Logger.Level.WARNING, "service " + name + ": recovery: " + problem);
+                    }
+                }
+                Thread.sleep(TICK_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            LOG.log(System.Logger.Level.DEBUG, "service {0}: no longer watched", name);
+        } finally {
+            watches.remove(name, Thread.currentThread());
+        }
+    }
+
+    private boolean finished(ServiceName name) throws IOException, InterruptedException {
+        Optional<RunningService> service = registry.load(name);
+        if (service.isEmpty() || service.get().recovered()) {
+            return true;
+        }
+        if (!recovery.step(service.get())) {
+            return false;
+        }
+        registry.update(service.get().withRecovered());
+        attribute.set(name, "serving");
+        LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);
+        return true;
+    }
+}

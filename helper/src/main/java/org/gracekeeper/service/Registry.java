@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * The services of this node, as directories below {@link Instance#SERVICES}. It is on a tmpfs: after a boot there is
+ * none. Beside the helper's own record each has plain files for the agent's emergency stop. Thread-safe.
+ */
+final class Registry {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path root;
+    private final DurableFiles files;
+
+    Registry(Path root, DurableFiles files) {
+        this.root = root;
+        this.files = files;
+    }
+
+    /** What is stored; the configuration is kept as the parameters it was made from. */
+    private record Stored(
+            Map<String, String> parameters,
+            String parent,
+            List<PlannedExport> exports,
+            List<String> devices,
+            double startedAt,
+            boolean recovered) {}
+
+    boolean exists(ServiceName name) {
+        return Files.isDirectory(directory(name));
+    }
+
+    void save(RunningService service, Parameters parameters) throws IOException {
+        Path directory = directory(service.config().name());
+        Files.createDirectories(directory);
+        write(directory, "state_dir", List.of(service.config().stateDir().toString()));
+        write(directory, "addresses", service.config().addresses().stream().map(Object::toString).toList());
+        write(directory, "exports", service.exports().stream().map(PlannedExport::path).toList());
+        Stored stored = new Stored(
+                parameters.values(),
+                service.parent(),
+                service.exports(),
+                service.devices().stream().map(DeviceId::toString).toList(),
+                service.startedAt(),
+                service.recovered());
+        files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
+    }
+
+    /** Replaces what start found out, leaves the parameters. */
+    void update(RunningService service) throws IOException {
+        save(service, parameters(service.config().name()));
+    }
+
+    Parameters parameters(ServiceName name) throws IOException {
+        return new Parameters(read(name).parameters());
+    }
+
+    /**
+     * @return empty when the service is not on this node
+     * @throws IOException when it is, but its record cannot be read
+     */
+    Optional<RunningService> load(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            return Optional.empty();
+        }
+        Stored stored = read(name);
+        try {
+            ServiceConfig config = ServiceConfig.of(name, new Parameters(stored.parameters()));
+            return Optional.of(new RunningService(
+                    config,
+                    stored.parent(),
+                    stored.exports(),
+                    stored.devices().stream().map(DeviceId::parse).toList(),
+                    stored.startedAt(),
+                    stored.recovered()));
+        } catch (OcfException e) {
+            throw new IOException("record of service " + name + ": " + e.getMessage(), e);
+        }
+    }
+
+    void remove(ServiceName name) throws IOException {
+        files.deleteTree(directory(name));
+    }
+
+    List<ServiceName> names() throws IOException {
+        if (!Files.isDirectory(root)) {
+            return List.of();
+        }
+        List<ServiceName> names = new ArrayList<>();
+        try (Stream<Path> entries = Files.list(root)) {
+            entries.sorted().forEach(entry -> names.add(new ServiceName(entry.getFileName().toString())));
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        return names;
+    }
+
+    /** Every readable service but {@code except}. */
+    List<RunningService> others(ServiceName except) throws IOException {
+        List<RunningService> others = new ArrayList<>();
+        for (ServiceName name : names()) {
+            if (!name.equals(except)) {
+                load(name).ifPresent(others::add);
+            }
+        }
+        return others;
+    }
+
+    private Stored read(ServiceName name) throws IOException {
+        return JSON.readValue(directory(name).resolve("service.json").toFile(), Stored.class);
+    }
+
+    private Path directory(ServiceName name) {
+        return root.resolve(name.value());
+    }
+
+    private void write(Path directory, String file, List<String> lines) throws IOException {
+        files.write(directory.resolve(file), (String.join("\n", lines) + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+}

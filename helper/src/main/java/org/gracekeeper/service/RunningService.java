@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.util.List;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
+
+/**
+ * A service as this node runs it: its configuration with everything that start found out about the host.
+ *
+ * @param parent the node's device below the service's
+ * @param exports with host names resolved
+ * @param devices the exported file systems; numbers are this node's, another node may have others
+ * @param startedAt when nfsd was started, in seconds since the node's boot; 0 before that
+ * @param recovered whether recovery has ended: nobody can reclaim a lock any more
+ */
+public record RunningService(
+        ServiceConfig config,
+        String parent,
+        List<PlannedExport> exports,
+        List<DeviceId> devices,
+        double startedAt,
+        boolean recovered) {
+
+    public RunningService {
+        exports = List.copyOf(exports);
+        devices = List.copyOf(devices);
+    }
+
+    public Instance instance() {
+        return new Instance(config.name());
+    }
+
+    public StateDirectory state() {
+        return new StateDirectory(config.stateDir());
+    }
+
+    RunningService started(double at) {
+        return new RunningService(config, parent, exports, devices, at, false);
+    }
+
+    RunningService withRecovered() {
+        return new RunningService(config, parent, exports, devices, startedAt, true);
+    }
+
+    RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
+        return new RunningService(newConfig, parent, newExports, devices, startedAt, recovered);
+    }
+}

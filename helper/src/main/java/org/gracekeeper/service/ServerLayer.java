@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.net.RpcClient;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.nfsd.ProcLocks;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * The service's nfsd instance, with lockd. Its start is the start of the service's grace, and of nobody else's; its
+ * stop releases every lock and all NFSv4 state, and nobody else's.
+ */
+final class ServerLayer implements Layer {
+    private final Node node;
+    private final NfsdFs nfsd;
+    private final ProcLocks locks;
+    private final NodeLockd nodeLockd;
+
+    ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd) {
+        this.node = node;
+        this.nfsd = nfsd;
+        this.locks = new ProcLocks(node.kernel(), Path.of("/proc/locks"));
+        this.nodeLockd = nodeLockd;
+    }
+
+    @Override
+    public String name() {
+        return "server";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        ServiceConfig config = operation.service().config();
+        Instance instance = operation.instance();
+        node.in(instance.inside(), () -> {
+            nfsd.setVersions(config.versions());
+            nfsd.setLeaseTime(config.leaseTime());
+            nfsd.setGraceTime(config.graceTime());
+            listen();
+            return null;
+        });
+        // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
+        nodeLockd.whileSet(config.graceTime(), () -> node.in(instance.inside(), config.scope(), () -> {
+            nfsd.setThreads(config.threads());
+            return null;
+        }));
+        verify(operation);
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        Instance instance = operation.instance();
+        if (!java.nio.file.Files.exists(instance.mountPin())) {
+            return;
+        }
+        boolean nlmOnly = KernelVersion.parse(node.kernelRelease()).unlockFilesystemIsNlmOnly();
+        IOException failure = null;
+        for (Step step : List.<Step>of(
+                () -> unlockAddresses(operation),
+                () -> unlockFileSystems(operation, nlmOnly),
+                () -> stopThreads(operation),
+                // A waiter may have been granted a lock by the end of somebody's NFSv4 state just now.
+                () -> unlockFileSystems(operation, nlmOnly))) {
+            try {
+                step.run();
+            } catch (IOException e) {
+                operation.warn("server: " + e.getMessage());
+                failure = failure == null ? e : failure;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private interface Step {
+        void run() throws IOException, InterruptedException;
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException {
+        try {
+            int threads = node.in(operation.instance().inside(), nfsd::threads);
+            return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.of("interrupted");
+        }
+    }
+
+    /** Asks nfsd and mountd for an answer, through the service's own loopback. */
+    Optional<String> ping(Operation operation) throws IOException, InterruptedException {
+        ServiceConfig config = operation.service().config();
+        int version = config.hasNfsV3() ? 3 : 4;
+        return node.in(operation.instance().network(), () -> {
+            if (!RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, version)) {
+                return Optional.of("nfsd does not answer an NFSv" + version + " NULL call");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.MOUNTD, 3)) {
+                return Optional.of("rpc.mountd does not answer");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.STATD, 1)) {
+                return Optional.of("rpc.statd does not answer");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.LOCKD, 4)) {
+                return Optional.of("lockd does not answer");
+            }
+            return Optional.<String>empty();
+        });
+    }
+
+    private void listen() throws IOException {
+        for (String any : List.of("0.0.0.0", "::")) {
+            int fd = node.kernel().listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT);
+            try {
+                nfsd.addListener(fd);
+            } finally {
+                node.kernel().close(fd);
+            }
+        }
+    }
+
+    /**
+     * Without a client tracker nfsd starts all the same, but refuses every NFSv4 reclaim, and blocks NLM for the
+     * whole grace time with no way to end it (fs/nfsd/nfs4recover.c; kernel log "Unable to initialize client
+     * recovery tracking").
+     */
+    private void verify(Operation operation) throws IOException, OcfException, InterruptedException {
+        boolean ended = node.in(operation.instance().inside(), nfsd::v4GraceEnded);
+        if (ended) {
+            return;
+        }
+        if (new NfsdcldDb(operation.state().clientDatabase()).epochs().recovery() == 0) {
+            throw new OcfException(OcfCode.GENERIC, "nfsd of service " + operation.instance().name() + " did not"
+                    + " find nfsdcld, so NFSv4 clients could not reclaim: see journalctl -u '"
+                    + operation.instance().unit("nfsdcld") + "'");
+        }
+    }
+
+    private void unlockAddresses(Operation operation) throws IOException, InterruptedException {
+        if (!operation.service().config().hasNfsV3()) {
+            return;
+        }
+        node.in(operation.instance().inside(), () -> {
+            for (InetPrefix address : operation.service().config().addresses()) {
+                nfsd.unlockIp(address.address());
+            }
+            return null;
+        });
+    }
+
+    /**
+     * Before 6.3 nfsd's stop leaves NLM locks behind as long as anything else on the node uses lockd, and unlock_ip
+     * does nothing on most stable kernels (its arguments were swapped from 2008 on). There the file system's locks
+     * are released by its path. Later this would revoke NFSv4 state, and is not needed.
+     */
+    private void unlockFileSystems(Operation operation, boolean nlmOnly) throws IOException, InterruptedException {
+        if (!nlmOnly || !operation.service().config().hasNfsV3()) {
+            return;
+        }
+        node.in(operation.instance().inside(), () -> {
+            for (PlannedExport export : operation.service().exports()) {
+                nfsd.unlockFilesystem(export.directory());
+            }
+            return null;
+        });
+    }
+
+    private void stopThreads(Operation operation) throws IOException, InterruptedException {
+        // The nodename again: the kernel reads it at every write of this file.
+        node.in(operation.instance().inside(), operation.service().config().scope(), () -> {
+            nfsd.setThreads(0);
+            return null;
+        });
+    }
+
+    /** The NFS server's locks on the service's file systems. */
+    long serverLocks(RunningService service) throws IOException {
+        return locks.read().stream()
+                .filter(l -> service.devices().contains(l.dev()) && !l.waiter() && LockFilter.isServers(l))
+                .count();
+    }
+
+    void setThreads(Operation operation) throws IOException, InterruptedException {
+        ServiceConfig config = operation.service().config();
+        node.in(operation.instance().inside(), config.scope(), () -> {
+            nfsd.setThreads(config.threads());
+            return null;
+        });
+    }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.protocol.Reply.Level;
+
+/**
+ * The actions of the resource agent. One at a time for each service; stop interrupts a start that is under way.
+ * Thread-safe.
+ */
+public final class ServiceManager {
+    /** Part of the deadline that a start keeps to undo itself when it fails. */
+    private static final double UNDO_SHARE = 0.25;
+
+    private final Map<String, String> defaults;
+    private final Registry registry;
+    private final HostResolver resolver;
+    private final LayerStack stack;
+    private final EmergencyStop emergency;
+    private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
+
+    ServiceManager(
+            Map<String, String> defaults,
+            Registry registry,
+            HostResolver resolver,
+            LayerStack stack,
+            EmergencyStop emergency) {
+        this.defaults = defaults;
+        this.registry = registry;
+        this.resolver = resolver;
+        this.stack = stack;
+        this.emergency = emergency;
+    }
+
+    /** What an action is called with, and where its log lines go. */
+    public record Call(String resource, Map<String, String> environment, Deadline deadline,
+            BiConsumer<Level, String> log) {}
+
+    /** Parameters alone, or with this host where {@code onHost} is set. */
+    public OcfCode validate(Call call, boolean onHost) throws OcfException, IOException {
+        ServiceConfig config = config(call);
+        if (onHost) {
+            resolver.resolve(config, call.deadline());
+        }
+        return OcfCode.SUCCESS;
+    }
+
+    /** @return SUCCESS when the service runs with all its layers, else the call throws */
+    public OcfCode start(Call call) throws OcfException, IOException, InterruptedException {
+        ServiceConfig config = config(call);
+        RunningService resolved = resolver.resolve(config, call.deadline());
+        ServiceSlot slot = slot(config.name());
+        slot.acquire(call.deadline(), true);
+        try {
+            if (registry.exists(config.name())) {
+                Optional<RunningService> running = registry.load(config.name());
+                if (running.isPresent() && stack.problem(operation(running.get(), call)).isEmpty()) {
+                    call.log().accept(Level.INFO, "already running");
+                    return OcfCode.SUCCESS;
+                }
+                call.log().accept(Level.WARN, "found half of the service running: taking it down first");
+                takeDown(config.name(), call);
+            }
+            bringUp(resolved, parameters(call), call);
+            return OcfCode.SUCCESS;
+        } finally {
+            slot.release();
+        }
+    }
+
+    /** @return SUCCESS when nothing of the service is left, else the call throws */
+    public OcfCode stop(Call call) throws OcfException, IOException, InterruptedException {
+        ServiceName name = ServiceName.ofResource(call.resource());
+        ServiceSlot slot = slot(name);
+        slot.preempt();
+        slot.acquire(call.deadline(), false);
+        try {
+            if (registry.exists(name)) {
+                takeDown(name, call);
+            } else if (emergency.isNeeded(name)) {
+                emergency.run(name, call.deadline());
+            } else {
+                call.log().accept(Level.INFO, "not running here");
+            }
+            return OcfCode.SUCCESS;
+        } finally {
+            slot.release();
+        }
+    }
+
+    /** @param deep whether to ask the servers for an answer too, and to write to the state directory */
+    public OcfCode monitor(Call call, boolean deep) throws OcfException, IOException, InterruptedException {
+        ServiceName name = ServiceName.ofResource(call.resource());
+        Optional<RunningService> service = registry.load(name);
+        if (service.isEmpty()) {
+            return OcfCode.NOT_RUNNING;
+        }
+        ServiceSlot slot = slot(name);
+        slot.acquire(call.deadline(), false);
+        try {
+            // Once more: the start or stop that was waited for may have changed it.
+            service = registry.load(name);
+            if (service.isEmpty()) {
+                return OcfCode.NOT_RUNNING;
+            }
+            Operation operation = operation(service.get(), call);
+            Optional<String> problem = stack.problem(operation);
+            if (problem.isEmpty() && deep) {
+                problem = stack.deepProblem(operation);
+            }
+            if (problem.isPresent()) {
+                throw new OcfException(OcfCode.GENERIC, "service " + name + ": " + problem.get());
+            }
+            return OcfCode.SUCCESS;
+        } finally {
+            slot.release();
+        }
+    }
+
+    /** Takes over what can change in a running service: the exports and the number of threads. */
+    public OcfCode reload(Call call) throws OcfException, IOException, InterruptedException {
+        ServiceConfig config = config(call);
+        ServiceSlot slot = slot(config.name());
+        slot.acquire(call.deadline(), true);
+        try {
+            RunningService running = registry.load(config.name()).orElseThrow(() -> new OcfException(
+                    OcfCode.NOT_RUNNING, "service " + config.name() + " does not run here: start it"));
+            RunningService wanted = resolver.resolve(config, call.deadline());
+            if (!wanted.devices().containsAll(running.devices())
+                    || !running.devices().containsAll(wanted.devices())) {
+                throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + config.name() + " names"
+                        + " another file system now: restart the service instead");
+            }
+            RunningService changed = running.with(config, wanted.exports());
+            registry.save(changed, parameters(call));
+            stack.reload(operation(changed, call));
+            return OcfCode.SUCCESS;
+        } finally {
+            slot.release();
+        }
+    }
+
+    /** After the helper's own start: what an earlier one left unfinished is picked up. */
+    public void resume() throws IOException {
+        stack.resume(registry);
+    }
+
+    private void bringUp(RunningService resolved, Parameters parameters, Call call)
+            throws OcfException, IOException, InterruptedException {
+        ServiceName name = resolved.config().name();
+        Duration budget = call.deadline().remaining();
+        Deadline work = call.deadline().part(Duration.ofMillis((long) (budget.toMillis() * (1 - UNDO_SHARE))));
+        registry.save(resolved, parameters);
+        try {
+            stack.up(new Operation(resolved, work, call.log()));
+        } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
+            // The interrupt has done its work; what follows has to run undisturbed.
+            boolean interrupted = Thread.interrupted() || e instanceof InterruptedException;
+            call.log().accept(Level.WARN, "start failed, taking down what there is: " + e.getMessage());
+            takeDown(name, call);
+            if (interrupted) {
+                throw new OcfException(OcfCode.GENERIC, "start of service " + name + " was given up for a stop", e);
+            }
+            throw e;
+        }
+    }
+
+    private void takeDown(ServiceName name, Call call) throws OcfException, IOException, InterruptedException {
+        Optional<RunningService> service;
+        try {
+            service = registry.load(name);
+        } catch (IOException e) {
+            call.log().accept(Level.WARN, e.getMessage() + "; stopping without it");
+            emergency.run(name, call.deadline());
+            return;
+        }
+        if (service.isPresent()) {
+            stack.down(operation(service.get(), call));
+            registry.remove(name);
+        }
+    }
+
+    private Parameters parameters(Call call) throws OcfException {
+        return Parameters.of(call.environment(), defaults);
+    }
+
+    private ServiceConfig config(Call call) throws OcfException {
+        return ServiceConfig.of(ServiceName.ofResource(call.resource()), parameters(call));
+    }
+
+    private static Operation operation(RunningService service, Call call) {
+        return new Operation(service, call.deadline(), call.log());
+    }
+
+    private ServiceSlot slot(ServiceName name) {
+        return slots.computeIfAbsent(name, ServiceSlot::new);
+    }
+
+    /** All services of the node, for the command line. */
+    public List<ServiceName> services() throws IOException {
+        return registry.names();
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/** Lets one action at a time work on a service. Thread-safe. */
+final class ServiceSlot {
+    private final ServiceName name;
+    private final ReentrantLock lock = new ReentrantLock(true);
+    private final Object guard = new Object();
+    private Thread preemptible;
+
+    ServiceSlot(ServiceName name) {
+        this.name = name;
+    }
+
+    /**
+     * @param canBePreempted whether a stop may interrupt the calling thread until {@link #release}
+     * @throws OcfException (GENERIC) when another action has it until the deadline
+     */
+    void acquire(Deadline deadline, boolean canBePreempted) throws OcfException, InterruptedException {
+        if (!lock.tryLock(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS)) {
+            throw new OcfException(OcfCode.GENERIC, "another action on service " + name + " did not end in time: see"
+                    + " journalctl -u gracekeeperd");
+        }
+        if (canBePreempted) {
+            synchronized (guard) {
+                preemptible = Thread.currentThread();
+            }
+        }
+    }
+
+    void release() {
+        synchronized (guard) {
+            preemptible = null;
+            // An interrupt that came after the work was done must not reach what the thread does next.
+            Thread.interrupted();
+        }
+        lock.unlock();
+    }
+
+    /** Interrupts the action that has the slot, if it can be. */
+    void preempt() {
+        synchronized (guard) {
+            if (preemptible != null && preemptible != Thread.currentThread()) {
+                preemptible.interrupt();
+            }
+        }
+    }
+}

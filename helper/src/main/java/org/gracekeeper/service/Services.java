@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.gracekeeper.exec.Commands;
+import org.gracekeeper.net.AddressProbe;
+import org.gracekeeper.net.IpLink;
+import org.gracekeeper.nfsd.LockdFs;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+
+/** Puts the parts together: the one place that knows which layers there are and in which order. */
+public final class Services {
+    private final ServiceManager manager;
+    private final StatusReport report;
+
+    private Services(ServiceManager manager, StatusReport report) {
+        this.manager = manager;
+        this.report = report;
+    }
+
+    /**
+     * @throws IOException when the agent's metadata, which has the defaults, cannot be read
+     */
+    public static Services create(Kernel kernel, Commands commands) throws IOException {
+        Node node = new Node(kernel, commands);
+        DurableFiles files = new DurableFiles(kernel);
+        Registry registry = new Registry(Instance.SERVICES, files);
+        Processes processes = new Processes(kernel);
+        IpLink ip = new IpLink(commands);
+        NfsdFs nfsd = new NfsdFs(kernel, MountNamespace.NFSD);
+        LockdFs lockd = new LockdFs(kernel, Path.of("/proc/fs/lockd"), Path.of("/proc/sys/fs/nfs"));
+        NodeLockd nodeLockd = new NodeLockd(lockd, files, Instance.RUN.resolve("lockd-settings"));
+        ClusterAttribute attribute = new ClusterAttribute(node);
+
+        RecordsLayer records = new RecordsLayer(node, files);
+        Recovery recovery = new Recovery(node, nfsd, lockd, records);
+        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
+        AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
+        ServiceLink link = new ServiceLink(node, ip);
+        ExportsLayer exports = new ExportsLayer(node);
+        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd);
+        List<Layer> layers = List.of(
+                new ClaimLayer(node, registry, files, processes),
+                new NamespacesLayer(node),
+                new LinkLayer(link, guard),
+                records,
+                new DaemonsLayer(node, processes),
+                exports,
+                server,
+                new SnapshotLayer(node, records, recovery, files),
+                new OpenLayer(node, link, guard),
+                new NotifyLayer(node, new NsmRecords(files)),
+                new RecoveryLayer(watch));
+
+        LayerStack stack = new LayerStack(registry, node, layers, server, exports, watch, nodeLockd, attribute);
+        HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
+        ServiceManager manager = new ServiceManager(
+                Metadata.defaults(), registry, resolver, stack, new EmergencyStop(commands));
+        return new Services(manager, new StatusReport(registry, stack, server, nfsd, records, recovery, node));
+    }
+
+    public ServiceManager manager() {
+        return manager;
+    }
+
+    public StatusReport report() {
+        return report;
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.net.InetAddress;
+import java.nio.file.Path;
+import org.gracekeeper.model.AddressText;
+
+/**
+ * The layout of a service's state directory, which lies on the storage that moves with the service.
+ *
+ * <p>{@code nfs} becomes /var/lib/nfs inside the service's mount namespace; {@code nsm} is the NSM recovery set: a
+ * record for each host that has to be told of the move, kept until NLM grace has ended; {@code notify} has a copy of
+ * it for each address, which sm-notify consumes.
+ */
+public record StateDirectory(Path root) {
+
+    public Path record() {
+        return root.resolve("gracekeeper.json");
+    }
+
+    public Path nfs() {
+        return root.resolve("nfs");
+    }
+
+    /** statd's records of the hosts it monitors. */
+    public Path sm() {
+        return nfs().resolve("sm");
+    }
+
+    public Path smBak() {
+        return nfs().resolve("sm.bak");
+    }
+
+    /** The NSM state number, as nfs-utils keeps it. */
+    public Path nsmState() {
+        return nfs().resolve("state");
+    }
+
+    /** nfsdcld's database of NFSv4 clients. */
+    public Path clientDatabase() {
+        return nfs().resolve("nfsdcld").resolve("main.sqlite");
+    }
+
+    public Path nsm() {
+        return root.resolve("nsm");
+    }
+
+    public Path notify(InetAddress address) {
+        return root.resolve("notify").resolve(AddressText.of(address));
+    }
+
+    public Path notifyRoot() {
+        return root.resolve("notify");
+    }
+
+    public Path peers() {
+        return root.resolve("peers");
+    }
+}

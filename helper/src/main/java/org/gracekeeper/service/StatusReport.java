@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.Nfs4Client;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.nfsd.NfsdFs;
+
+/** What {@code gracekeeper status} shows: services, layers, addresses, grace, holders. Thread-safe. */
+public final class StatusReport {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Registry registry;
+    private final LayerStack stack;
+    private final ServerLayer server;
+    private final NfsdFs nfsd;
+    private final RecordsLayer records;
+    private final Recovery recovery;
+    private final Node node;
+
+    StatusReport(Registry registry, LayerStack stack, ServerLayer server, NfsdFs nfsd,
+            RecordsLayer records, Recovery recovery, Node node) {
+        this.registry = registry;
+        this.stack = stack;
+        this.server = server;
+        this.nfsd = nfsd;
+        this.records = records;
+        this.recovery = recovery;
+        this.node = node;
+    }
+
+    /**
+     * A service as the command line shows it.
+     *
+     * @param grace {@code none}, or which of {@code NLM} and {@code NFSv4} refuse new locks
+     * @param graceSecondsLeft at most
+     * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
+     *     delegation keeps its locks to itself
+     */
+    public record ServiceStatus(
+            String service,
+            String state,
+            List<String> addresses,
+            String device,
+            List<String> exports,
+            String grace,
+            double graceSecondsLeft,
+            long locks,
+            List<Holder> holders,
+            List<LayerStack.LayerState> layers) {}
+
+    /**
+     * A client that holds or may hold state.
+     *
+     * @param protocol {@code NFSv3} or {@code NFSv4.x}
+     * @param detail what it holds, as far as the kernel tells: for NFSv3 only that statd monitors it
+     */
+    public record Holder(String protocol, String client, String detail) {}
+
+    public String json(Optional<ServiceName> only) throws IOException, InterruptedException {
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(collect(only)) + "\n";
+    }
+
+    public String text(Optional<ServiceName> only) throws IOException, InterruptedException {
+        List<ServiceStatus> all = collect(only);
+        if (all.isEmpty()) {
+            return "no service runs on this node\n";
+        }
+        StringBuilder text = new StringBuilder();
+        for (ServiceStatus s : all) {
+            text.append(s.service()).append(": ").append(s.state()).append('\n');
+            text.append("  addresses  ").append(String.join(" ", s.addresses())).append(" on ").append(s.device())
+                    .append('\n');
+            text.append("  exports    ").append(String.join(" ", s.exports())).append('\n');
+            text.append("  grace      ").append(s.grace());
+            if (s.graceSecondsLeft() > 0 && !s.grace().equals("none")) {
+                text.append(String.format(", %.0f s left at most", s.graceSecondsLeft()));
+            }
+            text.append("\n  locks      ").append(s.locks()).append(" held by NFS clients\n");
+            for (Holder holder : s.holders()) {
+                text.append("  holder     ").append(holder.protocol()).append(' ').append(holder.client())
+                        .append("  ").append(holder.detail()).append('\n');
+            }
+            for (LayerStack.LayerState layer : s.layers()) {
+                if (!layer.state().equals("ok")) {
+                    text.append("  problem    ").append(layer.layer()).append(": ").append(layer.state()).append('\n');
+                }
+            }
+        }
+        return text.toString();
+    }
+
+    private List<ServiceStatus> collect(Optional<ServiceName> only) throws IOException, InterruptedException {
+        List<ServiceStatus> all = new ArrayList<>();
+        for (ServiceName name : registry.names()) {
+            if (only.isEmpty() || only.get().equals(name)) {
+                Optional<RunningService> service = registry.load(name);
+                if (service.isPresent()) {
+                    all.add(status(service.get()));
+                }
+            }
+        }
+        return all;
+    }
+
+    private ServiceStatus status(RunningService service) throws InterruptedException {
+        Operation operation = new Operation(
+                service, Deadline.after(java.time.Duration.ofSeconds(20)), (level, text) -> { });
+        List<LayerStack.LayerState> layers = stack.states(operation);
+        boolean healthy = layers.stream().allMatch(l -> l.state().equals("ok"));
+        String grace = "unknown";
+        double left = 0;
+        long locks = 0;
+        List<Holder> holders = List.of();
+        String state = healthy ? "serving" : "damaged";
+        try {
+            Recovery.Grace seen = recovery.grace(service);
+            grace = words(seen);
+            left = recovery.secondsLeft(service);
+            locks = server.serverLocks(service);
+            holders = holders(service);
+            state = healthy && seen.active() ? "recovering" : state;
+        } catch (IOException e) {
+            state = "damaged";
+        }
+        return new ServiceStatus(
+                service.config().name().value(),
+                state,
+                service.config().addresses().stream().map(InetPrefix::toString).toList(),
+                service.parent(),
+                service.exports().stream().map(PlannedExport::path).toList(),
+                grace,
+                left,
+                locks,
+                holders,
+                layers);
+    }
+
+    private static String words(Recovery.Grace grace) {
+        if (grace.nlm() && grace.v4()) {
+            return "NLM and NFSv4";
+        }
+        return grace.nlm() ? "NLM" : grace.v4() ? "NFSv4" : "none";
+    }
+
+    private List<Holder> holders(RunningService service) throws IOException, InterruptedException {
+        List<Holder> holders = new ArrayList<>();
+        for (Nfs4Client client : node.in(service.instance().inside(), nfsd::clients)) {
+            if (client.holdsState()) {
+                holders.add(new Holder("NFSv4." + client.minorVersion(), client.address(), summary(client)));
+            }
+        }
+        for (String host : records.monitored(service.state())) {
+            holders.add(new Holder("NFSv3", host, "monitored by statd"));
+        }
+        for (String host : records.recoverySet(service.state())) {
+            holders.add(new Holder("NFSv3", host, "may reclaim"));
+        }
+        return holders;
+    }
+
+    private static String summary(Nfs4Client client) {
+        return client.status() + ", " + client.states().size() + " states";
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ServiceConfigTest {
+    private static final Map<String, String> DEFAULTS = Map.of(
+            "ip", "", "nic", "", "link_type", "ipvlan", "state_dir", "", "exports", "", "versions", "3 4.0 4.1 4.2",
+            "threads", "8", "lease_time", "90", "grace_time", "90", "scope", "");
+
+    private static ServiceConfig config(String... overrides) throws OcfException {
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "OCF_RESKEY_ip", "10.77.0.100/24 fd77::100/64",
+                "OCF_RESKEY_state_dir", "/srv/a/.gracekeeper",
+                "OCF_RESKEY_exports", "/srv/a/data 10.77.0.0/24(rw)"));
+        for (int i = 0; i < overrides.length; i += 2) {
+            environment.put("OCF_RESKEY_" + overrides[i], overrides[i + 1]);
+        }
+        return ServiceConfig.of(new ServiceName("nfs-a"), Parameters.of(environment, DEFAULTS));
+    }
+
+    @Test
+    void defaultsAreThoseOfTheMetadata() throws Exception {
+        ServiceConfig config = config();
+        assertEquals(2, config.addresses().size());
+        assertEquals(LinkType.IPVLAN, config.linkType());
+        assertEquals(Set.of(NfsVersion.values()), config.versions());
+        assertEquals(8, config.threads());
+        assertEquals(90, config.leaseTime());
+        assertEquals(90, config.graceTime());
+        assertEquals("nfs-a", config.scope());
+    }
+
+    @Test
+    void metaParametersAndEmptyValuesAreNotParameters() throws Exception {
+        assertEquals(8, config("CRM_meta_timeout", "20000", "threads", " ", "crm_feature_set", "3.16").threads());
+    }
+
+    @Test
+    void graceAboveWhatLockdCanDoIsForNfsV4Only() throws Exception {
+        assertThrows(OcfException.class, () -> config("grace_time", "300"));
+        assertEquals(300, config("grace_time", "300", "versions", "4.2").graceTime());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "ip         | 10.77.0.100            | prefix length is missing",
+        "ip         | 10.77.0.100/24 10.77.0.100/24 | twice",
+        "ip         | 127.0.0.1/8            | clients",
+        "ip         | --help                 | prefix length",
+        "nic        | 'eth0; reboot'         | device",
+        "nic        | -x                     | device",
+        "nic        | abcdefghijklmnop       | device",
+        "link_type  | bridge                 | ipvlan or macvlan",
+        "state_dir  | srv/state              | absolute",
+        "state_dir  | /                      | not the root",
+        "exports    | srv                    | not absolute",
+        "versions   | '3 5'                  | \"5\" is none",
+        "threads    | 0                      | from 1 to",
+        "threads    | 8x                     | whole number",
+        "threads    | 99999999999999999999   | whole number",
+        "lease_time | 9                      | from 10 to",
+        "grace_time | 60                     | shorter than lease_time=90",
+        "scope      | 'a b'                  | letters",
+        "thread     | 8                      | unknown"
+    })
+    void aWrongValueIsNamedWithItsParameter(String parameter, String value, String expected) {
+        OcfException e = assertThrows(OcfException.class, () -> config(parameter, value));
+        assertEquals(OcfCode.CONFIGURED, e.code());
+        assertTrue(e.getMessage().contains(expected), e.getMessage());
+        assertTrue(e.getMessage().contains("parameter"), e.getMessage());
+    }
+
+    @Test
+    void aMissingRequiredParameterIsNamed() {
+        OcfException e = assertThrows(OcfException.class,
+                () -> ServiceConfig.of(new ServiceName("a"), Parameters.of(Map.of(), DEFAULTS)));
+        assertTrue(e.getMessage().contains("is required"), e.getMessage());
+    }
+
+    @Test
+    void resourceNamesThatCannotNameAServiceAreRefused() {
+        for (String name : new String[] {null, "", "a:0", "../a", "-a", "a b", "a/b", "a".repeat(65)}) {
+            assertThrows(OcfException.class, () -> ServiceName.ofResource(name));
+        }
+    }
+}
