@@ -4,6 +4,8 @@ package org.gracekeeper.sys;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 
@@ -95,6 +97,7 @@ public final class Namespaces {
         private final int net;
         private final int mount;
         private final int uts;
+        private final Set<NsType> left = EnumSet.noneOf(NsType.class);
 
         private WayBack(NamespaceSet set, String utsName) throws KernelException {
             this.set = set;
@@ -120,14 +123,17 @@ public final class Namespaces {
         private void enter() throws KernelException {
             if (utsName != null) {
                 kernel.unshare(NamespaceCalls.CLONE_NEWUTS);
+                left.add(NsType.UTS);
                 kernel.sethostname(utsName);
             }
             if (set.net() != null) {
                 kernel.setns(set.net(), NsType.NET);
+                left.add(NsType.NET);
             }
             if (set.mount() != null) { // last: the other files need not exist inside
                 kernel.unshare(NamespaceCalls.CLONE_FS);
                 kernel.setns(set.mount(), NsType.MOUNT);
+                left.add(NsType.MOUNT);
             }
         }
 
@@ -146,7 +152,9 @@ public final class Namespaces {
                 return earlier;
             }
             try {
-                kernel.setns(fd, type);
+                if (left.contains(type)) {
+                    kernel.setns(fd, type);
+                }
                 return earlier;
             } catch (KernelException e) {
                 return earlier == null ? e : earlier;
