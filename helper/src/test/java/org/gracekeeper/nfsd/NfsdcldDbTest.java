@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.nfsd;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.sys.Sqlite;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** On a database made with the statements of nfs-utils, utils/nfsdcld/sqlite.c. */
+class NfsdcldDbTest {
+    @TempDir
+    Path dir;
+
+    private Path file;
+    private NfsdcldDb db;
+
+    @BeforeEach
+    void create() throws Exception {
+        file = Files.createFile(dir.resolve("main.sqlite"));
+        db = new NfsdcldDb(file);
+        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                + "INSERT OR FAIL INTO grace values (1, 0);"
+                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "INSERT OR FAIL INTO parameters values (\"version\", \"4\");"
+                + "INSERT OR FAIL INTO parameters values (\"first_time\", \"1\");");
+    }
+
+    @Test
+    void withoutGraceNobodyIsMissing() throws Exception {
+        assertEquals(new NfsdcldDb.Epochs(1, 0), db.epochs());
+        assertEquals(List.of(), db.recorded(1));
+        assertEquals(List.of(), db.stillMissing());
+    }
+
+    @Test
+    void duringGraceTheMissingAreThoseNotRecordedAgain() throws Exception {
+        db.record(id("a"));
+        db.record(id("b\0c"));
+        graceStart(17);
+        assertEquals(2, db.stillMissing().size());
+
+        assertTrue(db.record(id("a")));
+        assertFalse(db.record(id("a")), "already there");
+
+        assertArrayEquals(id("b\0c"), db.stillMissing().get(0));
+        assertEquals(1, db.recorded(17).size());
+        assertEquals(2, db.recorded(1).size());
+        sql("UPDATE grace SET recovery = \"0\";"); // GraceDone
+        assertEquals(new NfsdcldDb.Epochs(17, 0), db.epochs());
+        assertEquals(List.of(), db.stillMissing());
+    }
+
+    @Test
+    void aRecordKeepsItsPrincipal() throws Exception {
+        sql("INSERT INTO \"rec-0000000000000001\" VALUES (x'61', x'beef')");
+
+        assertFalse(db.record(id("a")));
+
+        try (Sqlite s = Sqlite.open(file, true)) {
+            assertArrayEquals(new byte[] {(byte) 0xbe, (byte) 0xef},
+                    (byte[]) s.query("SELECT princhash FROM \"rec-0000000000000001\"").get(0).get(0));
+        }
+    }
+
+    @Test
+    void anUnknownSchemaIsRefused() throws Exception {
+        sql("UPDATE parameters SET value = '5' WHERE key = 'version'");
+
+        assertThrows(UnexpectedFormatException.class, db::epochs);
+        assertThrows(UnexpectedFormatException.class, () -> db.record(id("a")));
+        sql("DELETE FROM parameters");
+        assertThrows(UnexpectedFormatException.class, db::epochs);
+    }
+
+    @Test
+    void brokenEpochsAreTypedAndNothingIsMade() throws Exception {
+        sql("UPDATE grace SET current = 7");
+        assertThrows(IOException.class, () -> db.record(id("a")), "no table of that epoch");
+        sql("DELETE FROM grace");
+        assertThrows(UnexpectedFormatException.class, db::epochs);
+        assertThrows(IOException.class, () -> new NfsdcldDb(dir.resolve("none")).epochs());
+        assertFalse(Files.exists(dir.resolve("none")));
+        try (Sqlite s = Sqlite.open(file, true)) {
+            assertEquals(3, s.query("SELECT name FROM sqlite_master WHERE type = 'table'").size());
+        }
+    }
+
+    @Test
+    void readersDoNotDisturbNfsdcld() throws Exception {
+        try (Sqlite nfsdcld = Sqlite.open(file, false)) {
+            for (int i = 0; i < 20; i++) {
+                db.stillMissing();
+                nfsdcld.exec("BEGIN EXCLUSIVE TRANSACTION; COMMIT;"); // no busy timeout: fails on any lock left
+                db.record(id("x" + i));
+            }
+        }
+    }
+
+    private void graceStart(long current) throws Exception {
+        sql("UPDATE grace SET current = " + current + ", recovery = 1;"
+                + String.format("CREATE TABLE \"rec-%016x\" (id BLOB PRIMARY KEY, princhash blob);", current));
+    }
+
+    private void sql(String statements) throws Exception {
+        try (Sqlite s = Sqlite.open(file, false)) {
+            s.exec(statements);
+        }
+    }
+
+    private static byte[] id(String text) {
+        return text.getBytes(StandardCharsets.ISO_8859_1);
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.nfsd;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NsmRecordsTest {
+    private final NsmRecords records = new NsmRecords(new DurableFiles(LinuxKernel.load()));
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void namesAreThoseThatStatdWouldTake() throws Exception {
+        Files.createFile(dir.resolve("192.0.2.21"));
+        Files.createFile(dir.resolve(".hidden"));
+        Files.createDirectory(dir.resolve("192.0.2.22"));
+        Files.createSymbolicLink(dir.resolve("192.0.2.23"), Path.of("/etc/passwd"));
+
+        assertEquals(List.of("192.0.2.21"), records.names(dir));
+        assertEquals(List.of(), records.names(dir.resolve("none")));
+    }
+
+    @Test
+    void familiesAreToldApart() {
+        NsmRecords.ByFamily split = NsmRecords.split(
+                List.of("192.0.2.21", "2001:db8::21", "fe80::1%svc0", "client.example", "::1", "1.2.3"));
+
+        assertEquals(List.of("192.0.2.21"), split.ipv4());
+        assertEquals(List.of("2001:db8::21", "fe80::1%svc0", "::1"), split.ipv6());
+        assertEquals(List.of("client.example", "1.2.3"), split.others());
+    }
+
+    @Test
+    void copiesWhatIsStillThere() throws Exception {
+        Path to = Files.createDirectory(dir.resolve("to"));
+        Files.writeString(dir.resolve("192.0.2.21"), "record\n");
+
+        records.copy(List.of("192.0.2.21", "192.0.2.99"), dir, to);
+
+        assertEquals(List.of("192.0.2.21"), records.names(to));
+        assertEquals("record\n", Files.readString(to.resolve("192.0.2.21")));
+    }
+
+    @Test
+    void theStateGrowsAndIsOdd() throws Exception {
+        Path file = dir.resolve("state");
+        assertEquals(Optional.empty(), NsmState.read(file));
+        Files.write(file, new NsmState(7).bytes());
+
+        assertEquals(9, NsmState.read(file).orElseThrow().next().value());
+        assertEquals(11, new NsmState(8).next().value());
+        assertEquals(3, NsmState.FIRST.next().value());
+        assertArrayEquals(new byte[] {1, 2, 0, 0}, new NsmState(0x201).bytes(), "on a little-endian machine");
+        Files.write(file, new byte[3]);
+        assertThrows(UnexpectedFormatException.class, () -> NsmState.read(file));
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Root;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DurableFilesTest {
+    private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void aNewFileIsPrivateAndNothingIsLeftBeside() throws Exception {
+        Path file = dir.resolve("f");
+
+        files.write(file, bytes("one"));
+        files.write(file, bytes("second"));
+
+        assertEquals("second", Files.readString(file));
+        assertEquals(0600, mode(file));
+        assertEquals(List.of("f"), names(dir));
+    }
+
+    @Test
+    void ownerAndModeStay() throws Exception {
+        Root.required();
+        Path file = owned(dir.resolve("f"), 4711, 0640);
+
+        files.write(file, bytes("new"));
+        files.copyFile(file, dir.resolve("copy"));
+
+        for (Path each : List.of(file, dir.resolve("copy"))) {
+            assertEquals(4711, Files.getAttribute(each, "unix:uid"));
+            assertEquals(0640, mode(each));
+            assertEquals("new", Files.readString(each));
+        }
+    }
+
+    @Test
+    void leftoversOfADeadWriterDoNotMatter() throws Exception {
+        Path victim = Files.writeString(dir.resolve("victim"), "untouched");
+        Files.createSymbolicLink(dir.resolve(".f.new"), victim);
+
+        files.write(dir.resolve("f"), bytes("x"));
+
+        assertEquals("untouched", Files.readString(victim));
+        assertEquals("x", Files.readString(dir.resolve("f")));
+    }
+
+    @Test
+    void aLinkIsReplacedNotFollowed() throws Exception {
+        Path victim = Files.writeString(dir.resolve("victim"), "untouched");
+        Path link = Files.createSymbolicLink(dir.resolve("f"), victim);
+
+        files.write(link, bytes("x"));
+
+        assertEquals("untouched", Files.readString(victim));
+        assertFalse(Files.isSymbolicLink(link));
+        assertThrows(IOException.class,
+                () -> files.copyFile(Files.createSymbolicLink(dir.resolve("l"), victim), dir.resolve("g")));
+    }
+
+    @Test
+    void copyDirTakesRegularFilesOnly() throws Exception {
+        Root.required();
+        Path from = Files.createDirectory(dir.resolve("from"));
+        Files.setAttribute(from, "unix:uid", 4711);
+        Files.setAttribute(from, "unix:mode", 0700);
+        owned(from.resolve("192.0.2.1"), 4711, 0600);
+        Files.createDirectory(from.resolve("sub"));
+        Files.createSymbolicLink(from.resolve("link"), Path.of("/etc/passwd"));
+        Files.writeString(from.resolve(".tmp"), "x");
+        Path to = dir.resolve("to");
+
+        files.copyDir(from, to);
+
+        assertEquals(List.of("192.0.2.1"), names(to));
+        assertEquals(4711, Files.getAttribute(to, "unix:uid"));
+        assertEquals(0700, mode(to));
+        assertEquals(4711, Files.getAttribute(to.resolve("192.0.2.1"), "unix:uid"));
+        Files.writeString(to.resolve("other"), "stays");
+        files.copyDir(from, to);
+        assertEquals(List.of("192.0.2.1", "other"), names(to));
+    }
+
+    @Test
+    void deleteTreeDoesNotFollowLinks() throws Exception {
+        Path outside = Files.createDirectory(dir.resolve("outside"));
+        Files.writeString(outside.resolve("keep"), "x");
+        Path tree = Files.createDirectories(dir.resolve("tree/a/b")).getParent().getParent();
+        Files.createSymbolicLink(tree.resolve("a/link"), outside);
+        Files.writeString(tree.resolve("a/b/f"), "x");
+
+        files.deleteTree(tree);
+        files.deleteTree(tree);
+
+        assertFalse(Files.exists(tree, LinkOption.NOFOLLOW_LINKS));
+        assertTrue(Files.exists(outside.resolve("keep")));
+    }
+
+    @Test
+    void missingSourceIsTold() {
+        assertThrows(NoSuchFileException.class, () -> files.copyFile(dir.resolve("none"), dir.resolve("to")));
+    }
+
+    @Test
+    void theDirectoryIsSyncedAndFailuresShow() throws Exception {
+        Kernel kernel = mock(Kernel.class);
+        new DurableFiles(kernel).write(dir.resolve("f"), bytes("x"));
+        verify(kernel).fsync(dir);
+
+        doThrow(KernelException.of("fsync", "d", Errno.EIO)).when(kernel).fsync(any());
+        assertThrows(KernelException.class, () -> new DurableFiles(kernel).write(dir.resolve("f"), bytes("y")));
+    }
+
+    @Test
+    void aFullDiskLeavesTheOldContent() throws Exception {
+        Root.required();
+        Path small = Files.createDirectory(dir.resolve("small"));
+        Root.sh("mount", "-t", "tmpfs", "-o", "size=64k", "gk-test", small.toString());
+        try {
+            files.write(small.resolve("f"), bytes("old"));
+
+            assertThrows(IOException.class, () -> files.write(small.resolve("f"), new byte[200_000]));
+
+            assertEquals("old", Files.readString(small.resolve("f")));
+            assertEquals(List.of("f"), names(small));
+        } finally {
+            Root.sh("umount", small.toString());
+        }
+    }
+
+    private static Path owned(Path file, int uid, int mode) throws IOException {
+        Files.writeString(file, "record\n");
+        Files.setAttribute(file, "unix:uid", uid);
+        Files.setAttribute(file, "unix:mode", mode);
+        return file;
+    }
+
+    private static int mode(Path file) throws IOException {
+        return (int) Files.getAttribute(file, "unix:mode") & 07777;
+    }
+
+    private static List<String> names(Path directory) throws IOException {
+        try (var list = Files.list(directory)) {
+            return list.map(p -> p.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}
