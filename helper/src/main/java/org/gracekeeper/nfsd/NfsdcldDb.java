@@ -15,7 +15,7 @@ import org.gracekeeper.sys.Sqlite;
  * makes or changes tables. Thread-safe.
  */
 public final class NfsdcldDb {
-    /** nfs-utils 1.3.4 to at least 2.8.3; table names and columns are bound to it. */
+    /** Of nfs-utils 2.6.2 to at least 2.8.3; table names and columns are bound to it. */
     static final String SCHEMA = "4";
 
     private static final Duration BUSY = Duration.ofSeconds(2);

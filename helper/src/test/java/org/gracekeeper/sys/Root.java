@@ -22,12 +22,16 @@ public final class Root {
     }
 
     /** Runs a command to set a test up or to tidy up; its failure fails the test. */
-    public static String sh(String... argv) throws IOException, InterruptedException {
+    public static String sh(String... argv) throws IOException {
         Process process = new ProcessBuilder(List.of(argv)).redirectErrorStream(true).start();
         process.getOutputStream().close();
         String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        if (!process.waitFor(20, TimeUnit.SECONDS) || process.exitValue() != 0) {
-            throw new AssertionError(String.join(" ", argv) + ": " + out);
+        try {
+            if (!process.waitFor(20, TimeUnit.SECONDS) || process.exitValue() != 0) {
+                throw new AssertionError(String.join(" ", argv) + ": " + out);
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
         }
         return out;
     }
