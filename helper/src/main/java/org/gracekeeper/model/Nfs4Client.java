@@ -6,7 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * An NFSv4 client as nfsd's {@code clients} directory shows it. No kernel says there whether it has finished reclaiming.
+ * An NFSv4 client as nfsd's {@code clients} directory shows it. No kernel says there whether it has finished
+ * reclaiming.
  *
  * @param clientid        as the kernel keeps it, unsigned
  * @param address         address and port, {@code 192.0.2.1:817} or {@code [2001:db8::1]:817}

@@ -12,7 +12,8 @@ import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.SocketCalls;
 
 /**
- * Wakes clients after a move. A client whose server vanished waits for TCP's next retransmission, up to many seconds. An
+ * Wakes clients after a move. A client whose server vanished waits for TCP's next retransmission, up to many seconds.
+ * An
  * ACK with a nonsensical sequence number from the service's address makes it answer with an ACK of its own (RFC 9293,
  * 3.10.7.4); the new server does not know the connection and resets it (3.10.7.1); the client connects anew at once.
  * A connection that still lives is not harmed. Thread-safe.

@@ -24,7 +24,8 @@ import org.gracekeeper.sys.KernelException;
 
 /**
  * One nfsd instance through its mounted nfsd file system (fs/nfsd/nfsctl.c). The mount decides which instance, not the
- * calling thread, with three exceptions: {@link #setThreads} takes the calling thread's nodename for the server's scope,
+ * calling thread, with three exceptions: {@link #setThreads} takes the calling thread's nodename for the server's
+ * scope,
  * {@link #addListener} takes its descriptor, {@link #unlockFilesystem} resolves the path in its mount namespace.
  * Thread-safe; a hanging start or stop of any instance on the node blocks all calls (nfsd_mutex is global).
  */
@@ -66,7 +67,8 @@ public final class NfsdFs {
     }
 
     /**
-     * Serves exactly these versions. Must come before the first listener, after which the kernel answers EBUSY. An empty
+     * Serves exactly these versions. Must come before the first listener, after which the kernel answers EBUSY. An
+     * empty
      * set is refused, as the kernel would take it for all.
      */
     public void setVersions(Set<NfsVersion> on) throws IOException {
@@ -120,7 +122,8 @@ public final class NfsdFs {
     /**
      * Ends NFSv4's grace. The kernel does it later, from its laundromat: {@link #v4GraceEnded} tells when.
      *
-     * @throws KernelException EBUSY when the grace has not ended and cannot be: the server is stopped, or it runs without
+     * @throws KernelException EBUSY when the grace has not ended and cannot be: the server is stopped, or it runs
+     * without
      *                         nfsdcld, and then the period can only run out
      */
     public void endV4Grace() throws IOException {
@@ -137,13 +140,16 @@ public final class NfsdFs {
     }
 
     /**
-     * Drops NLM locks taken through one server address, node-wide. Success proves nothing: 6.1 matches no address at all.
+     * Drops NLM locks taken through one server address, node-wide. Success proves nothing: 6.1 matches no address at
+     * all.
      */
     public void unlockIp(InetAddress address) throws IOException {
         write("unlock_ip", address.getHostAddress());
     }
 
-    /** Drops NLM locks of a file system, node-wide; since 6.9 revokes its NFSv4 state too, which clients do not survive. */
+    /**
+     * Drops NLM locks of a file system, node-wide; since 6.9 revokes its NFSv4 state too, which clients do not survive.
+     */
     public void unlockFilesystem(Path anyPathOnIt) throws IOException {
         write("unlock_filesystem", quoted(anyPathOnIt.toString()));
     }

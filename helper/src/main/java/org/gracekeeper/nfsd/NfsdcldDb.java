@@ -10,7 +10,8 @@ import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
 
 /**
- * nfsdcld's record of NFSv4 clients (utils/nfsdcld/sqlite.c of nfs-utils): which clients may reclaim after the next start,
+ * nfsdcld's record of NFSv4 clients (utils/nfsdcld/sqlite.c of nfs-utils): which clients may reclaim after the next
+ * start,
  * and which have. Opened for each call and only briefly, as nfsdcld gives up after 10 s of somebody else's lock. Never
  * makes or changes tables. Thread-safe.
  */
@@ -50,7 +51,8 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Clients that may still reclaim: recorded before, not yet recorded again. Exact for NFSv4.1 and later; a v4.0 client
+     * Clients that may still reclaim: recorded before, not yet recorded again. Exact for NFSv4.1 and later; a v4.0
+     * client
      * that reclaims is never recorded again by itself. Empty when there is no grace.
      */
     public List<byte[]> stillMissing() throws IOException {
@@ -66,7 +68,8 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Records a client in the current epoch unless it is there. For v4.0 clients that have reclaimed: the kernel records
+     * Records a client in the current epoch unless it is there. For v4.0 clients that have reclaimed: the kernel
+     * records
      * them at OPEN_CONFIRM only, which a reclaim does not have, and the next failover would refuse them.
      *
      * @return whether it was missing

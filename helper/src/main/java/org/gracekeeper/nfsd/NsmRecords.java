@@ -15,7 +15,8 @@ import org.gracekeeper.store.DurableFiles;
 
 /**
  * statd's records of NLM clients, a file for each host in {@code sm/} or {@code sm.bak/} (support/nsm/file.c of
- * nfs-utils). In a namespace without DNS the file's name is the client's address. Like statd, it ignores names that begin
+ * nfs-utils). In a namespace without DNS the file's name is the client's address. Like statd, it ignores names that
+ * begin
  * with a dot and what is not a regular file. Thread-safe as far as the directories are left alone.
  */
 public final class NsmRecords {

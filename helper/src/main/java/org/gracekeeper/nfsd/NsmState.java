@@ -14,7 +14,8 @@ import org.gracekeeper.model.UnexpectedFormatException;
 
 /**
  * The NSM state number in statd's file {@code state}: an int in the machine's byte order, odd while the host is up. It
- * must grow with every start of the service, wherever it runs: a client ignores a notification with the number it knows.
+ * must grow with every start of the service, wherever it runs: a client ignores a notification with the number it
+ * knows.
  */
 public record NsmState(int value) {
     /** What nsm_get_state() starts with. */

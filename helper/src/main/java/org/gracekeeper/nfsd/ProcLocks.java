@@ -15,7 +15,8 @@ import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Kernel;
 
 /**
- * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc, and is not one
+ * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc, and is not
+ * one
  * snapshot when it is long. Thread-safe.
  */
 public final class ProcLocks {

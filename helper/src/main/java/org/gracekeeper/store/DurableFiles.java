@@ -35,7 +35,8 @@ public final class DurableFiles {
     }
 
     /**
-     * Replaces a file's content: temporary file beside it, fsync, rename, fsync of the directory. An existing file keeps
+     * Replaces a file's content: temporary file beside it, fsync, rename, fsync of the directory. An existing file
+     * keeps
      * owner and mode, a new one is root's with mode 0600.
      */
     public void write(Path file, byte[] data) throws IOException {
@@ -55,8 +56,10 @@ public final class DurableFiles {
     }
 
     /**
-     * Copies the regular files directly in a directory, each atomically, all durably. The target is made, with owner and
-     * mode of the source, if it does not exist; files it has besides stay. What is no regular file, or begins with a dot,
+     * Copies the regular files directly in a directory, each atomically, all durably. The target is made, with owner
+     * and
+     * mode of the source, if it does not exist; files it has besides stay. What is no regular file, or begins with a
+     * dot,
      * is not copied.
      */
     public void copyDir(Path from, Path to) throws IOException {
@@ -76,7 +79,9 @@ public final class DurableFiles {
         kernel.fsync(to);
     }
 
-    /** Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed. */
+    /**
+     * Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed.
+     */
     public void deleteTree(Path path) throws IOException {
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;

@@ -10,7 +10,8 @@ public interface FileCalls {
     int SIGTERM = 15;
 
     /**
-     * Opens an existing file for writing, gives it the data in exactly one write(2), closes it. Files of nfsd, lockd and
+     * Opens an existing file for writing, gives it the data in exactly one write(2), closes it. Files of nfsd, lockd
+     * and
      * sysctl take a value in one piece only, and report what is wrong with it from that write.
      * A short write is an error (EIO).
      */

@@ -5,7 +5,9 @@ package org.gracekeeper.sys;
 import com.sun.jna.Library;
 import com.sun.jna.Pointer;
 
-/** The functions of libsqlite3 in use. Handles are longs; strings are byte arrays that end with NUL, as in {@link Libc}. */
+/**
+ * The functions of libsqlite3 in use. Handles are longs; strings are byte arrays that end with NUL, as in {@link Libc}.
+ */
 interface LibSqlite extends Library {
     int OK = 0;
     int ROW = 100;

@@ -6,7 +6,8 @@ import com.sun.jna.LastErrorException;
 import com.sun.jna.Library;
 
 /**
- * The functions of libc in use, by interface mapping. {@code throws LastErrorException} takes errno within the call, and
+ * The functions of libc in use, by interface mapping. {@code throws LastErrorException} takes errno within the call,
+ * and
  * is right only for functions that leave errno alone when they succeed, as bare system calls do.
  *
  * <p>Strings and structures travel as byte arrays (strings end with NUL): JNA's own conversions allocate native memory

@@ -12,7 +12,8 @@ import java.util.stream.IntStream;
 /**
  * Runs work in other namespaces, on a thread made for it. The other threads of the process notice nothing. Thread-safe.
  *
- * <p>A Java thread's native part outlives {@link Thread#join()} and would keep a mount namespace, and so a device, busy;
+ * <p>A Java thread's native part outlives {@link Thread#join()} and would keep a mount namespace, and so a device,
+ * busy;
  * therefore the thread goes back to the process's own namespaces before it ends. Threads that the work starts would
  * inherit the namespaces and stay there: the work must not start any, nor use pools that may. Commands are the
  * exception, {@code ExecCommands} knows how.
@@ -38,7 +39,8 @@ public final class Namespaces {
      *
      * @param utsName nodename the work shall see and the kernel take from it, in a UTS namespace of its own; null for
      *                the node's own name
-     * @throws KernelException      a namespace could not be entered or left
+     * @throws KernelException      a namespace could not be entered or left; EINVAL of the latter means that the work
+     *                              started a thread, which is still inside
      * @throws InterruptedException the caller was interrupted
      */
     public <T> T call(NamespaceSet set, String utsName, Callable<T> work) throws Exception {

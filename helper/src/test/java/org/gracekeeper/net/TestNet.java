@@ -10,7 +10,8 @@ import org.gracekeeper.sys.NamespaceSet;
 import org.gracekeeper.sys.Root;
 
 /**
- * A client and two nodes, each a net namespace, on one bridge at the client's. Both nodes have the same hardware address
+ * A client and two nodes, each a net namespace, on one bridge at the client's. Both nodes have the same hardware
+ * address
  * on {@code svc0}, so that a move needs no announcement; node 2's is down and has no addresses at first.
  */
 final class TestNet implements AutoCloseable {

@@ -102,7 +102,9 @@ class NamespacesTest {
         assertEquals(host, Files.readString(Path.of("/proc/sys/kernel/hostname")));
     }
 
-    /** The namespaces end with their last user: what still holds them after the call, apart from the holder, is a leak. */
+    /**
+     * The namespaces end with their last user: what still holds them after the call, apart from the holder, is a leak.
+     */
     @Test
     void nothingHoldsTheNamespacesAfterwards() throws Exception {
         ExecCommands commands = new ExecCommands();
@@ -151,6 +153,29 @@ class NamespacesTest {
         assertEquals(net + "\n" + mount + "\ngk-test-uts\ninside\n", out);
         String outside = commands.run(Duration.ofSeconds(10), null, List.of("readlink", "/proc/self/ns/net")).out();
         assertNotEquals(net + "\n", outside);
+    }
+
+    @Test
+    void aThreadThatTheWorkStartedIsNoticed() throws Exception {
+        CountDownLatch end = new CountDownLatch(1);
+        Thread[] started = new Thread[1];
+        try {
+            KernelException e = assertThrows(KernelException.class, () -> namespaces.call(set, null, () -> {
+                started[0] = new Thread(() -> {
+                    try {
+                        end.await();
+                    } catch (InterruptedException ignored) {
+                        // Ends as it should.
+                    }
+                });
+                started[0].start();
+                return null;
+            }));
+            assertEquals(Errno.EINVAL, e.errno());
+        } finally {
+            end.countDown();
+            started[0].join();
+        }
     }
 
     @Test
