@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Imports go in one direction, and only {@code sys} knows JNA. */
+class ArchitectureTest {
+    private static final Path SOURCES = Path.of("src/main/java/org/gracekeeper");
+    private static final Pattern IMPORT = Pattern.compile("^import (?:static )?([\\w.]+);", Pattern.MULTILINE);
+
+    private static final Map<String, Set<String>> MAY_IMPORT = Map.of(
+            "protocol", Set.of(),
+            "model", Set.of("protocol"),
+            "sys", Set.of("model"),
+            "exec", Set.of("model", "sys"),
+            "store", Set.of("model", "sys"),
+            "nfsd", Set.of("model", "sys", "exec", "store"),
+            "net", Set.of("model", "sys", "exec", "store"),
+            "service", Set.of("protocol", "model", "sys", "exec", "store", "nfsd", "net"),
+            "daemon", Set.of("protocol", "model", "sys", "exec", "service"));
+
+    @Test
+    void importsGoInOneDirection() throws IOException {
+        List<String> wrong = new ArrayList<>();
+        for (Path file : sources()) {
+            String from = SOURCES.relativize(file).getName(0).toString();
+            Matcher imports = IMPORT.matcher(Files.readString(file));
+            while (imports.find()) {
+                String name = imports.group(1);
+                boolean jna = name.startsWith("com.sun.jna") && !from.equals("sys");
+                boolean inward = name.startsWith("org.gracekeeper.") && !allowed(from, name.split("\\.")[2]);
+                if (jna || inward) {
+                    wrong.add(file + " imports " + name);
+                }
+            }
+        }
+        assertEquals(List.of(), wrong);
+    }
+
+    @Test
+    void valuesAndDecisionsDoNoInputOrOutput() throws IOException {
+        List<String> wrong = new ArrayList<>();
+        for (Path file : sources()) {
+            String text = Files.readString(file);
+            boolean pure = file.startsWith(SOURCES.resolve("model")) || file.startsWith(SOURCES.resolve("protocol"));
+            if (pure && text.matches("(?s).*import java\\.(nio\\.file\\.Files|io\\.File|net\\.Socket|lang\\.Process).*")) {
+                wrong.add(file.toString());
+            }
+        }
+        assertEquals(List.of(), wrong);
+    }
+
+    private static boolean allowed(String from, String to) {
+        return from.equals(to) || MAY_IMPORT.get(from).contains(to);
+    }
+
+    private static List<Path> sources() throws IOException {
+        try (Stream<Path> files = Files.walk(SOURCES)) {
+            return files.filter(f -> f.toString().endsWith(".java")).toList();
+        }
+    }
+}
