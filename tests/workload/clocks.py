@@ -33,8 +33,7 @@ def measure(command):
         if not line:
             raise RuntimeError(f"no answer from {command}")
         samples.append((asked, float(line), time.time()))
-    child.stdin.close()
-    child.wait(timeout=30)
+    child.communicate(timeout=30)
     return best(samples)
 
 

@@ -156,34 +156,36 @@ def free_after(contender, begin):
 
 
 def timeline(events, holders, contenders):
-    """[(time, who, words)] in order of time."""
+    """[(time, who, words)] in order of time. What goes wrong with one lock is told once, and how often it did."""
     rows = [(event["w"], "cluster", event["text"]) for event in events]
     for holder in holders:
         who = f"{holder.host} ({holder.proto})"
         for gap in holder.interruptions():
             rows.append((gap.begin, who, "last write before an interruption"))
-            rows.append((gap.end, who, f"writes again, after {gap.seconds:.1f} s"))
-        rows += [(holder.when(line), who, f"I/O ERROR {line['errno']} at {line['op']} of {line['slot']}")
-                 for line in holder.errors]
-        rows += [(holder.when(line), who, f"WRONG DATA in {line['slot']}: {line['text']}") for line in holder.foreign]
+            if gap.end in holder.writes:
+                rows.append((gap.end, who, f"writes again, after {gap.seconds:.1f} s"))
+            else:
+                rows.append((gap.end, who, f"HAS NOT WRITTEN for {gap.seconds:.1f} s, to the end"))
+        rows += first_of_each((holder.when(line), who, f"I/O ERROR {line['errno']} on {line['slot']}")
+                              for line in holder.errors)
+        rows += first_of_each((holder.when(line), who, f"WRONG DATA in {line['slot']}: {line['text'].split(',')[0]}")
+                              for line in holder.foreign)
     ends = sorted(gap.end for holder in holders for gap in holder.interruptions())
     for contender in contenders:
-        rows += [(at, contender.host, f"WAS GRANTED the held lock {slot} over {via}")
-                 for at, slot, via in contender.granted]
+        rows += first_of_each((at, contender.host, f"WAS GRANTED the held lock {slot} over {via}")
+                              for at, slot, via in contender.granted)
         rows += [(at, contender.host, "gets a new lock on a free range: normal service")
                  for at in sorted({free_after(contender, end) for end in ends} - {None})]
     return sorted(rows)
 
 
-def squeeze(rows):
-    """Rows of one who and words that follow each other (a lock lost gives an error every second) become one."""
-    result = []
-    for at, who, words in rows:
-        if result and result[-1][1:3] == [who, words]:
-            result[-1][3] += 1
-        else:
-            result.append([at, who, words, 1])
-    return [(at, who, words + (f"  (x{times})" if times > 1 else "")) for at, who, words, times in result]
+def first_of_each(rows):
+    """Rows with the same words become their first one, with their number."""
+    first, times = {}, {}
+    for row in rows:
+        first.setdefault(row[2], row)
+        times[row[2]] = times.get(row[2], 0) + 1
+    return [(at, who, words + (f" ({times[words]} times)" if times[words] > 1 else "")) for at, who, words in first.values()]
 
 
 def table(holders, found):
@@ -201,7 +203,7 @@ def table(holders, found):
 def show(events, holders, contenders, title):
     if title:
         print(f"\n{title}\n{'=' * len(title)}")
-    rows = squeeze(timeline(events, holders, contenders))
+    rows = timeline(events, holders, contenders)
     zero = events[0]["w"] if events else min((row[0] for row in rows), default=0.0)
     width = max((len(row[1]) for row in rows), default=0)
     print("\nTimeline (seconds since the first event)")

@@ -94,6 +94,23 @@ class GapTest(unittest.TestCase):
         self.assertEqual([Gap(2, 1, 3)], gaps([1], 3))
 
 
+class PhaseTest(unittest.TestCase):
+    EVENTS = [{"w": 100, "text": "", "phase": "a"}, {"w": 110, "text": "", "phase": "b"},
+              {"w": 120, "text": "", "phase": "a"}, {"w": 130, "text": "", "phase": "end"}]
+
+    def gaps_of(self, *writes):
+        lines = [{"t": 0, "w": 90, "e": "start", "role": "holder", "name": "h", "host": "c", "proto": "p", "slots": ["f:0"]}]
+        lines += [{"t": at - 90, "w": at, "e": "write", "slot": "f:0", "seq": 1} for at in writes]
+        return report.phase_gaps(self.EVENTS, [report.Holder(lines, 0)])
+
+    def test_a_gap_belongs_to_its_phase_and_phases_add_up(self):
+        found = self.gaps_of(100, 104, 105, 111, 113, 121, 122, 140)
+        self.assertEqual({"a": {"h": 18}, "b": {"h": 8}, "end": {"h": 18}}, found)
+
+    def test_a_gap_across_the_border_belongs_to_both(self):
+        self.assertEqual(9, self.gaps_of(101, 102, 103, 112, 113, 114)["a"]["h"])
+
+
 class LogTest(unittest.TestCase):
     def read(self, text):
         with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
