@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash
+# The lab's commands, as they run outside its namespaces.
+
+# lab_pid: the running lab's first process. A lab leaves no trace outside its namespaces, so it is
+# found by its name in the process table.
+lab_pid() {
+	local f name
+	for f in /proc/[0-9]*/cmdline; do
+		{ IFS= read -r -d '' name <"$f"; } 2>/dev/null || continue
+		[[ $name == "gracekeeper-lab:$LAB_NAME" ]] || continue
+		f=${f%/cmdline}
+		# Not one of its children that has yet to exec.
+		grep -q '^NSpid:.*[[:space:]]1$' "$f/status" 2>/dev/null || continue
+		echo "${f#/proc/}"
+		return 0
+	done
+	return 1
+}
+
+need_lab() { pid=$(lab_pid) || die "no lab named $LAB_NAME is up"; }
+
+need_host() { # HOST: sets pid and dir, the host's state as seen from here
+	need_lab
+	dir=/proc/$pid/root$L/$1
+	[[ -n $1 && $1 != */* && -d $dir ]] || die "no host $1 in lab $LAB_NAME; it has $(tr '\n' ' ' <"/proc/$pid/root$L/hosts")"
+}
+
+# inside FUNCTION ARG...: in the lab's namespaces.
+inside() {
+	nsenter --target "$pid" --net --pid --mount -- "$LAB_DIR/lib/inside" "$@"
+}
+
+lab_build() {
+	# shellcheck source=build.sh
+	. "$LAB_DIR/lib/build.sh"
+	build_image
+}
+
+lab_up() {
+	local kernel=6.12 nodes=2 clients=0 disks=4 tree='' owner='' keep='' pid image h started=$SECONDS
+	while (($#)); do
+		case $1 in
+		--kernel) kernel=$2 ;;
+		--nodes) nodes=$2 ;;
+		--clients) clients=$2 ;;
+		--disks) disks=$2 ;;
+		--install) tree=$2 ;;
+		--owner) owner=$2 ;;
+		--keep)
+			keep=1
+			shift
+			continue
+			;;
+		*) die "up: unknown option $1" ;;
+		esac
+		shift 2
+	done
+	[[ " $KERNELS " == *" $kernel "* ]] || die "up: no kernel $kernel; there are $KERNELS"
+	[[ $nodes =~ ^[1-9]$|^[1-3][0-9]$ ]] || die "up: --nodes wants 1 to 39"
+	[[ $clients =~ ^[0-9]$|^[1-3][0-9]$ ]] || die "up: --clients wants 0 to 39"
+	[[ $disks =~ ^[0-9]$|^1[0-9]$ ]] || die "up: --disks wants 0 to 19"
+	[[ -z $tree || -d $tree ]] || die "up: $tree is not a directory"
+	[[ -z $owner ]] || kill -0 "$owner" 2>/dev/null || die "up: there is no process $owner"
+	[ "$(id -u)" = 0 ] || die "up needs root (network and process namespaces)"
+	lab_build
+	image=$(image_dir)
+	local accel
+	accel=$(accelerator "$image")
+
+	exec {up_lock}>"$CACHE/up.lock"
+	flock "$up_lock"
+	! pid=$(lab_pid) || die "a lab named $LAB_NAME is up already"
+	setsid -f "$LAB_DIR/lib/supervise" "$owner" {up_lock}>&- </dev/null >/dev/null 2>&1
+	local end=$((SECONDS + 20))
+	until pid=$(lab_pid) && [ -e "/proc/$pid/root$L/up" ]; do
+		((SECONDS < end)) || die "the lab's supervisor did not start"
+		sleep 0.05
+	done
+	exec {up_lock}>&-
+
+	if ! bring_up; then
+		if [ -n "$keep" ]; then
+			say "the lab did not come up; it is left for looking at"
+		else
+			say "the lab did not come up; taking it down"
+			lab_down
+		fi
+		return 1
+	fi
+	say "up in $((SECONDS - started)) s"
+}
+
+bring_up() { # uses lab_up's variables
+	local h
+	inside create "$image" "$kernel" "$nodes" "$clients" "$disks" "$accel" || return 1
+	inside power_on_all || return 1
+	for h in $(<"/proc/$pid/root$L/hosts"); do
+		inside wait_ready "$h" 240 || return 1
+	done
+	say "$nodes nodes and $clients clients answer after $((SECONDS - started)) s"
+	[ -z "$tree" ] || lab_install "$tree" || return 1
+	lab_exec node1 -- /usr/local/sbin/lab-wait-cluster "$nodes" 240
+}
+
+# accelerator IMAGE: QEMU's accelerator and kernel options for the guests' clock. KVM if a guest
+# really boots with it (the device alone means nothing), else emulation.
+accelerator() {
+	local file out khz
+	file=$CACHE/accelerator-$({ cat /etc/machine-id /proc/version; grep -m 3 -E "^(model name|flags|microcode)" /proc/cpuinfo; echo 2; } 2>/dev/null | sha256sum | cut -c1-16)
+	if [ ! -s "$file" ]; then
+		say "finding out how guests boot best on this machine"
+		if [ -e /dev/kvm ] && probe "$1" kvm | grep -q 'lab: probe ok'; then
+			out='kvm '
+		else
+			out=$(probe "$1" tcg,thread=multi)
+			[[ $out == *'lab: probe ok'* ]] || die "no guest boots on this machine: $out"
+			khz=$(sed -n 's/.*Refined TSC clocksource calibration: \([0-9]*\)\.\([0-9]*\) MHz.*/\1\2/p' <<<"$out" | tail -n 1)
+			out="tcg,thread=multi ${khz:+tsc_early_khz=$khz tsc=reliable}"
+		fi
+		echo "$out" >"$file.$$"
+		mv "$file.$$" "$file"
+	fi
+	cat "$file"
+}
+
+probe() { # IMAGE ACCELERATOR
+	timeout -k 1 30 qemu-system-x86_64 -M q35 -accel "$2" -cpu max -m 512 -nodefaults -display none -serial stdio \
+		-no-reboot -kernel "$1/vmlinux-6.12" -initrd "$1/initrd-6.12" \
+		-append "console=ttyS0 quiet panic=-1 lab.probe" </dev/null 2>&1 || :
+}
+
+lab_down() {
+	local pid p end=$((SECONDS + 20))
+	if ! pid=$(lab_pid); then
+		say "no lab named $LAB_NAME is up"
+		return 0
+	fi
+	kill -KILL "$pid"
+	# With its first process gone the kernel kills the others, and the namespaces go with them.
+	while [ -e "/proc/$pid" ]; do
+		((SECONDS < end)) || die "process $pid does not end"
+		sleep 0.05
+	done
+}
+
+lab_install() { # TREE
+	local pid h t=$1
+	[ -d "$t" ] || die "install: $t is not a directory"
+	need_lab
+	for h in $(<"/proc/$pid/root$L/hosts"); do
+		[[ $h == node* ]] || continue
+		tar -C "$t" -cf - --owner=0 --group=0 . | lab_exec "$h" -- tar -C / --no-overwrite-dir -xf - || return 1
+		lab_exec "$h" -- sh -c 'systemctl daemon-reload && systemctl -q enable gracekeeperd && systemctl restart gracekeeperd' || return 1
+	done
+}
+
+connected() { # of a host's state directory
+	[ -e "$dir/ready" ] && [ -S "$dir/ssh" ] && [ ! -e "$dir/paused" ]
+}
+
+# Our end of the connection that the lab keeps to each guest. Without it nothing is tried: the
+# addresses mean something else outside the lab.
+ssh_options() { # HOST
+	need_host "$1"
+	connected || inside wait_ready "$1" 120 || exit 255
+	options=(-F none -o "ControlPath=$dir/ssh" -o ControlMaster=no -o ProxyCommand=false -o LogLevel=ERROR -o User=root)
+}
+
+lab_exec() { # HOST -- CMD...
+	local host=${1:-} pid dir options
+	[[ $# -ge 2 ]] || die "usage: exec HOST -- CMD..."
+	shift
+	[[ $1 != -- ]] || shift
+	(($#)) || die "exec: no command"
+	ssh_options "$host"
+	ssh -T "${options[@]}" "$host" "$(quote "$@")"
+}
+
+lab_put() { # HOST SRC DST
+	local pid dir options
+	(($# == 3)) || die "usage: put HOST SRC DST"
+	[ -e "$2" ] || die "put: no $2"
+	ssh_options "$1"
+	scp -q -rp "${options[@]}" "$(local_path "$2")" "$1:$3"
+}
+
+lab_get() { # HOST SRC DST
+	local pid dir options
+	(($# == 3)) || die "usage: get HOST SRC DST"
+	ssh_options "$1"
+	scp -q -rp "${options[@]}" "$1:$2" "$(local_path "$3")"
+}
+
+local_path() { # a path that scp takes for nothing else
+	case $1 in
+	/*) echo "$1" ;;
+	*) echo "./$1" ;;
+	esac
+}
+
+lab_crash() {
+	local pid dir
+	need_host "${1:-}"
+	inside power "$1" off
+}
+
+lab_start() {
+	local pid dir
+	need_host "${1:-}"
+	inside power "$1" on
+	inside wait_ready "$1" 240
+}
+
+for_host() { # FUNCTION HOST
+	local pid dir
+	need_host "${2:-}"
+	inside "$1" "$2"
+}
+lab_pause() { for_host pause "${1:-}"; }
+lab_resume() { for_host resume "${1:-}"; }
+lab_cut() { for_host cut_off "${1:-}"; }
+lab_heal() { for_host heal "${1:-}"; }
+lab_console() { for_host console "${1:-}"; }
+
+lab_status() {
+	local pid
+	need_lab
+	inside status
+}
