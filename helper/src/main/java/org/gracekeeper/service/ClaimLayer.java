@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
@@ -68,10 +69,10 @@ final class ClaimLayer implements Layer {
         if (previous != null) {
             check(operation, previous);
         }
-        Files.createDirectories(state.nsm());
-        Files.createDirectories(state.notifyRoot());
-        for (String dir : List.of("sm", "sm.bak", "v4recovery", "nfsdcld", "rpc_pipefs")) {
-            Files.createDirectories(state.nfs().resolve(dir));
+        directory(state.nsm(), "rwx------");
+        directory(state.nfs(), "rwxr-xr-x");
+        for (String dir : List.of("sm", "sm.bak", "notify", "v4recovery", "nfsdcld", "rpc_pipefs")) {
+            directory(state.nfs().resolve(dir), "rwxr-xr-x");
         }
         for (String file : List.of("etab", "rmtab")) {
             Path path = state.nfs().resolve(file);
@@ -102,6 +103,12 @@ final class ClaimLayer implements Layer {
                     + " still mounted?");
         }
         return Optional.empty();
+    }
+
+    /** The mode whatever the umask: statd is not root, and nfsdcld gives up the right to pass where it may not. */
+    static void directory(Path path, String mode) throws IOException {
+        Files.createDirectories(path);
+        Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
     }
 
     private void refuseSharing(RunningService service) throws IOException, OcfException {

@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -47,7 +48,8 @@ final class NotifyLayer implements Layer {
             var dir = service.state().notify(address);
             int hosts = records.names(dir.resolve("sm")).size();
             if (hosts > 0) {
-                start(operation, i, dir.toString());
+                Path inside = MountNamespace.NFS_STATE.resolve(service.state().nfs().relativize(dir));
+                start(operation, i, inside.toString());
                 operation.info("notifying " + hosts + " hosts from " + service.config().addresses().get(i).host());
             }
         }

@@ -42,7 +42,7 @@ final class RecordsLayer implements Layer {
         StateDirectory state = service.state();
         gather(state);
         files.deleteTree(state.notifyRoot());
-        Files.createDirectories(state.notifyRoot());
+        ClaimLayer.directory(state.notifyRoot(), "rwxr-xr-x");
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
         if (!service.config().hasNfsV3()) {
@@ -54,8 +54,9 @@ final class RecordsLayer implements Layer {
         NsmRecords.ByFamily hosts = NsmRecords.split(records.names(state.nsm()));
         for (InetPrefix address : service.config().addresses()) {
             Path dir = state.notify(address.address());
-            Files.createDirectories(dir.resolve("sm"));
-            Files.createDirectories(dir.resolve("sm.bak"));
+            for (Path each : List.of(dir, dir.resolve("sm"), dir.resolve("sm.bak"))) {
+                ClaimLayer.directory(each, "rwxr-xr-x");
+            }
             // A client knows the server by one of its addresses, and answers a notification from there only.
             records.copy(address.isV4() ? hosts.ipv4() : hosts.ipv6(), state.nsm(), dir.resolve("sm"));
             records.copy(hosts.others(), state.nsm(), dir.resolve("sm"));

@@ -10,8 +10,8 @@ import org.gracekeeper.model.AddressText;
  * The layout of a service's state directory, which lies on the storage that moves with the service.
  *
  * <p>{@code nfs} becomes /var/lib/nfs inside the service's mount namespace; {@code nsm} is the NSM recovery set: a
- * record for each host that has to be told of the move, kept until NLM grace has ended; {@code notify} has a copy of
- * it for each address, which sm-notify consumes.
+ * record for each host that has to be told of the move, kept until NLM grace has ended; {@code nfs/notify} has a copy
+ * of it for each address.
  */
 public record StateDirectory(Path root) {
 
@@ -46,12 +46,14 @@ public record StateDirectory(Path root) {
         return root.resolve("nsm");
     }
 
+    /** A copy of the recovery set for one address, which sm-notify consumes. */
     public Path notify(InetAddress address) {
-        return root.resolve("notify").resolve(AddressText.of(address));
+        return notifyRoot().resolve(AddressText.of(address));
     }
 
+    /** Below {@link #nfs()}, so that sm-notify, no longer root, need not pass the directories above. */
     public Path notifyRoot() {
-        return root.resolve("notify");
+        return nfs().resolve("notify");
     }
 
     public Path peers() {

@@ -2,6 +2,8 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.sys;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -44,7 +46,7 @@ public final class Namespaces {
      * @throws InterruptedException the caller was interrupted
      */
     public <T> T call(NamespaceSet set, String utsName, Callable<T> work) throws Exception {
-        Visit<T> visit = new Visit<>(set, utsName, work);
+        Visit<T> visit = new Visit<>(elsewhere(set), utsName, work);
         Thread thread = new Thread(visit, "namespaces of " + (set.net() == null ? set.mount() : set.net()));
         thread.setDaemon(true);
         thread.start();
@@ -56,6 +58,20 @@ public final class Namespaces {
             throw e;
         }
         return visit.outcome();
+    }
+
+    /**
+     * Without the namespaces the process is in already, as a daemon that is not hardened is in the host's. Entering them
+     * would be no change, but commands would then be started from this thread, see {@code ExecCommands}, and their
+     * helper threads would share its file system context, which a mount namespace cannot be left with.
+     */
+    private static NamespaceSet elsewhere(NamespaceSet set) throws IOException {
+        return new NamespaceSet(isOwn(set.net(), NsType.NET) ? null : set.net(),
+                isOwn(set.mount(), NsType.MOUNT) ? null : set.mount());
+    }
+
+    private static boolean isOwn(Path file, NsType type) throws IOException {
+        return file != null && Files.exists(file) && Files.isSameFile(file, OWN.resolve(type.procName()));
     }
 
     private final class Visit<T> implements Runnable {
