@@ -26,6 +26,8 @@ final class Dispatcher {
     private static final long DEFAULT_TIMEOUT_MILLIS = 120_000;
     /** The agent has to get the answer, and pass it on, before Pacemaker's time is over. */
     private static final double OWN_SHARE = 0.9;
+    /** Of a stop the agent keeps 40 % for its emergency stop, which begins by killing this program. */
+    private static final double STOP_SHARE = 0.55;
 
     private final Services services;
 
@@ -47,7 +49,7 @@ final class Dispatcher {
         Reply.AgentBuilder lines = new Reply.AgentBuilder();
         String resource = request.environment().get("OCF_RESOURCE_INSTANCE");
         ServiceManager.Call call = new ServiceManager.Call(
-                resource, request.environment(), deadline(request.environment()), (level, text) -> {
+                resource, request.environment(), deadline(request), (level, text) -> {
                     synchronized (lines) {
                         lines.line(level, text);
                     }
@@ -124,10 +126,11 @@ final class Dispatcher {
         return Reply.text(0, json ? services.report().json(only) : services.report().text(only));
     }
 
-    private static Deadline deadline(Map<String, String> environment) {
-        String millis = environment.getOrDefault(TIMEOUT, "");
+    private static Deadline deadline(Request request) {
+        String millis = request.environment().getOrDefault(TIMEOUT, "");
         long timeout = millis.matches("[1-9][0-9]{0,9}") ? Long.parseLong(millis) : DEFAULT_TIMEOUT_MILLIS;
-        return Deadline.after(Duration.ofMillis((long) (timeout * OWN_SHARE)));
+        double share = request.verb().equals("stop") ? STOP_SHARE : OWN_SHARE;
+        return Deadline.after(Duration.ofMillis((long) (timeout * share)));
     }
 
     private static int checkLevel(Map<String, String> environment) {

@@ -87,6 +87,21 @@ public final class NfsdcldDb {
         }
     }
 
+    /**
+     * Adds a client to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
+     * the table when nfsd starts.
+     */
+    public void recordForRecovery(byte[] ownerId) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            Epochs epochs = epochs(db);
+            // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
+            String table = table(epochs.recovery() != 0 ? epochs.recovery() : epochs.current());
+            db.run("INSERT OR IGNORE INTO " + table + " (id) VALUES (?)", (Object) ownerId);
+            db.exec("COMMIT");
+        }
+    }
+
     private Sqlite open(boolean readOnly) throws IOException {
         Sqlite db = Sqlite.open(file, readOnly);
         try {

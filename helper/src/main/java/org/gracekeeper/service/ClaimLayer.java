@@ -88,10 +88,15 @@ final class ClaimLayer implements Layer {
     @Override
     public void down(Operation operation) throws IOException {
         prove(operation);
-        StateDirectory state = operation.state();
-        Claim claim = read(state);
-        if (claim != null && claim.bootId().equals(bootId())) {
-            write(state, claim.stopped());
+        try {
+            StateDirectory state = operation.state();
+            Claim claim = read(state);
+            if (claim != null && claim.bootId().equals(bootId())) {
+                write(state, claim.stopped());
+            }
+        } catch (IOException e) {
+            // The storage may be gone already. The service is stopped all the same: that is what was proved.
+            operation.warn("cannot note the stop in the state directory: " + e.getMessage());
         }
     }
 

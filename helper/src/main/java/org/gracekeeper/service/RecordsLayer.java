@@ -3,12 +3,14 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.store.DurableFiles;
@@ -21,6 +23,9 @@ import org.gracekeeper.store.DurableFiles;
  * notification, which is before it has reclaimed: a crash in between would find nobody to notify.
  */
 final class RecordsLayer implements Layer {
+    private static final byte[] GRACE_HOLDER =
+            "gracekeeper: NFSv4 grace lasts as long as that of NLM".getBytes(StandardCharsets.US_ASCII);
+
     private final Node node;
     private final DurableFiles files;
     private final NsmRecords records;
@@ -64,7 +69,21 @@ final class RecordsLayer implements Layer {
             own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
         }
         own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
+        if (!records.names(state.nsm()).isEmpty()) {
+            holdV4Grace(state);
+        }
         node.kernel().syncfs(state.root());
+    }
+
+    /**
+     * Keeps nfsd from ending the NFSv4 grace by itself while NLM hosts may still reclaim, by a client that will never
+     * send RECLAIM_COMPLETE. Were lockd's grace to outlast nfsd's, an NFSv4 client that has to turn its delegation into
+     * a lock would be refused until the delegation is revoked, and somebody else could take the lock: seen on 6.1.
+     */
+    private static void holdV4Grace(StateDirectory state) throws IOException {
+        if (Files.exists(state.clientDatabase())) {
+            new NfsdcldDb(state.clientDatabase()).recordForRecovery(GRACE_HOLDER);
+        }
     }
 
     @Override

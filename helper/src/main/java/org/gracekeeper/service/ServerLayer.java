@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
@@ -46,12 +47,12 @@ final class ServerLayer implements Layer {
         node.in(instance.inside(), () -> {
             nfsd.setVersions(config.versions());
             nfsd.setLeaseTime(config.leaseTime());
-            nfsd.setGraceTime(config.graceTime());
+            nfsd.setGraceTime(NodeLockd.rounded(config));
             listen();
             return null;
         });
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
-        nodeLockd.whileSet(config.graceTime(), () -> node.in(instance.inside(), config.scope(), () -> {
+        nodeLockd.whileSet(NodeLockd.rounded(config), () -> node.in(instance.inside(), config.scope(), () -> {
             nfsd.setThreads(config.threads());
             return null;
         }));
@@ -198,7 +199,8 @@ final class ServerLayer implements Layer {
     /** The NFS server's locks on the service's file systems. */
     long serverLocks(RunningService service) throws IOException {
         return locks.read().stream()
-                .filter(l -> service.devices().contains(l.dev()) && !l.waiter() && LockFilter.isServers(l))
+                .filter(l -> l.kind() == LockLine.Kind.POSIX && service.devices().contains(l.dev()) && !l.waiter()
+                        && LockFilter.isServers(l))
                 .count();
     }
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Map;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+import org.junit.jupiter.api.Test;
+
+class MetadataTest {
+
+    @Test
+    void everyParameterOfTheMetadataIsUsedAndHasAGoodDefault() throws Exception {
+        Map<String, String> defaults = Metadata.defaults();
+        assertEquals("3 4.0 4.1 4.2", defaults.get("versions"));
+        assertEquals("", defaults.get("ip"));
+        ServiceConfig config = ServiceConfig.of(new ServiceName("a"), Parameters.of(
+                Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
+                        "OCF_RESKEY_exports", "/srv/a/data *(rw)"), defaults));
+        assertEquals(Integer.parseInt(defaults.get("lease_time")), config.leaseTime());
+        assertEquals(ServiceConfig.class.getRecordComponents().length - 1, defaults.size());
+    }
+}

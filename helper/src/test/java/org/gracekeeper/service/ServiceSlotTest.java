@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.junit.jupiter.api.Test;
+
+class ServiceSlotTest {
+    private final ServiceSlot slot = new ServiceSlot(new ServiceName("a"));
+
+    @Test
+    void aStopInterruptsAStart() throws Exception {
+        CountDownLatch holding = new CountDownLatch(1);
+        AtomicBoolean interrupted = new AtomicBoolean();
+        Thread start = new Thread(() -> {
+            try {
+                slot.acquire(Deadline.after(Duration.ofSeconds(10)), true);
+                try {
+                    holding.countDown();
+                    Thread.sleep(60_000);
+                } finally {
+                    slot.release();
+                }
+            } catch (InterruptedException e) {
+                interrupted.set(true);
+            } catch (OcfException e) {
+                throw new AssertionError(e);
+            }
+        });
+        start.start();
+        holding.await();
+        slot.preempt();
+        slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+        slot.release();
+        start.join(10_000);
+        assertTrue(interrupted.get());
+        assertFalse(Thread.currentThread().isInterrupted());
+    }
+
+    @Test
+    void anActionThatNeverEndsIsReported() throws Exception {
+        CountDownLatch holding = new CountDownLatch(1);
+        Thread other = new Thread(() -> {
+            try {
+                slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+                holding.countDown();
+                Thread.sleep(60_000);
+            } catch (InterruptedException | OcfException e) {
+                slot.release();
+            }
+        });
+        other.start();
+        holding.await();
+        slot.preempt();
+        OcfException e = assertThrows(OcfException.class,
+                () -> slot.acquire(Deadline.after(Duration.ofMillis(50)), false));
+        assertEquals(OcfCode.GENERIC, e.code());
+        other.interrupt();
+        other.join(10_000);
+    }
+}
