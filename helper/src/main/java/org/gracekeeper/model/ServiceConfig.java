@@ -89,7 +89,7 @@ public record ServiceConfig(
     private static List<InetPrefix> addresses(String text) throws OcfException {
         List<InetPrefix> list = new ArrayList<>();
         Set<Object> seen = new HashSet<>();
-        for (String word : text.strip().split("[\\s,]+")) {
+        for (String word : text.strip().split("\\s+")) {
             InetPrefix prefix;
             try {
                 prefix = InetPrefix.parse(word);
@@ -150,7 +150,7 @@ public record ServiceConfig(
 
     private static Set<NfsVersion> versions(String text) throws OcfException {
         Set<NfsVersion> set = EnumSet.noneOf(NfsVersion.class);
-        for (String word : text.strip().split("[\\s,]+")) {
+        for (String word : text.strip().split("\\s+")) {
             NfsVersion version = NfsVersion.parse(word).orElse(null);
             if (version == null) {
                 throw bad("versions", text, "must be a list of 3, 4.0, 4.1, 4.2; \"" + word + "\" is none of them");

@@ -24,6 +24,7 @@ final class MountNamespace {
     static final Path NFSD = Path.of("/proc/fs/nfsd");
     static final Path NFS_STATE = Path.of("/var/lib/nfs");
     static final Path PIPEFS = Path.of("/run/rpc_pipefs");
+    private static final Path NSM_LOCAL_STATE = Path.of("/proc/sys/fs/nfs/nsm_local_state");
     private static final Path RUN = Path.of("/run");
     private static final Path PRIVATE = RUN.resolve("gracekeeper-private");
 
@@ -49,6 +50,8 @@ final class MountNamespace {
         empty(Path.of("/etc/nfs.conf.d"));
         empty(Path.of("/etc/exports.d"));
         cover(Path.of("/etc/exports"), exportsText(service));
+        // statd writes its state number here, for the node's own NFS mounts; but it is the service's statd, not the node's.
+        cover(NSM_LOCAL_STATE, "");
     }
 
     /** Replaces the export lines that exportfs reads inside the service. */

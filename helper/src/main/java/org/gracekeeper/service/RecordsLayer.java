@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
@@ -87,8 +88,16 @@ final class RecordsLayer implements Layer {
     }
 
     @Override
-    public void down(Operation operation) {
-        // Nothing: the recovery set was written before the locks were released, see SnapshotLayer.
+    public void down(Operation operation) throws IOException {
+        // What sm-notify left is of no more use: the recovery set has it all, see SnapshotLayer.
+        Path notify = operation.state().notifyRoot();
+        if (Files.isDirectory(notify)) {
+            try (Stream<Path> entries = Files.list(notify)) {
+                for (Path entry : entries.toList()) {
+                    files.deleteTree(entry);
+                }
+            }
+        }
     }
 
     @Override
