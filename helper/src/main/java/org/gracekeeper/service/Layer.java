@@ -27,5 +27,5 @@ interface Layer {
     void down(Operation operation) throws IOException, InterruptedException;
 
     /** Looks at the layer of a service that should be running: empty, or what is wrong with it. */
-    Optional<String> check(Operation operation) throws IOException;
+    Optional<String> check(Operation operation) throws IOException, InterruptedException;
 }

@@ -89,7 +89,7 @@ final class LayerStack {
     }
 
     /** The first layer that is not as it should be. */
-    Optional<String> problem(Operation operation) throws IOException {
+    Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         for (Layer layer : layers) {
             Optional<String> problem = layer.check(operation);
             if (problem.isPresent()) {
@@ -100,7 +100,7 @@ final class LayerStack {
     }
 
     /** Every layer with what is wrong with it, for the command line. */
-    List<LayerState> states(Operation operation) {
+    List<LayerState> states(Operation operation) throws InterruptedException {
         List<LayerState> states = new ArrayList<>();
         for (Layer layer : layers) {
             try {

@@ -47,7 +47,7 @@ final class OpenLayer implements Layer {
     }
 
     @Override
-    public Optional<String> check(Operation operation) throws IOException {
+    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
         return link.check(operation);
     }
 

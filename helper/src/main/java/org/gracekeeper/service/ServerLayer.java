@@ -90,14 +90,9 @@ final class ServerLayer implements Layer {
     }
 
     @Override
-    public Optional<String> check(Operation operation) throws IOException {
-        try {
-            int threads = node.in(operation.instance().inside(), nfsd::threads);
-            return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.of("interrupted");
-        }
+    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        int threads = node.in(operation.instance().inside(), nfsd::threads);
+        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
     }
 
     /** Asks nfsd and mountd for an answer, through the service's own loopback. */

@@ -3,17 +3,21 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
+import org.gracekeeper.net.LocalAddresses;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.KernelException;
 
 /** The service's device: made closed, opened and closed by its up flag. Thread-safe. */
 final class ServiceLink {
@@ -21,10 +25,12 @@ final class ServiceLink {
 
     private final Node node;
     private final IpLink ip;
+    private final LocalAddresses localAddresses;
 
     ServiceLink(Node node, IpLink ip) {
         this.node = node;
         this.ip = ip;
+        this.localAddresses = new LocalAddresses(node.kernel());
     }
 
     void create(Operation operation) throws IOException, OcfException, InterruptedException {
@@ -100,23 +106,25 @@ final class ServiceLink {
         }
     }
 
-    Optional<String> check(Operation operation) throws IOException {
-        String netns = operation.instance().netns();
-        Optional<IpLink.Link> link = device(netns);
-        if (link.isEmpty()) {
-            return Optional.of("its network device is gone: was " + operation.service().parent() + " removed?");
-        }
-        if (!link.get().up()) {
-            return Optional.of("its network device is down: somebody set it down, or a start did not end");
-        }
-        List<String> has = ip.addresses(netns).stream()
-                .filter(a -> a.device().equals(Instance.DEVICE)).map(IpLink.Address::address).toList();
-        for (InetPrefix address : operation.service().config().addresses()) {
-            if (!has.contains(address.host())) {
-                return Optional.of("address " + address.host() + " is gone from its network device");
+    /** Without a process: the monitor looks at every service every few seconds. */
+    Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        return node.in(operation.instance().network(), () -> {
+            try {
+                if (!node.kernel().isUp(Instance.DEVICE)) {
+                    return Optional.of("its network device is down: somebody set it down, or a start did not end");
+                }
+            } catch (KernelException e) {
+                return Optional.of("its network device is gone (" + e.getMessage() + "): was "
+                        + operation.service().parent() + " removed?");
             }
-        }
-        return Optional.empty();
+            Set<InetAddress> has = localAddresses.read();
+            for (InetPrefix address : operation.service().config().addresses()) {
+                if (!has.contains(address.address())) {
+                    return Optional.of("address " + address.host() + " is gone from its network device");
+                }
+            }
+            return Optional.<String>empty();
+        });
     }
 
     private Optional<IpLink.Link> device(String netns) throws IOException {

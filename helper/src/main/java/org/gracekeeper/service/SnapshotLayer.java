@@ -61,15 +61,10 @@ final class SnapshotLayer implements Layer {
     }
 
     @Override
-    public Optional<String> check(Operation operation) throws IOException {
-        try {
-            // Kept current, so that the connections are known after a crash too.
-            savePeers(operation.service());
-            return Optional.empty();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.of("interrupted");
-        }
+    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        // Kept current, so that the connections are known after a crash too.
+        savePeers(operation.service());
+        return Optional.empty();
     }
 
     private void savePeers(RunningService service) throws IOException, InterruptedException {

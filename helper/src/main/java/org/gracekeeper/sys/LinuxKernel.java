@@ -206,6 +206,11 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public boolean isUp(String device) throws KernelException {
+        return sockets.isUp(device);
+    }
+
+    @Override
     public byte[] hardwareAddress(String device) throws KernelException {
         return sockets.hardwareAddress(device);
     }

@@ -32,6 +32,8 @@ final class LinuxSockets implements SocketCalls {
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final short POLLIN = 1;
     private static final long SIOCGIFHWADDR = 0x8927;
+    private static final long SIOCGIFFLAGS = 0x8913;
+    private static final int IFF_UP = 1;
     private static final long SIOCGIFINDEX = 0x8933;
     private static final int IFREQ_SIZE = 40;
     private static final int IFNAMSIZ = 16;
@@ -111,6 +113,13 @@ final class LinuxSockets implements SocketCalls {
             }
             throw e;
         }
+    }
+
+    @Override
+    public boolean isUp(String device) throws KernelException {
+        byte[] answer = interfaceRequest("ioctl SIOCGIFFLAGS", SIOCGIFFLAGS, device);
+        short flags = ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getShort(IFNAMSIZ);
+        return (flags & IFF_UP) != 0;
     }
 
     @Override

@@ -46,6 +46,9 @@ public interface SocketCalls {
     /** Next packet, or empty when none came in time. A longer packet is cut to {@code max} bytes. */
     Optional<byte[]> receive(int fd, int max, Duration timeout) throws KernelException;
 
+    /** Whether a device of the calling thread's net namespace is set up (IFF_UP). */
+    boolean isUp(String device) throws KernelException;
+
     /** Hardware address, 6 bytes, of an Ethernet-like device in the calling thread's net namespace; else EOPNOTSUPP. */
     byte[] hardwareAddress(String device) throws KernelException;
 
