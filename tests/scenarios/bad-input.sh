@@ -20,8 +20,7 @@ need "mount on node1" on node1 mount /dev/disk/by-id/virtio-shared2 /srv/bad
 need "mount on node2" on node2 sh -c 'mkdir -p /srv/other && mount /dev/disk/by-id/virtio-shared3 /srv/other'
 need "a service on node2" by_hand node2 /srv/other $taken start
 
-guest node1 bad-input.py /srv/bad /dev/disk/by-id/virtio-shared2 --taken $taken >"$OUT/cases" 2>&1
-cat "$OUT/cases" >&3
+guest node1 bad-input.py /srv/bad --taken $taken 2>&1 | tee "$OUT/cases" >&3
 grep -q '^ok' "$OUT/cases" || bad "the cases did not run"
 while IFS= read -r line; do
 	case $line in

@@ -15,7 +15,16 @@ check "ocf-tester passes" on node1 ocf-tester -n conf -o ip=10.77.0.105/24 -o st
 cp "$OUT/last" "$OUT/ocf-tester"
 audit
 need "the programs for the monitor's time" "$LAB" put node1 "$TESTS/agent/monitor-time" /tmp/monitor-time
-check "a monitor is not slower than exportfs's" on node1 /tmp/monitor-time /srv/conf 10.77.0.105/24
+agent() { # ACTION
+	on node1 env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=conf OCF_RESKEY_CRM_meta_timeout=120000 \
+		OCF_RESKEY_ip=10.77.0.105/24 OCF_RESKEY_state_dir=/srv/conf/.gracekeeper \
+		OCF_RESKEY_exports="/srv/conf/export 10.77.0.0/24(rw,no_subtree_check)" \
+		OCF_RESKEY_lease_time=10 OCF_RESKEY_grace_time=10 /usr/lib/ocf/resource.d/gracekeeper/nfs "$1"
+}
+need "a service" agent start
+check "a monitor is not slower than exportfs's" on node1 /tmp/monitor-time -n 30 instance=conf ip=10.77.0.105/24 \
+	state_dir=/srv/conf/.gracekeeper "exports=/srv/conf/export 10.77.0.0/24(rw,no_subtree_check)" lease_time=10 grace_time=10
 cat "$OUT/last" >&3
+check "it stops" agent stop
 check "umount" on node1 umount /srv/conf
 audit
