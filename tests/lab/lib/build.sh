@@ -162,8 +162,10 @@ customize() { # ROOTFS
 		systemd-update-utmp-runlevel.service systemd-hwdb-update.service ldconfig.service \
 		systemd-journal-flush.service systemd-machine-id-commit.service systemd-binfmt.service \
 		dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-		modprobe@drm.service modprobe@efi_pstore.service modprobe@configfs.service modprobe@fuse.service \
-		logd.service openipmi.service ipmievd.service systemd-ask-password-wall.path systemd-ask-password-console.path; do
+		modprobe@drm.service modprobe@dm_mod.service modprobe@loop.service modprobe@efi_pstore.service modprobe@configfs.service modprobe@fuse.service \
+		kmod-static-nodes.service systemd-modules-load.service systemd-sysusers.service sys-fs-fuse-connections.mount \
+		proc-sys-fs-binfmt_misc.automount systemd-logind.service systemd-tmpfiles-setup-dev.service \
+		systemd-initctl.socket systemd-journald-audit.socket systemd-user-sessions.service logd.service openipmi.service ipmievd.service systemd-ask-password-wall.path systemd-ask-password-console.path; do
 		ln -sfn /dev/null "$r/etc/systemd/system/$u"
 	done
 	# A node runs no NFS service of its own: rpcbind and nfsd are started by who wants them.
@@ -174,7 +176,12 @@ customize() { # ROOTFS
 	chroot "$r" systemctl -q set-default multi-user.target
 	# Sets read-ahead of NFS mounts by a program that it starts for every block device.
 	ln -sf /dev/null "$r/etc/udev/rules.d/99-nfs.rules"
-	printf '/dev/vda / ext4 noatime 0 0\n' >"$r/etc/fstab"
+	: >"$r/etc/fstab" # the initramfs has mounted the root file system as it shall be
+	mkdir -p "$r/etc/systemd/system-generators"
+	for u in bless-boot cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run system-update \
+		sysv veritysetup; do
+		ln -sfn /dev/null "$r/etc/systemd/system-generators/systemd-$u-generator"
+	done
 	rm -rf "$r"/var/cache/apt/* "$r"/var/lib/apt/lists/* "$r"/tmp/* "$r"/var/log/*.log
 }
 

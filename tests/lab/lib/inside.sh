@@ -38,7 +38,7 @@ create() {
 	local image=$1 kernel=$2 nodes=$3 clients=$4 disks=$5 h i
 	echo "$image" >"$L/image"
 	echo "$kernel" >"$L/kernel"
-	echo "${6% *}" >"$L/accel"
+	echo "${6%% *}" >"$L/accel"
 	echo "${6#* }" >"$L/tsc"
 	for ((i = 1; i <= nodes; i++)); do echo "node$i"; done >"$L/hosts"
 	for ((i = 1; i <= clients; i++)); do echo "client$i"; done >>"$L/hosts"
@@ -126,8 +126,10 @@ corosync_conf() { # NODES
 	echo '}'
 }
 
-# cib NODES: fencing as the cluster finds it when it starts for the first time. Monitoring of the
-# devices is rare: a run of the agent costs an emulated CPU seconds.
+# cib NODES: fencing as the cluster finds it when it starts for the first time. The devices are tried
+# when they start and not monitored: a run of the agent costs an emulated CPU four seconds.
+# dc-deadtime is how long nodes that start together wait for one that leads already; its 20 s
+# are for real networks.
 cib() {
 	local i
 	cat <<-X
@@ -136,6 +138,7 @@ cib() {
 		  <crm_config>
 		   <cluster_property_set id="cib-bootstrap-options">
 		    <nvpair id="opt-stonith" name="stonith-enabled" value="true"/>
+		    <nvpair id="opt-dc-deadtime" name="dc-deadtime" value="4s"/>
 		    <nvpair id="opt-stonith-timeout" name="stonith-timeout" value="60s"/>
 		   </cluster_property_set>
 		  </crm_config>
@@ -151,12 +154,12 @@ cib() {
 			  <nvpair id="fence-node$i-user" name="username" value="lab"/>
 			  <nvpair id="fence-node$i-pass" name="password" value="lab"/>
 			  <nvpair id="fence-node$i-lanplus" name="lanplus" value="1"/>
+			  <nvpair id="fence-node$i-cipher" name="cipher" value="3"/>
 			  <nvpair id="fence-node$i-hosts" name="pcmk_host_list" value="node$i"/>
 			  <nvpair id="fence-node$i-check" name="pcmk_host_check" value="static-list"/>
 			 </instance_attributes>
 			 <operations>
 			  <op id="fence-node$i-start" name="start" interval="0s" timeout="120s"/>
-			  <op id="fence-node$i-monitor" name="monitor" interval="3600s" timeout="120s"/>
 			 </operations>
 			</primitive>
 		X
@@ -198,12 +201,12 @@ mc_enable 0x20' >"$d/sim.emu"
 
 # power HOST on|off|status. The whole of a machine's power supply: used by fencing, crash, start.
 power() {
-	local h=$1 pid
+	local h=$1 pid result=0
 	exec {power_lock}>"$L/$h/power.lock"
 	flock "$power_lock"
 	case $2 in
-	status) is_on "$h" ;;
-	on) is_on "$h" || machine_on "$h" ;;
+	status) is_on "$h" || result=1 ;;
+	on) is_on "$h" || machine_on "$h" || result=1 ;;
 	off)
 		if is_on "$h"; then
 			read -r pid <"$L/$h/pid"
@@ -215,6 +218,7 @@ power() {
 		;;
 	esac
 	exec {power_lock}>&-
+	return "$result"
 }
 
 machine_on() { # HOST
@@ -237,10 +241,10 @@ machine_on() { # HOST
 	rm -f "$L/$h/ready" "$L/$h/paused"
 	drop_connection "$h"
 	# The lock is not for QEMU and what else is started: they would hold it as long as they live.
-	qemu-system-x86_64 -name "$LAB_NAME-$h" -M q35 -accel "$(cat "$L/accel")" -cpu max -m "$mem" -smp 1 \
+	qemu-system-x86_64 -name "$LAB_NAME-$h" -M q35 -accel "$(cat "$L/accel")" -cpu "${LAB_CPU:-max}" -m "$mem" -smp 1 \
 		-nodefaults -no-user-config -display none -no-hpet \
 		-kernel "$image/vmlinux-$kernel" -initrd "$L/$h/initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off audit=0 $(cat "$L/tsc") ${LAB_APPEND:-}" \
+		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off init_on_alloc=0 apparmor=0 nowatchdog audit=0 $(cat "$L/tsc") ${LAB_APPEND:-}" \
 		-chardev "file,id=c,path=$L/$h/console.log,append=on" -serial chardev:c \
 		-monitor "unix:$L/$h/monitor,server=on,wait=off" \
 		-drive "if=none,id=root,file=$L/$h/root.qcow2,format=qcow2,cache=writeback" \
