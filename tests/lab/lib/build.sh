@@ -29,20 +29,24 @@ apt_quiet() {
 	}
 }
 
-# debian_sources: the machine's own entries for Debian's suites, in one-line style with what
-# apt knows about them; a machine's third-party sources stay out of the image.
+# debian_sources: the machine's own entries for Debian's suites; what it has from third parties stays
+# out of the image.
 debian_sources() {
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' 'Created-By: Packages' |
+	# shellcheck disable=SC2016 # apt's own place holders
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
 		awk '$2 ~ /^(bookworm|bookworm-updates|bookworm-security|oldstable|oldstable-updates|oldstable-security)$/ &&
 			$3 == "main" && !seen[$1 $2]++ {
-			print "deb " ($4 ~ /^\// ? "[signed-by=" $4 "] " : "") $1 " " $2 " " $3 }'
+			print "deb", $1, $2, $3 }'
 }
 
 build_image() {
 	local dir key tmp started=$SECONDS k
 	key=$(image_key)
 	dir=$CACHE/image-$key
-	[ -e "$dir/complete" ] && return 0
+	if [ -e "$dir/complete" ]; then
+		touch "$dir"
+		return 0
+	fi
 	[ "$(id -u)" = 0 ] || die "build needs root (mmdebstrap, apt)"
 	mkdir -p "$CACHE"
 	exec {build_lock}>"$CACHE/build.lock"
@@ -67,19 +71,34 @@ build_image() {
 	for k in $KERNELS; do initramfs "$tmp" "$k"; done
 	rm -rf "$tmp/rootfs/debs"
 	mke2fs -q -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 -O ^metadata_csum,^resize_inode \
-		-m 0 -L lab -d "$tmp/rootfs" "$tmp/root.img" 6G
+		-m 0 -L lab -d "$tmp/rootfs" "$tmp/root.img" 6G >/dev/null
 	rm -rf "$tmp/rootfs" "$tmp/kernels"
 	: >"$tmp/complete"
 	rm -rf "$dir"
 	mv "$tmp" "$dir"
+	prune_images
 	exec {build_lock}>&-
 	say "image built in $((SECONDS - started)) s: $dir"
+}
+
+# Keep the three images used last and those of running labs.
+prune_images() {
+	local f used='' i
+	for f in /proc/[0-9]*/cmdline; do
+		grep -q -a '^gracekeeper-lab:' "$f" 2>/dev/null || continue
+		used+=" $(cat "${f%/cmdline}/root$L/image" 2>/dev/null || :) "
+	done
+	# shellcheck disable=SC2012 # our own plain names
+	ls -dt "$CACHE"/image-* | tail -n +4 | while read -r i; do
+		[[ $used == *" $i "* ]] || rm -rf "$i"
+	done
 }
 
 bootstrap() { # TMP
 	local packages
 	packages=$(sed 's/#.*//' "$LAB_DIR/guest/packages" | tr -s ' \n' ',,' | sed 's/^,//; s/,$//')
 	# No documentation and translations: half the files.
+	# shellcheck disable=SC2016 # expanded by mmdebstrap's shell
 	mmdebstrap --mode=root --variant=minbase --format=directory \
 		--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -119,14 +138,14 @@ extract_vmlinux() {
 		zstd:*) magic='\x28\xb5\x2f\xfd' ;;
 		lz4:*) magic='\x02\x21\x4c\x18' ;;
 		esac
-		for at in $(LC_ALL=C grep -aboP "$magic" "$1" | cut -d: -f1); do
+		while IFS=: read -r at _; do
 			# Bytes follow the compressed stream: the tool complains, the output is whole.
 			tail -c +$((at + 1)) "$1" | ${how#*:} >"$1.elf" 2>/dev/null || :
 			if [ "$(head -c 4 "$1.elf" | tail -c 3)" = ELF ] && [ "$(stat -c %s "$1.elf")" -gt 10000000 ]; then
 				cat "$1.elf"
 				return 0
 			fi
-		done
+		done < <(LC_ALL=C grep -aboP "$magic" "$1")
 	done
 	return 1
 }
@@ -138,6 +157,7 @@ customize() { # ROOTFS
 	cp -a "$tmp/kernels/fence/usr/sbin/fence_ipmilan" "$tmp/kernels/fence/usr/sbin/fence_ipmilanplus" "$r/usr/sbin/"
 	mkdir -p "$r/usr/share/fence"
 	cp -a "$tmp"/kernels/fence/usr/share/fence/*.py "$r/usr/share/fence/"
+	chroot "$r" python3 -m compileall -q /usr/share/fence
 	cp -a "$LAB_DIR/guest/files/." "$r/"
 
 	# The keys of this image's guests. They protect nothing: the guests' network ends in the lab.
@@ -162,10 +182,12 @@ customize() { # ROOTFS
 		systemd-update-utmp-runlevel.service systemd-hwdb-update.service ldconfig.service \
 		systemd-journal-flush.service systemd-machine-id-commit.service systemd-binfmt.service \
 		dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-		modprobe@drm.service modprobe@dm_mod.service modprobe@loop.service modprobe@efi_pstore.service modprobe@configfs.service modprobe@fuse.service \
+		modprobe@drm.service modprobe@dm_mod.service modprobe@loop.service modprobe@efi_pstore.service \
+		modprobe@configfs.service modprobe@fuse.service \
 		kmod-static-nodes.service systemd-modules-load.service systemd-sysusers.service sys-fs-fuse-connections.mount \
 		proc-sys-fs-binfmt_misc.automount systemd-logind.service systemd-tmpfiles-setup-dev.service \
-		systemd-initctl.socket systemd-journald-audit.socket systemd-user-sessions.service logd.service openipmi.service ipmievd.service systemd-ask-password-wall.path systemd-ask-password-console.path; do
+		systemd-initctl.socket systemd-journald-audit.socket systemd-user-sessions.service \
+		logd.service openipmi.service ipmievd.service systemd-ask-password-wall.path systemd-ask-password-console.path; do
 		ln -sfn /dev/null "$r/etc/systemd/system/$u"
 	done
 	# A node runs no NFS service of its own: rpcbind and nfsd are started by who wants them.
@@ -190,7 +212,7 @@ initramfs() { # TMP KERNEL
 	v=$(cat "$1/release-$2")
 	mkdir -p "$d"/{bin,lib,proc,sys,dev,root}
 	cp "$(command -v busybox)" "$d/bin/busybox"
-	for m in sh mount umount insmod cat poweroff usleep cp chroot chown hostname ip switch_root dmesg grep; do
+	for m in sh mount umount insmod cat poweroff usleep cp chroot chown hostname ip switch_root dmesg grep nc; do
 		ln -s busybox "$d/bin/$m"
 	done
 	install -m 755 "$LAB_DIR/guest/init" "$d/init"

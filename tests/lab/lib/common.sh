@@ -7,11 +7,16 @@ CACHE=${GRACEKEEPER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gracekeeper}
 LAB_NAME=${LAB_NAME:-lab}
 # Everything a running lab has lies here, on a tmpfs of the lab's own mount namespace: no lab sees
 # another's, and it is gone with the lab, however that ends.
+# shellcheck disable=SC2034 # used by the other files
 L=/run/lab
+# shellcheck disable=SC2034
 KERNELS="6.12 6.1"
 
 say() { printf '%s\n' "lab: $*" >&2; }
-die() { say "$*"; exit 1; }
+die() {
+	say "$*"
+	exit "${FAILURE:-1}"
+}
 
 # quote ARG...: the arguments as one line for any POSIX shell.
 quote() {

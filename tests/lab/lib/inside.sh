@@ -25,6 +25,8 @@ lab_init() {
 	ip addr add 10.77.0.1/24 dev br0
 	ip addr add fd77::1/64 dev br0
 	ip addr add 192.168.77.1/24 dev br1
+	# The time of day for guests that boot.
+	socat TCP-LISTEN:37,bind=192.168.77.1,reuseaddr,fork SYSTEM:'date +%s.%N' </dev/null >/dev/null 2>&1 &
 	: >"$L/up"
 	# Orphans end up here; bash reaps them while it waits.
 	while :; do
@@ -43,6 +45,8 @@ create() {
 	for ((i = 1; i <= nodes; i++)); do echo "node$i"; done >"$L/hosts"
 	for ((i = 1; i <= clients; i++)); do echo "client$i"; done >>"$L/hosts"
 	echo "$disks" >"$L/disks"
+	# What the environment says now counts for the lab's whole life, whoever starts a machine.
+	declare -p LAB_NODE_MEMORY LAB_CLIENT_MEMORY LAB_CPU LAB_APPEND >"$L/settings" 2>/dev/null || :
 	for ((i = 0; i < disks; i++)); do truncate -s 1G "$L/shared$i.img"; done
 	{
 		echo "127.0.0.1 localhost"
@@ -56,7 +60,7 @@ create() {
 		printf 'Host *\n'
 		printf '%s\n' "IdentityFile $image/ssh/id" "UserKnownHostsFile $image/ssh/known_hosts" \
 			'IdentitiesOnly yes' 'StrictHostKeyChecking yes' 'User root' 'LogLevel ERROR' 'BatchMode yes' \
-			'ConnectTimeout 10' 'ServerAliveInterval 5' 'ServerAliveCountMax 6' 'GSSAPIAuthentication no' \
+			'ConnectTimeout 10' 'ServerAliveInterval 10' 'ServerAliveCountMax 12' 'GSSAPIAuthentication no' \
 			'Ciphers aes128-gcm@openssh.com,aes128-ctr' "ControlPath $L/%n/ssh"
 		for h in $(hosts); do printf 'Host %s\nHostName 192.168.77.%s\n' "$h" "$(host_number "$h")"; done
 	} >"$L/ssh_config"
@@ -155,6 +159,7 @@ cib() {
 			  <nvpair id="fence-node$i-pass" name="password" value="lab"/>
 			  <nvpair id="fence-node$i-lanplus" name="lanplus" value="1"/>
 			  <nvpair id="fence-node$i-cipher" name="cipher" value="3"/>
+			  <nvpair id="fence-node$i-wait" name="power_wait" value="0"/>
 			  <nvpair id="fence-node$i-hosts" name="pcmk_host_list" value="node$i"/>
 			  <nvpair id="fence-node$i-check" name="pcmk_host_check" value="static-list"/>
 			 </instance_attributes>
@@ -223,6 +228,8 @@ power() {
 
 machine_on() { # HOST
 	local h=$1 n image kernel i args=() mem
+	# shellcheck source=/dev/null
+	[ ! -e "$L/settings" ] || . "$L/settings"
 	n=$(host_number "$h")
 	image=$(cat "$L/image")
 	kernel=$(cat "$L/kernel")
@@ -244,7 +251,7 @@ machine_on() { # HOST
 	qemu-system-x86_64 -name "$LAB_NAME-$h" -M q35 -accel "$(cat "$L/accel")" -cpu "${LAB_CPU:-max}" -m "$mem" -smp 1 \
 		-nodefaults -no-user-config -display none -no-hpet \
 		-kernel "$image/vmlinux-$kernel" -initrd "$L/$h/initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off init_on_alloc=0 apparmor=0 nowatchdog audit=0 $(cat "$L/tsc") ${LAB_APPEND:-}" \
+		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off init_on_alloc=0 apparmor=0 nowatchdog audit=0 8250.nr_uarts=1 $(cat "$L/tsc") ${LAB_APPEND:-}" \
 		-chardev "file,id=c,path=$L/$h/console.log,append=on" -serial chardev:c \
 		-monitor "unix:$L/$h/monitor,server=on,wait=off" \
 		-drive "if=none,id=root,file=$L/$h/root.qcow2,format=qcow2,cache=writeback" \

@@ -33,13 +33,14 @@ inside() {
 }
 
 lab_build() {
-	# shellcheck source=build.sh
+	# shellcheck source=lib/build.sh
 	. "$LAB_DIR/lib/build.sh"
+	install_host_tools
 	build_image
 }
 
 lab_up() {
-	local kernel=6.12 nodes=2 clients=0 disks=4 tree='' owner='' keep='' pid image h started=$SECONDS
+	local kernel=6.12 nodes=2 clients=0 disks=4 tree='' owner='' keep='' wait=1 pid image h started=$SECONDS
 	while (($#)); do
 		case $1 in
 		--kernel) kernel=$2 ;;
@@ -48,8 +49,8 @@ lab_up() {
 		--disks) disks=$2 ;;
 		--install) tree=$2 ;;
 		--owner) owner=$2 ;;
-		--keep)
-			keep=1
+		--keep | --no-wait)
+			[ "$1" = --keep ] && keep=1 || wait=
 			shift
 			continue
 			;;
@@ -80,6 +81,7 @@ lab_up() {
 	done
 	exec {up_lock}>&-
 
+	[ -n "$keep" ] || trap 'lab_down; exit 130' INT TERM
 	if ! bring_up; then
 		if [ -n "$keep" ]; then
 			say "the lab did not come up; it is left for looking at"
@@ -89,6 +91,7 @@ lab_up() {
 		fi
 		return 1
 	fi
+	trap - INT TERM
 	say "up in $((SECONDS - started)) s"
 }
 
@@ -96,6 +99,7 @@ bring_up() { # uses lab_up's variables
 	local h
 	inside create "$image" "$kernel" "$nodes" "$clients" "$disks" "$accel" || return 1
 	inside power_on_all || return 1
+	[ -n "$wait" ] || return 0
 	for h in $(<"/proc/$pid/root$L/hosts"); do
 		inside wait_ready "$h" 240 || return 1
 	done
@@ -132,7 +136,7 @@ probe() { # IMAGE ACCELERATOR
 }
 
 lab_down() {
-	local pid p end=$((SECONDS + 20))
+	local pid end=$((SECONDS + 20))
 	if ! pid=$(lab_pid); then
 		say "no lab named $LAB_NAME is up"
 		return 0
@@ -169,6 +173,9 @@ ssh_options() { # HOST
 }
 
 lab_exec() { # HOST -- CMD...
+	# 255 is what no command that ran returns, as with ssh
+	# shellcheck disable=SC2034 # used by die
+	local FAILURE=255
 	local host=${1:-} pid dir options
 	[[ $# -ge 2 ]] || die "usage: exec HOST -- CMD..."
 	shift
