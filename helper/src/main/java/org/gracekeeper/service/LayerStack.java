@@ -23,10 +23,12 @@ final class LayerStack {
     private final ExportsLayer exports;
     private final RecoveryWatch watch;
     private final NodeLockd nodeLockd;
+    private final LeaseGuard leases;
     private final ClusterAttribute attribute;
 
     LayerStack(Registry registry, Node node, List<Layer> layers, ServerLayer server, ExportsLayer exports,
-            RecoveryWatch watch, NodeLockd nodeLockd, ClusterAttribute attribute) {
+            RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
+            ClusterAttribute attribute) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
@@ -34,6 +36,7 @@ final class LayerStack {
         this.exports = exports;
         this.watch = watch;
         this.nodeLockd = nodeLockd;
+        this.leases = leases;
         this.attribute = attribute;
     }
 
@@ -127,6 +130,7 @@ final class LayerStack {
     /** Picks up what a helper that was killed left: lockd's settings, and recoveries to be watched. */
     void resume(Registry known) throws IOException {
         nodeLockd.restore();
+        leases.update();
         for (ServiceName name : known.names()) {
             Optional<RunningService> service = known.load(name);
             if (service.isPresent() && service.get().startedAt() > 0 && !service.get().recovered()) {

@@ -27,12 +27,14 @@ final class ServerLayer implements Layer {
     private final NfsdFs nfsd;
     private final ProcLocks locks;
     private final NodeLockd nodeLockd;
+    private final LeaseGuard leases;
 
-    ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd) {
+    ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases) {
         this.node = node;
         this.nfsd = nfsd;
         this.locks = new ProcLocks(node.kernel(), Path.of("/proc/locks"));
         this.nodeLockd = nodeLockd;
+        this.leases = leases;
     }
 
     @Override
@@ -51,6 +53,7 @@ final class ServerLayer implements Layer {
             listen();
             return null;
         });
+        leases.update();
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
         nodeLockd.whileSet(NodeLockd.rounded(config), () -> node.in(instance.inside(), config.scope(), () -> {
             nfsd.setThreads(config.threads());

@@ -29,6 +29,7 @@ public final class ServiceManager {
     private final HostResolver resolver;
     private final LayerStack stack;
     private final EmergencyStop emergency;
+    private final LeaseGuard leases;
     private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
 
     ServiceManager(
@@ -36,12 +37,14 @@ public final class ServiceManager {
             Registry registry,
             HostResolver resolver,
             LayerStack stack,
-            EmergencyStop emergency) {
+            EmergencyStop emergency,
+            LeaseGuard leases) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
         this.stack = stack;
         this.emergency = emergency;
+        this.leases = leases;
     }
 
     /** What an action is called with, and where its log lines go. */
@@ -189,6 +192,7 @@ public final class ServiceManager {
         if (service.isPresent()) {
             stack.down(operation(service.get(), call));
             registry.remove(name);
+            leases.update();
         }
     }
 

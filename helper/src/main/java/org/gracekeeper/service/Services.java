@@ -36,15 +36,17 @@ public final class Services {
         NfsdFs nfsd = new NfsdFs(kernel, MountNamespace.NFSD);
         LockdFs lockd = new LockdFs(kernel, Path.of("/proc/fs/lockd"), Path.of("/proc/sys/fs/nfs"));
         NodeLockd nodeLockd = new NodeLockd(lockd, files, Instance.RUN.resolve("lockd-settings"));
+        LeaseGuard leases = new LeaseGuard(kernel, files, registry, Path.of("/proc/sys/fs/leases-enable"),
+                Instance.RUN.resolve("leases-enable"));
         ClusterAttribute attribute = new ClusterAttribute(node);
 
         RecordsLayer records = new RecordsLayer(node, files);
         Recovery recovery = new Recovery(node, nfsd, lockd, records);
-        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
+        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, leases);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
-        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd);
+        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         List<Layer> layers = List.of(
                 new ClaimLayer(node, registry, files, processes),
                 new NamespacesLayer(node),
@@ -58,10 +60,10 @@ public final class Services {
                 new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));
 
-        LayerStack stack = new LayerStack(registry, node, layers, server, exports, watch, nodeLockd, attribute);
+        LayerStack stack = new LayerStack(registry, node, layers, server, exports, watch, nodeLockd, leases, attribute);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
-                Metadata.defaults(), registry, resolver, stack, new EmergencyStop(commands));
+                Metadata.defaults(), registry, resolver, stack, new EmergencyStop(commands), leases);
         return new Services(manager, new StatusReport(registry, stack, server, nfsd, records, recovery, node));
     }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LeaseGuardTest {
+    @TempDir
+    private Path dir;
+
+    private Path setting;
+    private Registry registry;
+    private Kernel kernel;
+
+    @BeforeEach
+    void aNodeThatGivesLeases() throws IOException {
+        kernel = LinuxKernel.load();
+        setting = dir.resolve("leases-enable");
+        Files.writeString(setting, "1\n");
+        registry = new Registry(dir.resolve("services"), new DurableFiles(kernel));
+    }
+
+    private LeaseGuard guard() {
+        return new LeaseGuard(kernel, new DurableFiles(kernel), registry, setting, dir.resolve("saved"));
+    }
+
+    private void service(String name, boolean recovered) throws Exception {
+        Parameters parameters = Parameters.of(
+                Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
+                        "OCF_RESKEY_exports", "/srv/a/data *(rw)"), Metadata.defaults());
+        ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
+        registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 5,
+                recovered), parameters);
+    }
+
+    private String value() throws IOException {
+        return Files.readString(setting).strip();
+    }
+
+    @Test
+    void leasesAreOffFromTheFirstRecoveryToTheEndOfTheLast() throws Exception {
+        service("a", false);
+        guard().update();
+        assertEquals("0", value());
+        service("b", false);
+        service("a", true);
+        guard().update();
+        assertEquals("0", value());
+        registry.remove(new ServiceName("b"));
+        guard().update();
+        assertEquals("1", value());
+        assertFalse(Files.exists(dir.resolve("saved")));
+    }
+
+    @Test
+    void aHelperThatWasKilledMeanwhilePutsItRight() throws Exception {
+        service("a", false);
+        guard().update();
+        service("a", true);
+        guard().update();
+        assertEquals("1", value());
+    }
+
+    @Test
+    void anAdminsOwnSettingSurvives() throws Exception {
+        Files.writeString(setting, "0\n");
+        service("a", false);
+        guard().update();
+        assertTrue(Files.exists(dir.resolve("saved")));
+        registry.remove(new ServiceName("a"));
+        guard().update();
+        assertEquals("0", value());
+    }
+}
