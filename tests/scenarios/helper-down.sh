@@ -55,7 +55,7 @@ need "storage" storage 0 web
 begin_audit
 need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
 need "service web starts" settled
-need "service web is on node1" move web node1
+need "service web is on node1" place web node1
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 check "all locks are on node1" look node1
 CLUSTER_NODE=node2

@@ -6,11 +6,11 @@
 NODES=(node1 node2)
 CLIENTS=(client1 client2 client3)
 GUEST_DIR=/usr/local/lib/gracekeeper-tests
-# Short enough that a scenario does not wait for minutes, and long enough for a client whose TCP connection was cut
-# for the length of a fencing: it tries again 3, 7, 14, 28 and 55 s after its first lost packet, and the emulated hosts
-# need seconds for what takes real ones a tenth. The agent wants grace_time >= lease_time.
-LEASE=20
-GRACE=40
+# Short enough that a scenario does not wait for minutes, and long enough for clients that an emulated node keeps
+# waiting. Equal, as by default: a delegation that is recalled in grace can be returned only after it, and would be
+# revoked at its end if the lease were the shorter one.
+LEASE=30
+GRACE=30
 # Where cluster commands run: a node that is up.
 CLUSTER_NODE=node1
 
@@ -76,6 +76,12 @@ move() {
 	cluster crm_resource --move -r "g-$1" -N "$2" -Q &&
 		wait_started "$1" "$2" &&
 		cluster crm_resource --clear -r "g-$1" -Q
+}
+
+# place NAME NODE: have it there, wherever it was started.
+place() {
+	[ "$(where_is "$1")" = "$2" ] || move "$1" "$2" || return 1
+	wait_started "$1" "$2"
 }
 
 # All nodes are online, with quorum and their fencing devices.
