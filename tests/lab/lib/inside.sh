@@ -344,15 +344,26 @@ status() {
 	done
 }
 
-# wait_ready HOST SECONDS
+# wait_ready HOST SECONDS: until commands can be run there
 wait_ready() {
 	local end=$((SECONDS + $2))
-	until [ -e "$L/$1/ready" ] && [ -S "$L/$1/ssh" ]; do
-		is_on "$1" || { say "$1 is off"; return 255; }
-		[ ! -e "$L/$1/paused" ] || { say "$1 is paused"; return 255; }
-		((SECONDS < end)) || { say "$1 does not answer; its console ends with:"; tail -n 30 "$L/$1/console.log" >&2; return 255; }
-		# The connection went with a reboot of the guest: make a new one.
-		[ ! -e "$L/$1/ready" ] || { rm -f "$L/$1/ready"; (connect "$1") </dev/null >/dev/null 2>&1 & }
+	while :; do
+		if ! is_on "$1"; then
+			say "$1 is off"
+			return 255
+		elif [ -e "$L/$1/paused" ]; then
+			say "$1 is paused"
+			return 255
+		elif [ -e "$L/$1/ready" ]; then
+			[ ! -S "$L/$1/ssh" ] || return 0
+			# The connection went with a reboot of the guest: make a new one.
+			rm -f "$L/$1/ready"
+			(connect "$1") </dev/null >/dev/null 2>&1 &
+		elif ((SECONDS >= end)); then
+			say "$1 does not answer; its console ends with:"
+			tail -n 30 "$L/$1/console.log" >&2
+			return 255
+		fi
 		sleep 0.1
 	done
 }
