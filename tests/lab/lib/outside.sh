@@ -71,7 +71,7 @@ lab_up() {
 	accel=$(accelerator "$image")
 
 	exec {up_lock}>"$CACHE/up.lock"
-	flock "$up_lock"
+	flock -w 60 "$up_lock" || die "another lab has been starting for a minute (it holds $CACHE/up.lock)"
 	! pid=$(lab_pid) || die "a lab named $LAB_NAME is up already"
 	setsid -f "$LAB_DIR/lib/supervise" "$owner" {up_lock}>&- </dev/null >/dev/null 2>&1
 	local end=$((SECONDS + 20))
