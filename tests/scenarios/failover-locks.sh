@@ -61,6 +61,8 @@ power_cut() { # NODE
 	local to
 	to=$(other "$1")
 	CLUSTER_NODE=$to
+	# What this node logged of the fencing before must not be lost with it; the service's disk is left as it is.
+	need "the log of $1 is on its disk" on "$1" sync -f /var/log
 	event "power of $1 is cut"
 	"$LAB" crash "$1"
 	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240

@@ -45,7 +45,7 @@ audit() {
 		audit_owner "${service##*:}" "$(x=${service#*=}; echo "${x%%:*}")"
 	done
 	for node in "${CLIENTS[@]}"; do
-		check "$node's kernel has nothing to complain" guest "$node" kernel-log show
+		check "$node's kernel has nothing to complain" guest "$node" kernel-log show "$node"
 	done
 	same "fencings" "$FENCED" "$(fencings)"
 	check "no failed action in the cluster" no_failures
