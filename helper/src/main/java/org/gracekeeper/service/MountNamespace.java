@@ -12,9 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
-import org.gracekeeper.sys.KernelException;
 
 /**
  * What a service's daemons see of the file system. Runs on a thread that is inside the service's namespaces; the
@@ -102,15 +100,8 @@ final class MountNamespace {
     }
 
     private void empty(Path directory) throws IOException {
-        if (!Files.isDirectory(directory)) {
-            return;
-        }
-        try {
+        if (Files.isDirectory(directory)) {
             kernel.mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k");
-        } catch (KernelException e) {
-            if (e.errno() != Errno.ENOENT) {
-                throw e;
-            }
         }
     }
 

@@ -58,11 +58,7 @@ final class Node {
 
     /** Runs a tool to success; its failure becomes an exception with what it printed. */
     CommandResult run(Deadline deadline, String... argv) throws IOException {
-        return runWithInput(deadline, null, argv);
-    }
-
-    CommandResult runWithInput(Deadline deadline, String stdin, String... argv) throws IOException {
-        CommandResult result = commands.run(deadline.atMost(TOOL_LIMIT), stdin, Arrays.asList(argv));
+        CommandResult result = commands.run(deadline.atMost(TOOL_LIMIT), null, Arrays.asList(argv));
         if (!result.ok()) {
             throw new IOException(result.summary());
         }
