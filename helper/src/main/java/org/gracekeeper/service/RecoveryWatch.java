@@ -55,12 +55,17 @@ final class RecoveryWatch {
 
     private void watch(ServiceName name) {
         String problem = "";
+        boolean told = false;
         try {
-            attribute.set(name, "recovering");
             while (true) {
                 try {
+                    // First of all: a monitor may have asked for this watch when another had just ended.
                     if (finished(name)) {
                         break;
+                    }
+                    if (!told) {
+                        attribute.set(name, "recovering");
+                        told = true;
                     }
                 } catch (IOException e) {
                     if (!problem.equals(e.getMessage())) {
@@ -79,7 +84,11 @@ final class RecoveryWatch {
 
     private boolean finished(ServiceName name) throws IOException, InterruptedException {
         Optional<RunningService> service = registry.load(name);
-        if (service.isEmpty() || service.get().recovered()) {
+        if (service.isEmpty()) {
+            return true;
+        }
+        if (service.get().recovered()) {
+            attribute.set(name, "serving");
             return true;
         }
         if (!recovery.step(service.get())) {
