@@ -29,6 +29,8 @@ final class Dispatcher {
     /** Of a stop the agent keeps 40 % for its emergency stop, which begins by killing this program. */
     private static final double STOP_SHARE = 0.55;
 
+    private static final String GRACE_USAGE = "usage: gracekeeper grace start|status|end SERVICE [--force]\n";
+
     private final Services services;
 
     Dispatcher(Services services) {
@@ -98,6 +100,7 @@ final class Dispatcher {
             return switch (request.verb()) {
                 case "ping" -> Reply.text(0, "pong");
                 case "status" -> status(request.arguments());
+                case "grace" -> grace(request.arguments());
                 default -> Reply.text(OcfCode.ARGS.number(), "unknown command " + request.verb());
             };
         } catch (OcfException e) {
@@ -124,6 +127,46 @@ final class Dispatcher {
             }
         }
         return Reply.text(0, json ? services.report().json(only) : services.report().text(only));
+    }
+
+    private Reply grace(List<String> arguments) throws OcfException, IOException, InterruptedException {
+        boolean force = arguments.contains("--force");
+        List<String> words = arguments.stream().filter(a -> !a.equals("--force")).toList();
+        if (words.size() != 2 || words.stream().anyMatch(w -> w.startsWith("-"))) {
+            return Reply.text(OcfCode.ARGS.number(), GRACE_USAGE);
+        }
+        String name = words.get(1);
+        StringBuilder lines = new StringBuilder();
+        ServiceManager.Call call = new ServiceManager.Call(name, Map.of(),
+                Deadline.after(Duration.ofMillis(DEFAULT_TIMEOUT_MILLIS)), (level, text) -> {
+                    lines.append(text).append('\n');
+                    log(level, "service " + name + ": grace: " + text);
+                });
+        switch (words.get(0)) {
+            case "status":
+                return status(List.of(name));
+            case "start":
+                services.manager().startGrace(call);
+                return Reply.text(0, lines.toString());
+            case "end":
+                return graceEnd(services.manager().endGrace(call, force), name);
+            default:
+                return Reply.text(OcfCode.ARGS.number(), GRACE_USAGE);
+        }
+    }
+
+    private static Reply graceEnd(ServiceManager.GraceEnd end, String name) {
+        if (!end.active()) {
+            return Reply.text(0, "service " + name + " is not in grace\n");
+        }
+        StringBuilder text = new StringBuilder();
+        end.missing().forEach(m -> text.append(m.protocol()).append(' ').append(m.client()).append(" has not reclaimed: ")
+                .append(m.holds()).append('\n'));
+        if (end.ended()) {
+            return Reply.text(0, text + "grace of service " + name + " has ended\n");
+        }
+        return Reply.text(OcfCode.GENERIC.number(), text + "grace of service " + name + " goes on: to end it would give"
+                + " these locks to whoever asks first; end it all the same with --force\n");
     }
 
     private static Deadline deadline(Request request) {

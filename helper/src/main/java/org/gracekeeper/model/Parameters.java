@@ -3,6 +3,7 @@
 package org.gracekeeper.model;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.gracekeeper.protocol.OcfCode;
@@ -65,6 +66,17 @@ public record Parameters(Map<String, String> values) {
     /** The value, or null when there is neither a value nor a default. */
     public String optional(String name) {
         return values.get(name);
+    }
+
+    /** The booleans of OCF: yes, true, on and 1 against no, false, off and 0. */
+    public boolean bool(String name) throws OcfException {
+        String value = required(name).strip();
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "yes", "true", "on", "1" -> true;
+            case "no", "false", "off", "0" -> false;
+            default -> throw new OcfException(
+                    OcfCode.CONFIGURED, "parameter " + name + "=\"" + value + "\" must be yes or no");
+        };
     }
 
     public int integer(String name, int min, int max) throws OcfException {

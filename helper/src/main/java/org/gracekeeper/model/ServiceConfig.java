@@ -22,6 +22,8 @@ import org.gracekeeper.protocol.OcfException;
  * @param exports exports(5) lines, or the absolute path of a file with them
  * @param leaseTime seconds
  * @param graceTime seconds
+ * @param earlyEnd whether grace may end before its time when all locks are back
+ * @param waitForRecovery whether start returns only when recovery has ended
  * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node
  */
 public record ServiceConfig(
@@ -35,14 +37,16 @@ public record ServiceConfig(
         int threads,
         int leaseTime,
         int graceTime,
-        String scope) {
+        String scope,
+        boolean earlyEnd,
+        boolean waitForRecovery) {
 
     /** The kernel takes 10 to 3600 s for both (fs/nfsd/nfsctl.c, __nfsd4_write_time). */
     private static final int MIN_TIME = 10;
 
     private static final int MAX_TIME = 3600;
     /** lockd's limit (fs/lockd/svc.c, nlm_grace_period_max): its grace would end before the NFSv4 one's. */
-    private static final int MAX_GRACE_WITH_NLM = 240;
+    public static final int MAX_GRACE_WITH_NLM = 240;
     /** nfsd's own limit is far higher; a thread costs about 1 MiB of buffers. */
     private static final int MAX_THREADS = 1024;
 
@@ -68,7 +72,9 @@ public record ServiceConfig(
                 p.integer("threads", 1, MAX_THREADS),
                 p.integer("lease_time", MIN_TIME, MAX_TIME),
                 p.integer("grace_time", MIN_TIME, graceLimit),
-                scope(p.optional("scope"), name));
+                scope(p.optional("scope"), name),
+                p.bool("early_end"),
+                p.bool("wait_for_recovery"));
         if (config.graceTime < config.leaseTime) {
             throw bad("grace_time", Integer.toString(config.graceTime),
                     "is shorter than lease_time=" + config.leaseTime + ": a client that idles notices the move only"

@@ -5,14 +5,16 @@ package org.gracekeeper.nfsd;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
 
 /**
  * nfsdcld's record of NFSv4 clients (utils/nfsdcld/sqlite.c of nfs-utils): which clients may reclaim after the next
- * start,
- * and which have. Opened for each call and only briefly, as nfsdcld gives up after 10 s of somebody else's lock. Never
+ * start, and which have. Opened for each call and only briefly, as nfsdcld gives up after 10 s of somebody else's lock. Never
  * makes or changes tables. Thread-safe.
  */
 public final class NfsdcldDb {
@@ -43,27 +45,21 @@ public final class NfsdcldDb {
         }
     }
 
-    /** Owner ids recorded in one epoch, in no order. */
-    public List<byte[]> recorded(long epoch) throws IOException {
-        try (Sqlite db = open(true)) {
-            return ids(db.query("SELECT id FROM " + table(epoch)));
-        }
+    /**
+     * Owner ids, each in hexadecimal.
+     *
+     * @param recorded who may reclaim; empty when there is no grace
+     * @param complete who has been recorded since: an NFSv4.1 or later client at RECLAIM_COMPLETE. A v4.0 client that
+     *     reclaims is never recorded again by the kernel
+     */
+    public record Recovery(Set<String> recorded, Set<String> complete) {
     }
 
-    /**
-     * Clients that may still reclaim: recorded before, not yet recorded again. Exact for NFSv4.1 and later; a v4.0
-     * client
-     * that reclaims is never recorded again by itself. Empty when there is no grace.
-     */
-    public List<byte[]> stillMissing() throws IOException {
+    public Recovery recovery() throws IOException {
         try (Sqlite db = open(true)) {
             db.exec("BEGIN"); // one view of both tables
             Epochs epochs = epochs(db);
-            if (epochs.recovery() == 0) {
-                return List.of();
-            }
-            return ids(db.query("SELECT id FROM " + table(epochs.recovery())
-                    + " WHERE id NOT IN (SELECT id FROM " + table(epochs.current()) + ")"));
+            return new Recovery(epochs.recovery() == 0 ? Set.of() : ids(db, epochs.recovery()), ids(db, epochs.current()));
         }
     }
 
@@ -127,13 +123,15 @@ public final class NfsdcldDb {
         throw new UnexpectedFormatException(file.toString(), "table grace: " + rows);
     }
 
-    private List<byte[]> ids(List<List<Object>> rows) throws IOException {
-        for (List<Object> row : rows) {
-            if (!(row.get(0) instanceof byte[])) {
+    private Set<String> ids(Sqlite db, long epoch) throws IOException {
+        Set<String> ids = new TreeSet<>();
+        for (List<Object> row : db.query("SELECT id FROM " + table(epoch))) {
+            if (!(row.get(0) instanceof byte[] id)) {
                 throw new UnexpectedFormatException(file.toString(), "client id " + row.get(0));
             }
+            ids.add(HexFormat.of().formatHex(id));
         }
-        return rows.stream().map(row -> (byte[]) row.get(0)).toList();
+        return ids;
     }
 
     private static String table(long epoch) {

@@ -5,8 +5,13 @@ package org.gracekeeper.nfsd;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.gracekeeper.model.DeviceId;
@@ -15,12 +20,14 @@ import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Kernel;
 
 /**
- * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc, and is not
- * one
- * snapshot when it is long. Thread-safe.
+ * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc. Thread-safe.
  */
 public final class ProcLocks {
     private static final int MAX = 1 << 28;
+    /** Shorter than a page: printed in one go. */
+    private static final int ATOMIC = 4000;
+    private static final int AGREEING = 3;
+    private static final long REREAD_MILLIS = 5;
     /** lock_get_status() in fs/locks.c. */
     private static final Pattern LINE = Pattern.compile(
             "[0-9]{1,19}: *(-> )?(POSIX|FLOCK|OFDLCK|ACCESS|LEASE|DELEG|UNKNOWN) *(\\S+) +(READ|WRITE|UNLCK) (-?[0-9]{1,10})"
@@ -35,9 +42,39 @@ public final class ProcLocks {
         this.file = file;
     }
 
-    /** All locks and waiters now. */
+    /** All locks and waiters now; not one snapshot when they are many, see {@link #stable}. */
     public List<LockLine> read() throws IOException {
         return parse(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
+    }
+
+    /**
+     * Those of the locks that {@code wanted} accepts, as a list that neither lacks one nor has one twice. The kernel
+     * prints a page at a time and lets go of its lock in between (fs/seq_file.c, seq_read_iter), and takes its place in
+     * the list up again by counting: what others lock or unlock meanwhile moves lines across that place. So a long list
+     * counts only when several readings agree.
+     *
+     * @return empty when they did not agree within the limit
+     */
+    public Optional<List<LockLine>> stable(Predicate<LockLine> wanted, Duration limit)
+            throws IOException, InterruptedException {
+        long end = System.nanoTime() + limit.toNanos();
+        Map<LockLine, Integer> last = Map.of();
+        int agreed = 0;
+        while (true) {
+            byte[] text = kernel.read(file, MAX);
+            List<LockLine> lines = parse(new String(text, StandardCharsets.ISO_8859_1)).stream().filter(wanted).toList();
+            Map<LockLine, Integer> counts = new HashMap<>();
+            lines.forEach(line -> counts.merge(line, 1, Integer::sum));
+            agreed = agreed > 0 && counts.equals(last) ? agreed + 1 : 1;
+            if (text.length < ATOMIC || agreed == AGREEING) {
+                return Optional.of(lines);
+            }
+            if (System.nanoTime() - end > 0) {
+                return Optional.empty();
+            }
+            last = counts;
+            Thread.sleep(REREAD_MILLIS);
+        }
     }
 
     /** Lines about no file (a lease's breaker) are left out. */

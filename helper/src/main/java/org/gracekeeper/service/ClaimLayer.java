@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.PlannedExport;
-import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
@@ -28,12 +27,14 @@ final class ClaimLayer implements Layer {
     private final Registry registry;
     private final DurableFiles files;
     private final Processes processes;
+    private final Holdings holdings;
 
-    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes) {
+    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings) {
         this.node = node;
         this.registry = registry;
         this.files = files;
         this.processes = processes;
+        this.holdings = holdings;
     }
 
     /**
@@ -152,6 +153,10 @@ final class ClaimLayer implements Layer {
         if (!previous.clean() && !previous.bootId().equals(bootId())) {
             operation.info("node " + previous.node() + " did not stop the service in order: recovering as after a crash");
         }
+        if (service.graceTime() > service.config().graceTime()) {
+            operation.warn("grace time is " + service.graceTime() + " s this once: the lease time before was "
+                    + previous.leaseTime() + " s, and clients that idle come as late as that");
+        }
     }
 
     /** Nothing of the service is left that a client could reach or that pins the file system. */
@@ -162,9 +167,7 @@ final class ClaimLayer implements Layer {
             throw new IOException("network namespace " + instance.netns() + " is still there"
                     + (left.isEmpty() ? "" : ", with " + left));
         }
-        long held = new ProcLocks(node.kernel(), Path.of("/proc/locks")).read().stream()
-                .filter(line -> operation.service().devices().contains(line.dev()) && LockFilter.isServers(line))
-                .count();
+        int held = holdings.lines(operation.service()).size();
         if (held > 0) {
             throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
         }

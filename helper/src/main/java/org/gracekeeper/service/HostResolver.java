@@ -45,7 +45,17 @@ final class HostResolver {
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         String parent = parents.choose(config, deadline);
-        return new RunningService(config, parent, planned, new ArrayList<>(devices), 0, false);
+        return new RunningService(config, parent, planned, new ArrayList<>(devices), graceTime(config), 0, false);
+    }
+
+    /**
+     * Never shorter than the lease that clients were given before: one that is idle notices the move only when it renews
+     * that.
+     */
+    private static int graceTime(ServiceConfig config) throws IOException {
+        ClaimLayer.Claim before = ClaimLayer.read(new StateDirectory(config.stateDir()));
+        int wanted = Math.max(config.graceTime(), before == null ? 0 : before.leaseTime());
+        return config.hasNfsV3() ? Math.min(wanted, ServiceConfig.MAX_GRACE_WITH_NLM) : wanted;
     }
 
     /** The exports as configured now, read again from their file if they are in one. */

@@ -19,6 +19,7 @@ final class LayerStack {
     private final Registry registry;
     private final Node node;
     private final List<Layer> layers;
+    private final RecordsLayer records;
     private final ServerLayer server;
     private final ExportsLayer exports;
     private final RecoveryWatch watch;
@@ -26,12 +27,13 @@ final class LayerStack {
     private final LeaseGuard leases;
     private final ClusterAttribute attribute;
 
-    LayerStack(Registry registry, Node node, List<Layer> layers, ServerLayer server, ExportsLayer exports,
+    LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, ServerLayer server, ExportsLayer exports,
             RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
             ClusterAttribute attribute) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
+        this.records = records;
         this.server = server;
         this.exports = exports;
         this.watch = watch;
@@ -41,9 +43,13 @@ final class LayerStack {
     }
 
     void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        up(operation, 0);
+    }
+
+    private void up(Operation operation, int lowest) throws IOException, OcfException, InterruptedException {
         Operation current = operation;
         long begin = System.nanoTime();
-        for (Layer layer : layers) {
+        for (Layer layer : layers.subList(lowest, layers.size())) {
             long layerBegin = System.nanoTime();
             if (current.deadline().passed()) {
                 throw new OcfException(OcfCode.GENERIC, "start of service " + current.instance().name()
@@ -67,8 +73,37 @@ final class LayerStack {
     void down(Operation operation) throws OcfException, InterruptedException {
         long begin = System.nanoTime();
         List<String> errors = new ArrayList<>();
+        String proof = down(operation, 0, errors);
+        attribute.delete(operation.instance().name());
+        if (proof != null) {
+            throw new OcfException(OcfCode.GENERIC, "service " + operation.instance().name() + " is not stopped: "
+                    + proof + (errors.size() > 1 ? " (before that: " + String.join("; ", errors) + ")" : ""));
+        }
+        errors.forEach(operation::warn);
+        operation.info(String.format("stopped in %.2f s", (System.nanoTime() - begin) / 1e9));
+    }
+
+    /**
+     * Makes a running service recover anew: its server is stopped and started again, behind closed doors, as in a move
+     * to the node where it is.
+     */
+    void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
+        int lowest = layers.indexOf(records);
+        List<String> errors = new ArrayList<>();
+        down(operation, lowest, errors);
+        errors.forEach(operation::warn);
+        RunningService anew = operation.service().notStarted();
+        registry.update(anew);
+        Operation start = new Operation(anew, operation.deadline(), operation.log());
+        // A start of its own in the state directory's count, or the ledger just written would not be good for it.
+        layers.get(0).up(start);
+        up(start, lowest);
+    }
+
+    /** @return why the lowest layer is not down, or null */
+    private String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
         String proof = null;
-        for (int i = layers.size() - 1; i >= 0; i--) {
+        for (int i = layers.size() - 1; i >= lowest; i--) {
             Layer layer = layers.get(i);
             long layerBegin = System.nanoTime();
             try {
@@ -78,17 +113,11 @@ final class LayerStack {
                 String text = layer.name() + ": " + e.getMessage();
                 LOG.log(System.Logger.Level.WARNING, "service " + operation.instance().name() + ": stop: " + text, e);
                 errors.add(text);
-                proof = i == 0 ? e.getMessage() : proof;
+                proof = i == lowest ? e.getMessage() : proof;
             }
             timed(operation, "down", layer, layerBegin);
         }
-        attribute.delete(operation.instance().name());
-        if (proof != null) {
-            throw new OcfException(OcfCode.GENERIC, "service " + operation.instance().name() + " is not stopped: "
-                    + proof + (errors.size() > 1 ? " (before that: " + String.join("; ", errors) + ")" : ""));
-        }
-        errors.forEach(operation::warn);
-        operation.info(String.format("stopped in %.2f s", (System.nanoTime() - begin) / 1e9));
+        return proof;
     }
 
     /** The first layer that is not as it should be. */

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
-import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.store.DurableFiles;
 
@@ -47,8 +46,9 @@ final class NodeLockd {
      * The grace time that the kernel gets, in seconds: lockd rounds up to tens, so nfsd gets the same, else NLM grace
      * would be the longer one. The helper ends both when the configured time is over; without it they still agree.
      */
-    static int rounded(ServiceConfig config) {
-        return config.hasNfsV3() ? Math.min((config.graceTime() + 9) / 10 * 10, MAX_GRACE) : config.graceTime();
+    static int rounded(RunningService service) {
+        int seconds = service.graceTime();
+        return service.config().hasNfsV3() ? Math.min((seconds + 9) / 10 * 10, MAX_GRACE) : seconds;
     }
 
     /**

@@ -24,7 +24,8 @@ import org.gracekeeper.store.DurableFiles;
  * notification, which is before it has reclaimed: a crash in between would find nobody to notify.
  */
 final class RecordsLayer implements Layer {
-    private static final byte[] GRACE_HOLDER =
+    /** A client that never comes, see {@link #holdV4Grace}. */
+    static final byte[] GRACE_HOLDER =
             "gracekeeper: NFSv4 grace lasts as long as that of NLM".getBytes(StandardCharsets.US_ASCII);
 
     private final Node node;

@@ -3,28 +3,52 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.gracekeeper.model.FileSystems;
+import org.gracekeeper.model.HeldState;
+import org.gracekeeper.model.Ledger;
+import org.gracekeeper.model.LockCoverage;
 import org.gracekeeper.model.NfsVersion;
+import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.RecoveryDecision.Observed;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.LockdFs;
-import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
 
-/** Looks at a service that recovers and does what {@link RecoveryDecision} says. Stateless, thread-safe. */
+/**
+ * Looks at a service that recovers and does what {@link RecoveryDecision} says. What was seen back is remembered for as
+ * long as the helper lives; a new helper sees what is there then, which can only make it wait longer. Thread-safe.
+ */
 final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
+    /** A look that cannot tell the locks within this time knows of no more than the looks before. */
+    private static final Duration LOOK = Duration.ofMillis(200);
 
     private final Node node;
     private final NfsdFs nfsd;
     private final LockdFs lockd;
     private final RecordsLayer records;
+    private final Holdings holdings;
+    private final LedgerStore ledgers;
+    private final Map<ServiceName, Seen> seen = new ConcurrentHashMap<>();
 
-    Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records) {
+    Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
         this.records = records;
+        this.holdings = holdings;
+        this.ledgers = ledgers;
     }
 
     /**
@@ -39,6 +63,33 @@ final class Recovery {
         }
     }
 
+    /** What came back so far: a lock that was reclaimed and then given up was back. */
+    private static final class Seen {
+        private final Optional<Ledger> ledger;
+        private LockCoverage nlm = LockCoverage.NONE;
+        private LockCoverage v4 = LockCoverage.NONE;
+        private final Map<String, HeldState> clients = new HashMap<>();
+
+        Seen(Optional<Ledger> ledger) {
+            this.ledger = ledger;
+        }
+
+        synchronized void add(Holdings.Locks locks) {
+            nlm = nlm.max(LockCoverage.of(locks.nlm()));
+            v4 = v4.max(LockCoverage.of(locks.v4()));
+        }
+
+        synchronized void add(List<HeldState> states) {
+            states.forEach(state -> clients.merge(state.owner(), state, HeldState::union));
+        }
+
+        synchronized Observed observed(Grace grace, double left, boolean earlyEnd, List<String> hosts, Set<String> recorded,
+                Set<String> complete) {
+            return new Observed(grace.nlm(), grace.v4(), left, earlyEnd, ledger, hosts, nlm, recorded, complete,
+                    List.copyOf(clients.values()), v4);
+        }
+    }
+
     Grace grace(RunningService service) throws IOException, InterruptedException {
         boolean v3 = service.config().hasNfsV3();
         return node.in(service.instance().inside(),
@@ -47,8 +98,12 @@ final class Recovery {
 
     /** Seconds of grace that are left at most, 0 when it is over. */
     double secondsLeft(RunningService service) throws IOException {
-        double end = service.startedAt() + service.config().graceTime();
-        return Math.max(0, end - node.bootSeconds());
+        return Math.max(0, service.startedAt() + service.graceTime() - node.bootSeconds());
+    }
+
+    /** Forgets what was seen: the service stops, or starts anew. */
+    void forget(ServiceName name) {
+        seen.remove(name);
     }
 
     /**
@@ -57,29 +112,83 @@ final class Recovery {
      * @return whether recovery has ended
      */
     boolean step(RunningService service) throws IOException, InterruptedException {
-        recordMinorVersionZeroClients(service);
         Grace grace = grace(service);
-        int hosts = records.recoverySet(service.state()).size();
-        RecoveryDecision decision = RecoveryDecision.of(
-                new Observed(grace.nlm(), grace.v4(), hosts, secondsLeft(service)));
+        if (!grace.active()) {
+            recordMinorVersionZeroClients(service);
+            records.recovered(service.state());
+            forget(service.config().name());
+            return true;
+        }
+        RecoveryDecision decision = decide(service, grace);
         if (decision.endNlm() || decision.endV4()) {
-            LOG.log(System.Logger.Level.INFO, "service {0}: {1}", service.config().name(), decision.reason());
-            node.in(service.instance().inside(), () -> {
-                // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
-                if (decision.endNlm()) {
-                    lockd.endGrace();
-                }
-                if (decision.endV4()) {
-                    nfsd.endV4Grace();
-                }
-                return null;
-            });
+            end(service, grace, decision);
         }
-        if (grace.active()) {
-            return false;
+        return false;
+    }
+
+    /** What would be done now, and who is still missing. */
+    RecoveryDecision decide(RunningService service, Grace grace) throws IOException, InterruptedException {
+        double left = secondsLeft(service);
+        try {
+            return RecoveryDecision.of(observe(service, grace, left));
+        } catch (IOException e) {
+            if (left > 0) {
+                throw e;
+            }
+            // Its time is over, whatever can be seen: nobody must be locked out for ever.
+            LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
+            return RecoveryDecision.of(
+                    new Seen(Optional.empty()).observed(grace, left, true, List.of(), Set.of(), Set.of()));
         }
-        records.recovered(service.state());
-        return true;
+    }
+
+    /** Ends both grace periods now, whoever is missing. */
+    void endNow(RunningService service) throws IOException, InterruptedException {
+        Grace grace = grace(service);
+        String reason = "an administrator ended it";
+        end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()));
+    }
+
+    private void end(RunningService service, Grace grace, RecoveryDecision decision)
+            throws IOException, InterruptedException {
+        // For the last time: whoever is not recorded when grace ends cannot reclaim after the next start.
+        recordMinorVersionZeroClients(service);
+        node.in(service.instance().inside(), () -> {
+            // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
+            if (decision.endNlm()) {
+                lockd.endGrace();
+                log(service, "NLM", decision.nlmReason());
+            }
+            if (decision.endV4()) {
+                nfsd.endV4Grace();
+                log(service, "NFSv4", decision.v4Reason());
+            }
+            return null;
+        });
+    }
+
+    private void log(RunningService service, String which, String reason) throws IOException {
+        LOG.log(System.Logger.Level.INFO, String.format("service %s: %s grace ended after %.1f s: %s",
+                service.config().name(), which, node.bootSeconds() - service.startedAt(), reason));
+    }
+
+    private Observed observe(RunningService service, Grace grace, double left)
+            throws IOException, InterruptedException {
+        Seen sofar = seen.computeIfAbsent(service.config().name(), n -> new Seen(ledgers.find(service.state()).ledger()));
+        FileSystems fileSystems = holdings.fileSystems(service);
+        // The record first, then the clients: one that is recorded and gone again has nothing left to reclaim.
+        NfsdcldDb.Recovery clients = grace.v4() ? new NfsdcldDb(service.state().clientDatabase()).recovery()
+                : new NfsdcldDb.Recovery(Set.of(), Set.of());
+        Set<String> recorded = new HashSet<>(clients.recorded());
+        recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
+        List<Nfs4Client> now = holdings.clients(service);
+        record(service, now);
+        sofar.add(Holdings.held(now, fileSystems));
+        if (sofar.ledger.isPresent()) {
+            holdings.locks(service, fileSystems, LOOK).ifPresent(sofar::add);
+        }
+        return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
+                recorded, clients.complete());
     }
 
     /**
@@ -88,11 +197,15 @@ final class Recovery {
      * would survive one move and lose its locks at the next.
      */
     void recordMinorVersionZeroClients(RunningService service) throws IOException, InterruptedException {
+        record(service, holdings.clients(service));
+    }
+
+    private static void record(RunningService service, List<Nfs4Client> clients) throws IOException {
         if (!service.config().versions().contains(NfsVersion.V4_0)) {
             return;
         }
         NfsdcldDb database = new NfsdcldDb(service.state().clientDatabase());
-        for (Nfs4Client client : node.in(service.instance().inside(), nfsd::clients)) {
+        for (Nfs4Client client : clients) {
             if (client.minorVersion() == 0 && client.holdsState() && database.record(client.ownerId())) {
                 LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.0 client {1}",
                         service.config().name(), client.ownerName());

@@ -14,7 +14,7 @@ import org.gracekeeper.model.ServiceName;
  */
 final class RecoveryWatch {
     private static final System.Logger LOG = System.getLogger(RecoveryWatch.class.getName());
-    private static final long TICK_MILLIS = 500;
+    private static final long TICK_MILLIS = 200;
     private static final long END_MILLIS = 2000;
 
     private final Registry registry;

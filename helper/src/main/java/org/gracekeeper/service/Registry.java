@@ -42,6 +42,7 @@ final class Registry {
             String parent,
             List<PlannedExport> exports,
             List<String> devices,
+            int graceTime,
             double startedAt,
             boolean recovered) {}
 
@@ -60,6 +61,7 @@ final class Registry {
                 service.parent(),
                 service.exports(),
                 service.devices().stream().map(DeviceId::toString).toList(),
+                service.graceTime(),
                 service.startedAt(),
                 service.recovered());
         files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
@@ -90,6 +92,7 @@ final class Registry {
                     stored.parent(),
                     stored.exports(),
                     stored.devices().stream().map(DeviceId::parse).toList(),
+                    stored.graceTime(),
                     stored.startedAt(),
                     stored.recovered()));
         } catch (OcfException e) {

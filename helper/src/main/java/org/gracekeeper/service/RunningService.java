@@ -13,6 +13,7 @@ import org.gracekeeper.model.ServiceConfig;
  * @param parent the node's device below the service's
  * @param exports with host names resolved
  * @param devices the exported file systems; numbers are this node's, another node may have others
+ * @param graceTime seconds; more than configured when the lease was longer before the move
  * @param startedAt when nfsd was started, in seconds since the node's boot; 0 before that
  * @param recovered whether recovery has ended: nobody can reclaim a lock any more
  */
@@ -21,6 +22,7 @@ public record RunningService(
         String parent,
         List<PlannedExport> exports,
         List<DeviceId> devices,
+        int graceTime,
         double startedAt,
         boolean recovered) {
 
@@ -37,15 +39,19 @@ public record RunningService(
         return new StateDirectory(config.stateDir());
     }
 
+    RunningService notStarted() {
+        return started(0);
+    }
+
     RunningService started(double at) {
-        return new RunningService(config, parent, exports, devices, at, false);
+        return new RunningService(config, parent, exports, devices, graceTime, at, false);
     }
 
     RunningService withRecovered() {
-        return new RunningService(config, parent, exports, devices, startedAt, true);
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true);
     }
 
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
-        return new RunningService(newConfig, parent, newExports, devices, startedAt, recovered);
+        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, recovered);
     }
 }

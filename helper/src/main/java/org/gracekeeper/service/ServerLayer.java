@@ -4,17 +4,14 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.net.InetAddress;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
-import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
-import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
@@ -25,14 +22,12 @@ import org.gracekeeper.protocol.OcfException;
 final class ServerLayer implements Layer {
     private final Node node;
     private final NfsdFs nfsd;
-    private final ProcLocks locks;
     private final NodeLockd nodeLockd;
     private final LeaseGuard leases;
 
     ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases) {
         this.node = node;
         this.nfsd = nfsd;
-        this.locks = new ProcLocks(node.kernel(), Path.of("/proc/locks"));
         this.nodeLockd = nodeLockd;
         this.leases = leases;
     }
@@ -49,13 +44,13 @@ final class ServerLayer implements Layer {
         node.in(instance.inside(), () -> {
             nfsd.setVersions(config.versions());
             nfsd.setLeaseTime(config.leaseTime());
-            nfsd.setGraceTime(NodeLockd.rounded(config));
+            nfsd.setGraceTime(NodeLockd.rounded(operation.service()));
             listen();
             return null;
         });
         leases.update();
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
-        nodeLockd.whileSet(NodeLockd.rounded(config), () -> node.in(instance.inside(), config.scope(), () -> {
+        nodeLockd.whileSet(NodeLockd.rounded(operation.service()), () -> node.in(instance.inside(), config.scope(), () -> {
             nfsd.setThreads(config.threads());
             return null;
         }));
@@ -192,14 +187,6 @@ final class ServerLayer implements Layer {
             nfsd.setThreads(0);
             return null;
         });
-    }
-
-    /** The NFS server's locks on the service's file systems. */
-    long serverLocks(RunningService service) throws IOException {
-        return locks.read().stream()
-                .filter(l -> l.kind() == LockLine.Kind.POSIX && service.devices().contains(l.dev()) && !l.waiter()
-                        && LockFilter.isServers(l))
-                .count();
     }
 
     void setThreads(Operation operation) throws IOException, InterruptedException {

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
@@ -28,6 +29,7 @@ public final class ServiceManager {
     private final Registry registry;
     private final HostResolver resolver;
     private final LayerStack stack;
+    private final Recovery recovery;
     private final EmergencyStop emergency;
     private final LeaseGuard leases;
     private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
@@ -37,12 +39,14 @@ public final class ServiceManager {
             Registry registry,
             HostResolver resolver,
             LayerStack stack,
+            Recovery recovery,
             EmergencyStop emergency,
             LeaseGuard leases) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
         this.stack = stack;
+        this.recovery = recovery;
         this.emergency = emergency;
         this.leases = leases;
     }
@@ -77,6 +81,9 @@ public final class ServiceManager {
                 takeDown(config.name(), call);
             }
             bringUp(resolved, parameters(call), call);
+            if (config.waitForRecovery()) {
+                awaitRecovery(config.name(), call);
+            }
             return OcfCode.SUCCESS;
         } finally {
             slot.release();
@@ -152,6 +159,58 @@ public final class ServiceManager {
             return OcfCode.SUCCESS;
         } finally {
             slot.release();
+        }
+    }
+
+    /** Makes a running service recover anew, as if it had moved: for the operator. */
+    public void startGrace(Call call) throws OcfException, IOException, InterruptedException {
+        ServiceName name = ServiceName.ofResource(call.resource());
+        ServiceSlot slot = slot(name);
+        slot.acquire(call.deadline(), true);
+        try {
+            stack.recoverAnew(operation(running(name), call));
+        } finally {
+            slot.release();
+        }
+    }
+
+    /**
+     * Ends a service's grace before its time: for the operator.
+     *
+     * @param force whether to end it although clients may still reclaim
+     * @return who loses what, when it was ended; who would, when it was not
+     */
+    public GraceEnd endGrace(Call call, boolean force) throws OcfException, IOException, InterruptedException {
+        RunningService service = running(ServiceName.ofResource(call.resource()));
+        Recovery.Grace grace = recovery.grace(service);
+        List<RecoveryDecision.Missing> missing = recovery.decide(service, grace).missing();
+        boolean end = grace.active() && (force || missing.isEmpty());
+        if (end) {
+            recovery.endNow(service);
+        }
+        return new GraceEnd(grace.active(), end, missing);
+    }
+
+    /**
+     * What became of a request to end a grace period.
+     *
+     * @param active whether there was one
+     * @param ended whether it was ended
+     */
+    public record GraceEnd(boolean active, boolean ended, List<RecoveryDecision.Missing> missing) {}
+
+    private RunningService running(ServiceName name) throws OcfException, IOException {
+        return registry.load(name).filter(s -> s.startedAt() > 0).orElseThrow(() -> new OcfException(
+                OcfCode.NOT_RUNNING, "service " + name + " does not run on this node"));
+    }
+
+    /** Never a reason for a start to fail: the service runs, and clients that are late would gain nothing by a stop. */
+    private void awaitRecovery(ServiceName name, Call call) throws IOException, InterruptedException {
+        Deadline deadline = call.deadline().part(call.deadline().remaining().multipliedBy(9).dividedBy(10));
+        boolean recovered = Waiting.until(deadline, () -> registry.load(name).map(RunningService::recovered).orElse(true));
+        if (!recovered) {
+            call.log().accept(Level.WARN, "recovery has not ended within the start's time; it goes on: raise the start"
+                    + " timeout above grace_time to wait for it");
         }
     }
 

@@ -41,30 +41,33 @@ public final class Services {
         ClusterAttribute attribute = new ClusterAttribute(node);
 
         RecordsLayer records = new RecordsLayer(node, files);
-        Recovery recovery = new Recovery(node, nfsd, lockd, records);
+        Holdings holdings = new Holdings(node, nfsd);
+        LedgerStore ledgers = new LedgerStore(files);
+        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, leases);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         List<Layer> layers = List.of(
-                new ClaimLayer(node, registry, files, processes),
+                new ClaimLayer(node, registry, files, processes, holdings),
                 new NamespacesLayer(node),
                 new LinkLayer(link, guard),
                 records,
                 new DaemonsLayer(node, processes),
                 exports,
                 server,
-                new SnapshotLayer(node, records, recovery, files),
+                new SnapshotLayer(node, nfsd, records, recovery, holdings, ledgers, files),
                 new OpenLayer(node, link, guard),
                 new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));
 
-        LayerStack stack = new LayerStack(registry, node, layers, server, exports, watch, nodeLockd, leases, attribute);
+        LayerStack stack = new LayerStack(
+                registry, node, layers, records, server, exports, watch, nodeLockd, leases, attribute);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
-                Metadata.defaults(), registry, resolver, stack, new EmergencyStop(commands), leases);
-        return new Services(manager, new StatusReport(registry, stack, server, nfsd, records, recovery, node));
+                Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);
+        return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery));
     }
 
     public ServiceManager manager() {

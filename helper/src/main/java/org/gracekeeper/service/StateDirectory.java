@@ -56,6 +56,11 @@ public record StateDirectory(Path root) {
         return nfs().resolve("notify");
     }
 
+    /** What was held at the last stop. */
+    public Path ledger() {
+        return root.resolve("ledger");
+    }
+
     public Path peers() {
         return root.resolve("peers");
     }

@@ -8,10 +8,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.ServiceName;
-import org.gracekeeper.nfsd.NfsdFs;
 
 /** What {@code gracekeeper status} shows: services, layers, addresses, grace, holders. Thread-safe. */
 public final class StatusReport {
@@ -19,21 +20,16 @@ public final class StatusReport {
 
     private final Registry registry;
     private final LayerStack stack;
-    private final ServerLayer server;
-    private final NfsdFs nfsd;
+    private final Holdings holdings;
     private final RecordsLayer records;
     private final Recovery recovery;
-    private final Node node;
 
-    StatusReport(Registry registry, LayerStack stack, ServerLayer server, NfsdFs nfsd,
-            RecordsLayer records, Recovery recovery, Node node) {
+    StatusReport(Registry registry, LayerStack stack, Holdings holdings, RecordsLayer records, Recovery recovery) {
         this.registry = registry;
         this.stack = stack;
-        this.server = server;
-        this.nfsd = nfsd;
+        this.holdings = holdings;
         this.records = records;
         this.recovery = recovery;
-        this.node = node;
     }
 
     /**
@@ -41,6 +37,8 @@ public final class StatusReport {
      *
      * @param grace {@code none}, or which of {@code NLM} and {@code NFSv4} refuse new locks
      * @param graceSecondsLeft at most
+     * @param state starting, recovering, serving or damaged
+     * @param missing who may still reclaim, and what
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
      */
@@ -54,6 +52,7 @@ public final class StatusReport {
             double graceSecondsLeft,
             long locks,
             List<Holder> holders,
+            List<RecoveryDecision.Missing> missing,
             List<LayerStack.LayerState> layers) {}
 
     /**
@@ -88,6 +87,8 @@ public final class StatusReport {
                 text.append("  holder     ").append(holder.protocol()).append(' ').append(holder.client())
                         .append("  ").append(holder.detail()).append('\n');
             }
+            s.missing().forEach(m -> text.append("  missing    ").append(m.protocol()).append(' ').append(m.client())
+                    .append("  ").append(m.holds()).append('\n'));
             for (LayerStack.LayerState layer : s.layers()) {
                 if (!layer.state().equals("ok")) {
                     text.append("  problem    ").append(layer.layer()).append(": ").append(layer.state()).append('\n');
@@ -119,16 +120,19 @@ public final class StatusReport {
         double left = 0;
         long locks = 0;
         List<Holder> holders = List.of();
-        String state = healthy ? "serving" : "damaged";
+        List<RecoveryDecision.Missing> missing = List.of();
+        String state = service.startedAt() == 0 ? "starting" : healthy ? "serving" : "damaged";
         try {
             Recovery.Grace seen = recovery.grace(service);
             grace = words(seen);
             left = recovery.secondsLeft(service);
-            locks = server.serverLocks(service);
+            locks = holdings.lines(service).stream()
+                    .filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()).count();
             holders = holders(service);
+            missing = seen.active() ? recovery.decide(service, seen).missing() : missing;
             state = healthy && seen.active() ? "recovering" : state;
         } catch (IOException e) {
-            state = "damaged";
+            state = service.startedAt() == 0 ? state : "damaged";
         }
         return new ServiceStatus(
                 service.config().name().value(),
@@ -140,6 +144,7 @@ public final class StatusReport {
                 left,
                 locks,
                 holders,
+                missing,
                 layers);
     }
 
@@ -152,7 +157,7 @@ public final class StatusReport {
 
     private List<Holder> holders(RunningService service) throws IOException, InterruptedException {
         List<Holder> holders = new ArrayList<>();
-        for (Nfs4Client client : node.in(service.instance().inside(), nfsd::clients)) {
+        for (Nfs4Client client : holdings.clients(service)) {
             if (client.holdsState()) {
                 holders.add(new Holder("NFSv4." + client.minorVersion(), client.address(), summary(client)));
             }

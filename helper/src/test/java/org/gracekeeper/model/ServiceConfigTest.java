@@ -16,9 +16,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ServiceConfigTest {
-    private static final Map<String, String> DEFAULTS = Map.of(
-            "ip", "", "nic", "", "link_type", "ipvlan", "state_dir", "", "exports", "", "versions", "3 4.0 4.1 4.2",
-            "threads", "8", "lease_time", "90", "grace_time", "90", "scope", "");
+    private static final Map<String, String> DEFAULTS = Map.ofEntries(
+            Map.entry("ip", ""), Map.entry("nic", ""), Map.entry("link_type", "ipvlan"), Map.entry("state_dir", ""),
+            Map.entry("exports", ""), Map.entry("versions", "3 4.0 4.1 4.2"), Map.entry("threads", "8"),
+            Map.entry("lease_time", "90"), Map.entry("grace_time", "90"), Map.entry("scope", ""),
+            Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"));
 
     private static ServiceConfig config(String... overrides) throws OcfException {
         Map<String, String> environment = new HashMap<>(Map.of(
@@ -72,6 +74,7 @@ class ServiceConfigTest {
         "threads    | 8x                     | whole number",
         "threads    | 99999999999999999999   | whole number",
         "lease_time | 9                      | from 10 to",
+        "early_end | maybe                   | must be yes or no",
         "grace_time | 60                     | shorter than lease_time=90",
         "scope      | 'a b'                  | letters",
         "thread     | 8                      | unknown"

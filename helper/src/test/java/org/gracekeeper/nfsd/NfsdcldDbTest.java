@@ -12,7 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.Set;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
 import org.junit.jupiter.api.BeforeEach;
@@ -42,26 +42,23 @@ class NfsdcldDbTest {
     @Test
     void withoutGraceNobodyIsMissing() throws Exception {
         assertEquals(new NfsdcldDb.Epochs(1, 0), db.epochs());
-        assertEquals(List.of(), db.recorded(1));
-        assertEquals(List.of(), db.stillMissing());
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of()), db.recovery());
     }
 
     @Test
-    void duringGraceTheMissingAreThoseNotRecordedAgain() throws Exception {
+    void duringGraceBothSetsAreTold() throws Exception {
         db.record(id("a"));
         db.record(id("b\0c"));
         graceStart(17);
-        assertEquals(2, db.stillMissing().size());
+        assertEquals(new NfsdcldDb.Recovery(Set.of("61", "620063"), Set.of()), db.recovery());
 
         assertTrue(db.record(id("a")));
         assertFalse(db.record(id("a")), "already there");
 
-        assertArrayEquals(id("b\0c"), db.stillMissing().get(0));
-        assertEquals(1, db.recorded(17).size());
-        assertEquals(2, db.recorded(1).size());
+        assertEquals(new NfsdcldDb.Recovery(Set.of("61", "620063"), Set.of("61")), db.recovery());
         sql("UPDATE grace SET recovery = \"0\";"); // GraceDone
         assertEquals(new NfsdcldDb.Epochs(17, 0), db.epochs());
-        assertEquals(List.of(), db.stillMissing());
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("61")), db.recovery());
     }
 
     @Test
@@ -103,7 +100,7 @@ class NfsdcldDbTest {
     void readersDoNotDisturbNfsdcld() throws Exception {
         try (Sqlite nfsdcld = Sqlite.open(file, false)) {
             for (int i = 0; i < 20; i++) {
-                db.stillMissing();
+                db.recovery();
                 nfsdcld.exec("BEGIN EXCLUSIVE TRANSACTION; COMMIT;"); // no busy timeout: fails on any lock left
                 db.record(id("x" + i));
             }

@@ -48,7 +48,7 @@ class LeaseGuardTest {
                 Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
                         "OCF_RESKEY_exports", "/srv/a/data *(rw)"), Metadata.defaults());
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
-        registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 5,
+        registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 90, 5,
                 recovered), parameters);
     }
 

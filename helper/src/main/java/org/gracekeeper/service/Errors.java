@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+
+/** Steps that are all to be tried, whatever becomes of those before. Not thread-safe. */
+final class Errors {
+    private IOException first;
+
+    interface Step {
+        void run() throws IOException, InterruptedException;
+    }
+
+    void collect(Step step) throws InterruptedException {
+        try {
+            step.run();
+        } catch (IOException e) {
+            if (first == null) {
+                first = e;
+            } else {
+                first.addSuppressed(e);
+            }
+        }
+    }
+
+    /** @throws IOException the first of all, with the others suppressed */
+    void rethrow() throws IOException {
+        if (first != null) {
+            throw first;
+        }
+    }
+}
