@@ -235,7 +235,7 @@ def main():
     parser.add_argument("--max-pending", type=int, default=3)
     parser.add_argument("--give-up", type=float, default=4.0, help="age in seconds at which a waiting attempt may be killed")
     parser.add_argument("--fresh-open-only", dest="reuse_open", action="store_false")
-    parser.add_argument("ranges", nargs="+", metavar="FILE:FIRST+COUNT")
+    parser.add_argument("ranges", nargs="*", metavar="FILE:FIRST+COUNT")
     return Contender(parser.parse_args()).run()
 
 

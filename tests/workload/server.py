@@ -10,6 +10,10 @@
     server.py locks DEVICE|PATH...
         The lines of /proc/locks on these block devices, or on the file systems these paths are on. Exit status 1 when
         there is one.
+    server.py sample --log FILE MOUNTPOINT
+        Watches, until SIGTERM, how many byte-range locks of NFS clients there are on the file system that is mounted
+        there, and logs every change; with each RECLAIM_COMPLETE that the kernel traces. It shares nothing with the
+        service's own way to find out.
     server.py grace --log FILE NAME
         Samples both grace states of a service's instance until SIGTERM, and logs every change. Run it inside the
         service's net and mount namespaces: the kernel answers for the namespace of the one who reads.
@@ -20,9 +24,11 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import signal
 import stat
 import struct
+import subprocess
 import sys
 import time
 
@@ -94,6 +100,66 @@ def locks(args):
     return 1 if found else 0
 
 
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return "nfsd"  # a thread of it that has ended
+
+
+def count_locks(mountpoint):
+    """Held POSIX locks of the NFS server: {"nlm": N, "v4": N}; None where nothing is mounted."""
+    if not os.path.ismount(mountpoint):
+        return None
+    with open("/proc/locks", encoding="ascii") as file:
+        text = file.read()
+    names = [comm(line.split()[4]) for line in parse_locks(text, device_of(mountpoint))
+             if "->" not in line and " POSIX " in line]
+    return {"nlm": names.count("lockd"), "v4": names.count("nfsd")}
+
+
+TRACING = "/sys/kernel/tracing/instances/gracekeeper-tests"
+
+
+def open_trace():
+    """The kernel's RECLAIM_COMPLETEs as they come, stamped with the monotonic clock."""
+    if not os.path.isdir("/sys/kernel/tracing/instances"):
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], check=True)
+    os.makedirs(TRACING, exist_ok=True)
+    subprocess.run(["modprobe", "nfsd"], check=True)
+    for name, text in (("trace_clock", "mono"), ("events/nfsd/nfsd_clid_reclaim_complete/enable", "1")):
+        with open(f"{TRACING}/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    return os.open(f"{TRACING}/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+
+def sample(args):
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    log = Log(args.log)
+    trace = open_trace()
+    log.write("start", role="sample")
+    last, samples = "", 0
+    while not stop:
+        now = count_locks(args.mountpoint)
+        samples += 1
+        if now != last:
+            log.write("locks", **(now or {"nlm": None, "v4": None}))
+            last = now
+        try:
+            for line in os.read(trace, 65536).decode("ascii", "replace").splitlines():
+                stamp = re.search(r"([0-9]+\.[0-9]+): nfsd_clid_reclaim_complete", line)
+                if stamp:
+                    log.write("reclaim_complete", at=float(stamp[1]))
+        except BlockingIOError:
+            pass
+        time.sleep(args.interval)
+    os.close(trace)
+    log.write("end", samples=samples)
+    return 0
+
+
 def grace_ended(path):
     """True once the grace period is over; None where there is nothing to read (no server)."""
     try:
@@ -142,6 +208,11 @@ def main():
     verb = verbs.add_parser("locks")
     verb.add_argument("paths", nargs="+")
     verb.set_defaults(run=locks)
+    verb = verbs.add_parser("sample")
+    verb.add_argument("--log", required=True)
+    verb.add_argument("--interval", type=float, default=0.02)
+    verb.add_argument("mountpoint")
+    verb.set_defaults(run=sample)
     verb = verbs.add_parser("grace")
     verb.add_argument("--log", required=True)
     verb.add_argument("--interval", type=float, default=0.1)

@@ -13,6 +13,7 @@ import time
 import unittest
 
 import clocks
+import early
 import report
 import server
 from lockload import (EVIDENCE, LOCKED, RECORD, SLOT, Gap, Slot, evidence, fill, find_fault, gaps, longest_gap, parse_range,
@@ -259,6 +260,34 @@ class RunTest(unittest.TestCase):
         holder.kill()
         holder.wait()
         self.assertEqual(["one"], self.totals()["not_ended"])
+
+
+class EarlyEndTest(unittest.TestCase):
+    def test_a_start_is_back_with_its_last_lock(self):
+        lines = [{"t": 1, "w": 101, "e": "locks", "nlm": 2, "v4": 6},
+                 {"t": 5, "w": 105, "e": "locks", "nlm": None, "v4": None},
+                 {"t": 9, "w": 109, "e": "locks", "nlm": 0, "v4": 0},
+                 {"t": 10, "w": 110, "e": "locks", "nlm": 2, "v4": 3},
+                 {"t": 11, "w": 111, "e": "reclaim_complete", "at": 10.5},
+                 {"t": 12, "w": 112, "e": "locks", "nlm": 2, "v4": 6},
+                 {"t": 13, "w": 113, "e": "locks", "nlm": 1, "v4": 6}]
+        self.assertEqual([(101, []), (112, [110.5])], early.starts(lines, 2, 6))
+
+    def test_a_keeper_holds_its_locks_until_it_is_told(self):
+        with tempfile.TemporaryDirectory() as directory:
+            ready, file = os.path.join(directory, "ready"), os.path.join(directory, "f")
+            with subprocess.Popen([sys.executable, os.path.join(HERE, "keeper.py"), "--name", "k", "--log",
+                                   os.path.join(directory, "log"), "--ready", ready, "--share", file, "3"]) as keeper:
+                while not os.path.exists(ready):
+                    self.assertIsNone(keeper.poll())
+                    time.sleep(0.02)
+                with open(file, "r+b") as other:
+                    for offset, held in ((0, True), (1, False), (2, True), (4, True), (6, False)):
+                        answer = fcntl.fcntl(other, fcntl.F_GETLK, server.FLOCK.pack(
+                            fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
+                        self.assertEqual(held, server.FLOCK.unpack(answer)[0] != fcntl.F_UNLCK, offset)
+                keeper.send_signal(signal.SIGTERM)
+                self.assertEqual(0, keeper.wait(timeout=20))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ measure_clocks() {
 	local host offset rest first=1
 	{
 		echo '{'
-		for host in "${CLIENTS[@]}"; do
+		for host in "${NODES[@]}" "${CLIENTS[@]}"; do
 			read -r offset rest < <(python3 "$TESTS/workload/clocks.py" "$LAB" exec "$host" -- python3)
 			[ -n "$first" ] || echo ,
 			first=

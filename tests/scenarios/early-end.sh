@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: new locks are granted within a second after the last held one is back, and not before
+#
+# A client of each protocol holds some locks, while new requesters ask for a free range all the time, and contenders for
+# the held ones. The service moves; a sampler on the node tells when the last lock is back, a requester when the first new
+# one is granted. The same with early_end=no shows what the knowledge is worth. EARLY_COUNTS says how many locks each client
+# holds, EARLY_MOVES how often the service moves for each.
+
+ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
+: "${EARLY_COUNTS:=1 10 200}" "${EARLY_MOVES:=2}"
+
+early_end() { # yes|no
+	cluster crm_resource -r web -p early_end -v "$1" -Q >/dev/null && settled 240s && wait_started web "$(where_is web)"
+}
+
+# moves COUNT YES-OR-NO
+moves() {
+	local i from begin
+	need "early_end=$2" early_end "$2"
+	from=$(where_is web)
+	wait_recovered "$from"
+	begin=$EPOCHREALTIME
+	for ((i = 0; i < EARLY_MOVES; i++)); do
+		event "$1 locks of each client, early_end=$2: service web is to go to $(other "$from")"
+		need "service web moves" move web "$(other "$from")"
+		from=$(other "$from")
+		check "recovery ends on $from" wait_recovered "$from"
+		# A requester that was refused sleeps; the next one is there within a fifth of a second.
+		sleep 2
+	done
+	spans+=("$1 $2 $begin $EPOCHREALTIME")
+}
+
+need "storage" storage 0 web
+begin_audit
+need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
+need "service web starts" settled
+need "service web is on node1" place web node1
+SVC=web
+measure_clocks
+for node in "${NODES[@]}"; do
+	need "sampler on $node" on "$node" systemd-run -q --unit load-sample -- \
+		"$GUEST_DIR/server.py" sample --log "/var/tmp/sample.log" /srv/web
+done
+need "mounts" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
+need "mounts" mount_nfs client1 v40 $ADDRESS4 vers=4.0,hard
+need "mounts" mount_nfs client2 v41 $ADDRESS6 vers=4.1,hard
+need "mounts" mount_nfs client2 v42 $ADDRESS6 vers=4.2,hard
+need "mounts" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
+need "mounts" mount_nfs client3 v42 $ADDRESS4 vers=4.2,hard
+on client3 touch /mnt/v3/free
+need "requesters" program client3 requester contender.py --interval 0.2 --max-pending 110 --give-up 20 \
+	--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 --control free:0
+
+spans=()
+for count in $EARLY_COUNTS; do
+	for version in v3 v40; do
+		need "$count locks over $version" program client1 "keeper-$version" keeper.py "/mnt/$version/kept-$version" "$count"
+	done
+	for version in v41 v42; do
+		need "$count locks over $version" program client2 "keeper-$version" keeper.py "/mnt/$version/kept-$version" "$count"
+	done
+	moves "$count" yes
+	moves "$count" no
+	for load in "${LOADS[@]}"; do
+		[[ $load != *:keeper-* ]] || on "${load%%:*}" systemctl stop "load-${load#*:}"
+	done
+	LOADS=(client3:requester)
+done
+on client3 systemctl stop load-requester
+need "the requester's log" "$LAB" get client3 "/var/tmp/load/requester.log" "$OUT/requester@client3.log"
+LOADS=()
+for node in "${NODES[@]}"; do
+	on "$node" systemctl stop load-sample
+	need "the sampler's log" "$LAB" get "$node" /var/tmp/sample.log "$OUT/$node.sample.log"
+	on "$node" journalctl -b -o cat --no-pager -u gracekeeperd | grep 'grace ended' >>"$OUT/reasons"
+done
+for span in "${spans[@]}"; do
+	read -r count early begin end <<<"$span"
+	found=$(python3 "$TESTS/workload/early.py" "$OUT" "$count" $((3 * count)) "$begin" "$end")
+	say "      $count locks each, early_end=$early: $found"
+	printf '%s %s %s\n' "$count" "$early" "$found" >>"$OUT/results.early"
+	check "$count locks, early_end=$early: every move was measured" python3 -c 'import json, sys
+found = json.loads(sys.argv[1])
+sys.exit(len(found) != int(sys.argv[2]) or any(one["after"] is None for one in found))' "$found" "$EARLY_MOVES"
+	[ "$early" = no ] || check "$count locks: the first grant at most 1 s after the last lock was back" python3 -c 'import json, sys
+print(sys.argv[1])
+sys.exit(max(one["after"] for one in json.loads(sys.argv[1])) > 1.0)' "$found"
+done
+unmount_clients
+audit "web=$(where_is web):$ADDRESS4"
+check "service web stops" remove web
+audit
