@@ -67,15 +67,6 @@ public final class LockdFs {
         setNumber("nlm_udpport", port);
     }
 
-    /** The NSM state number this node shows in requests it makes as a client. */
-    public int nsmLocalState() throws IOException {
-        return number("nsm_local_state");
-    }
-
-    public void setNsmLocalState(int state) throws IOException {
-        setNumber("nsm_local_state", state);
-    }
-
     private int number(String name) throws IOException {
         Path file = sysctls.resolve(name);
         return NfsdFs.parseNumber(file.toString(), text(file));

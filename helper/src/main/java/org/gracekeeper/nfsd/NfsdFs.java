@@ -109,11 +109,6 @@ public final class NfsdFs {
         write("portlist", Integer.toString(fd));
     }
 
-    /** Lines like {@code tcp 2049}. */
-    public List<String> listeners() throws IOException {
-        return text("portlist").lines().filter(line -> !line.isBlank()).toList();
-    }
-
     /** Whether NFSv4's grace is over. Says nothing about lockd; before the first start it is false. */
     public boolean v4GraceEnded() throws IOException {
         return isYes("v4_end_grace", text("v4_end_grace"));

@@ -6,12 +6,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.nfsd.ExportTable;
 
 /** The export table of the service's own instance: no other address of the node serves these directories. */
 final class ExportsLayer implements Layer {
     private static final Path ETAB = MountNamespace.NFS_STATE.resolve("etab");
+    private static final int MAX_ETAB = 4 << 20;
 
     private final Node node;
 
@@ -45,9 +48,11 @@ final class ExportsLayer implements Layer {
     @Override
     public Optional<String> check(Operation operation) throws IOException {
         Path etab = operation.state().nfs().resolve(ETAB.getFileName());
-        String text = new String(node.kernel().read(etab, 4 << 20), StandardCharsets.UTF_8);
+        List<ExportTable.Export> table = ExportTable.parse(
+                new String(node.kernel().read(etab, MAX_ETAB), StandardCharsets.UTF_8));
         for (PlannedExport export : operation.service().exports()) {
-            if (!text.contains(export.fsid())) {
+            if (table.stream().noneMatch(e -> e.path().equals(export.path())
+                    && e.options().contains("fsid=" + export.fsid()))) {
                 return Optional.of(export.path() + " is not exported any more: somebody ran exportfs inside the"
                         + " service's namespaces?");
             }

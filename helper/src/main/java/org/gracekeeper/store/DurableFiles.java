@@ -56,30 +56,6 @@ public final class DurableFiles {
     }
 
     /**
-     * Copies the regular files directly in a directory, each atomically, all durably. The target is made, with owner
-     * and
-     * mode of the source, if it does not exist; files it has besides stay. What is no regular file, or begins with a
-     * dot,
-     * is not copied.
-     */
-    public void copyDir(Path from, Path to) throws IOException {
-        if (!Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
-            Files.createDirectory(to);
-            Attributes.of(from).apply(kernel, to);
-            kernel.fsync(directoryOf(to));
-        }
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(from)) {
-            for (Path entry : entries) {
-                String name = entry.getFileName().toString();
-                if (!name.startsWith(".") && Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
-                    copyUnlessGone(entry, to.resolve(name));
-                }
-            }
-        }
-        kernel.fsync(to);
-    }
-
-    /**
      * Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed.
      */
     public void deleteTree(Path path) throws IOException {
@@ -99,16 +75,6 @@ public final class DurableFiles {
             }
         }
         Files.deleteIfExists(path);
-    }
-
-    private void copyUnlessGone(Path from, Path to) throws IOException {
-        try {
-            copy(from, to);
-        } catch (NoSuchFileException e) {
-            if (!e.getFile().equals(from.toString())) {
-                throw e;
-            }
-        }
     }
 
     private void copy(Path from, Path to) throws IOException {

@@ -81,11 +81,9 @@ class NfsdFsTest {
     void timesAndListeners() throws Exception {
         reads("nfsv4leasetime", "90\n");
         reads("nfsv4gracetime", "45\n");
-        reads("portlist", "tcp 2049\ntcp 2049\n");
 
         assertEquals(90, nfsd.leaseTime());
         assertEquals(45, nfsd.graceTime());
-        assertEquals(List.of("tcp 2049", "tcp 2049"), nfsd.listeners());
         nfsd.setLeaseTime(60);
         nfsd.setGraceTime(30);
         nfsd.addListener(17);
@@ -168,13 +166,11 @@ class NfsdFsTest {
         lockd.setGracePeriod(90);
         lockd.setTcpPort(4045);
         lockd.setUdpPort(4046);
-        lockd.setNsmLocalState(3);
 
         wrote("nlm_end_grace", "Y\n");
         wrote("sys/nlm_grace_period", "90\n");
         wrote("sys/nlm_tcpport", "4045\n");
         wrote("sys/nlm_udpport", "4046\n");
-        wrote("sys/nsm_local_state", "3\n");
     }
 
     private void reads(String file, String text) throws Exception {

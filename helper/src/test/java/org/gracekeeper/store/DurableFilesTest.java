@@ -84,29 +84,6 @@ class DurableFilesTest {
     }
 
     @Test
-    void copyDirTakesRegularFilesOnly() throws Exception {
-        Root.required();
-        Path from = Files.createDirectory(dir.resolve("from"));
-        Files.setAttribute(from, "unix:uid", 4711);
-        Files.setAttribute(from, "unix:mode", 0700);
-        owned(from.resolve("192.0.2.1"), 4711, 0600);
-        Files.createDirectory(from.resolve("sub"));
-        Files.createSymbolicLink(from.resolve("link"), Path.of("/etc/passwd"));
-        Files.writeString(from.resolve(".tmp"), "x");
-        Path to = dir.resolve("to");
-
-        files.copyDir(from, to);
-
-        assertEquals(List.of("192.0.2.1"), names(to));
-        assertEquals(4711, Files.getAttribute(to, "unix:uid"));
-        assertEquals(0700, mode(to));
-        assertEquals(4711, Files.getAttribute(to.resolve("192.0.2.1"), "unix:uid"));
-        Files.writeString(to.resolve("other"), "stays");
-        files.copyDir(from, to);
-        assertEquals(List.of("192.0.2.1", "other"), names(to));
-    }
-
-    @Test
     void deleteTreeDoesNotFollowLinks() throws Exception {
         Path outside = Files.createDirectory(dir.resolve("outside"));
         Files.writeString(outside.resolve("keep"), "x");
