@@ -10,6 +10,8 @@
     server.py locks DEVICE|PATH...
         The lines of /proc/locks on these block devices, or on the file systems these paths are on. Exit status 1 when
         there is one.
+    server.py count MOUNTPOINT
+        How many byte-range locks NFS clients hold on the file system that is mounted there: "nlm N, v4 N".
     server.py sample --log FILE MOUNTPOINT
         Watches, until SIGTERM, how many byte-range locks of NFS clients there are on the file system that is mounted
         there, and logs every change; with each RECLAIM_COMPLETE that the kernel traces. It shares nothing with the
@@ -119,6 +121,15 @@ def count_locks(mountpoint):
     return {"nlm": names.count("lockd"), "v4": names.count("nfsd")}
 
 
+def count(args):
+    counts = count_locks(args.mountpoint)
+    if counts is None:
+        print(f"nothing is mounted at {args.mountpoint}")
+        return 1
+    print(f"nlm {counts['nlm']}, v4 {counts['v4']}")
+    return 0
+
+
 TRACING = "/sys/kernel/tracing/instances/gracekeeper-tests"
 
 
@@ -208,6 +219,9 @@ def main():
     verb = verbs.add_parser("locks")
     verb.add_argument("paths", nargs="+")
     verb.set_defaults(run=locks)
+    verb = verbs.add_parser("count")
+    verb.add_argument("mountpoint")
+    verb.set_defaults(run=count)
     verb = verbs.add_parser("sample")
     verb.add_argument("--log", required=True)
     verb.add_argument("--interval", type=float, default=0.02)

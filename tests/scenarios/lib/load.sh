@@ -74,10 +74,10 @@ look() {
 	[ "$(field missing "$answer")" = '[]' ]
 }
 
-field() { # NAME JSON
+field() { # NAME JSON|-: a name that is a number is an index; - reads standard input
 	python3 -c 'import json, sys
-value = json.loads(sys.argv[2])
-for name in sys.argv[1].split("."): value = value[name]
+value = json.loads(sys.stdin.read() if sys.argv[2] == "-" else sys.argv[2])
+for name in sys.argv[1].split("."): value = value[int(name) if name.isdigit() else name]
 print(value)' "$1" "$2"
 }
 

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: grace lasts as long as somebody may reclaim: not at all, until the last is back, or the full time
+#
+# After power cuts: with holders of NFSv4.1 and newer only, with none, with an NFSv3 one. With ledgers that are cut short,
+# of another start or missing. With a holder that is off the network and comes back in time, and with one that does not.
+
+ADDRESS4=10.77.0.100
+
+# ended NODE: what the helper says of the end of the last recovery there.
+ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service web: (NLM|NFSv4) grace ended after" | tail -n 2; }
+
+# seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
+seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
+
+between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
+
+keep() { # HOST VERSION COUNT
+	need "mount" mount_nfs "$1" "v$2" $ADDRESS4 "vers=$2,hard"
+	need "$3 locks over NFSv$2" program "$1" "keeper-$2" keeper.py "/mnt/v$2/kept-$2" "$3"
+}
+
+keepers_end() {
+	local load
+	for load in "${LOADS[@]}"; do on "${load%%:*}" systemctl stop "load-${load#*:}"; done
+	LOADS=()
+	unmount_clients
+}
+
+power_cut() { # NODE
+	local to
+	to=$(other "$1")
+	CLUSTER_NODE=$to
+	need "the log of $1 is on its disk" on "$1" sync -f /var/log
+	event "power of $1 is cut"
+	"$LAB" crash "$1"
+	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240
+	FENCED=$((FENCED + 1))
+	event "service web is started on $to"
+}
+
+held() { # NODE NLM V4: the server has exactly that many locks
+	local got
+	got=$(guest "$1" server.py count /srv/web)
+	printf '%s\n' "$got"
+	[ "$got" = "nlm $2, v4 $3" ]
+}
+
+stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
+start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
+
+need "storage" storage 0 web
+begin_audit
+need "configuration" configure < <(service web 0 "$ADDRESS4/24")
+need "service web starts" settled
+need "service web is on node1" place web node1
+SVC=web
+measure_clocks
+
+event "power cut with holders of NFSv4.1 and 4.2"
+keep client1 4.1 5
+keep client2 4.2 5
+check "their locks are there" held node1 0 10
+power_cut node1
+check "grace ends on node2" wait_recovered node2
+ended node2 | sed 's/^/      /' >&3
+check "NLM grace ended before anybody got through" between 0 "$(seconds node2 NLM)" 10
+check "their locks are back" held node2 0 10
+check "NFSv4 grace ended when they had said RECLAIM_COMPLETE, not by its time" test -z "$(ended node2 | grep 'time is over')"
+keepers_end
+need "node1 is back" wait_nodes
+
+event "power cut with no holder"
+# Nobody is recorded any more: an unmount gives up the client's id (NFSv4.1), or its lease has run out.
+until_true $((LEASE * 3)) guest node2 no-clients web
+power_cut node2
+check "no grace on node1" wait_recovered node1
+ended node1 | sed 's/^/      /' >&3
+check "NLM grace ended before anybody got through" between 0 "$(seconds node1 NLM)" 10
+check "the kernel had no NFSv4 client to wait for" on node1 sh -c "journalctl -b -k -o cat | grep -q 'no clients to reclaim, skipping NFSv4 grace'"
+need "node2 is back" wait_nodes
+
+event "power cut with one NFSv3 holder"
+CLUSTER_NODE=node2
+need "service web is on node1" wait_started web node1
+keep client1 3 5
+keep client2 4.2 5
+power_cut node1
+check "all locks are back at once" until_true 25 held node2 5 5
+check "grace ends on node2" wait_recovered node2
+ended node2 | sed 's/^/      /' >&3
+check "NLM grace took its full time" between $((GRACE - 1)) "$(seconds node2 NLM)" $((GRACE + 3))
+need "node1 is back" wait_nodes
+need "service web moves" move web node1
+CLUSTER_NODE=node1
+
+event "ledgers that are none"
+check "grace ends on node1" wait_recovered node1
+on node1 cp /srv/web/.gracekeeper/ledger /tmp/ledger.of-another-start
+for kind in cut-short of-another-start missing; do
+	need "service web stops" stop_web
+	case $kind in
+	cut-short) on node1 truncate -s -1 /srv/web/.gracekeeper/ledger ;;
+	of-another-start) on node1 cp /tmp/ledger.of-another-start /srv/web/.gracekeeper/ledger ;;
+	missing) on node1 rm /srv/web/.gracekeeper/ledger ;;
+	esac
+	need "service web starts" start_web
+	check "ledger $kind: all locks are back" until_true 25 held node1 5 5
+	check "ledger $kind: grace ends" wait_recovered node1
+	ended node1 | sed 's/^/      /' >&3
+	check "ledger $kind: NLM grace took its full time" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
+done
+check "the log says why" on node1 sh -c "journalctl -b -o cat -u gracekeeperd | grep -q 'recovering without a ledger'"
+
+event "a holder that is off the network comes back in time"
+"$LAB" cut client1
+need "service web moves" move web node2
+sleep 8
+check "grace goes on while it is away" test "$(on node2 gracekeeper status --json web | field 0.state -)" = recovering
+on node2 gracekeeper status web | grep missing | sed 's/^/      /' >&3
+check "gracekeeper names who is missing" on node2 sh -c "gracekeeper status web | grep -q 'missing *NFSv3 10.77.0.51'"
+check "an early end by hand is refused, with what it would cost" on node2 sh -c \
+	"! gracekeeper grace end web 2>/tmp/said && grep -q 'NFSv3 10.77.0.51 has not reclaimed' /tmp/said"
+"$LAB" heal client1
+check "grace ends on node2" wait_recovered node2
+ended node2 | sed 's/^/      /' >&3
+check "its locks are back" held node2 5 5
+
+event "a holder that does not come back"
+"$LAB" cut client1
+need "service web moves" move web node1
+check "grace ends on node1" wait_recovered node1
+ended node1 | sed 's/^/      /' >&3
+check "grace took its full time and no more" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
+check "only its locks are lost" held node1 0 5
+"$LAB" heal client1
+
+event "grace start: a running service recovers anew"
+check "grace start" on node1 gracekeeper grace start web
+check "grace ends" wait_recovered node1
+check "the locks are back" held node1 0 5
+keepers_end
+audit "web=node1:$ADDRESS4"
+check "service web stops" remove web
+audit
