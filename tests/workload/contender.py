@@ -9,7 +9,7 @@ Every attempt is a process of its own, started fresh: a requester that the serve
 sleeps in the client's kernel (5 s over NFSv3, up to 15 s over NFSv4), also inside a non-blocking fcntl, and one that sleeps
 sees nothing. At most --max-pending of them wait per file and mount; the oldest is then given up and killed.
 Attempts take turns between a descriptor opened beforehand (only the lock is asked for: NFSv4's OPEN waits for more than
-its LOCK does) and a fresh open.
+its LOCK does) and a fresh open. With --blocking every third one is a blocking request, for one slot.
 
 A lock granted on a held slot is a stolen lock: the contender writes into the slot, where the holder's check finds it, and
 counts it. A --control slot is held by nobody: it must be granted, which shows that attempts are really judged, and tells
@@ -32,6 +32,8 @@ import time
 from lockload import EVIDENCE, LOCKED, SLOT, Log, errno_name, evidence, parse_range
 
 PENDING_AFTER = 1.0
+# How long a blocking request waits. Shorter than --give-up, so that it is the request that ends and not its process.
+WAIT = 2.0
 
 
 class Target:
@@ -60,17 +62,40 @@ class Attempt:
         self.answer = b""
 
 
-def try_slots(target, fd, token, count, say):
-    """In the attempt's own process: ask for each slot, in random order, and say what came of it."""
+class Waited(Exception):
+    """The alarm that ends a blocking request."""
+
+
+def ask(fd, slot, blocking):
+    """An exclusive lock on the slot. A blocking request waits for WAIT seconds in the server's queue."""
+    if not blocking:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKED, slot * SLOT)
+        return
+
+    def alarm(_signal, _frame):
+        raise Waited
+    signal.signal(signal.SIGALRM, alarm)
+    signal.setitimer(signal.ITIMER_REAL, WAIT)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX, LOCKED, slot * SLOT)
+    except Waited:
+        raise OSError(errno.EAGAIN, "waited in vain") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def try_slots(target, fd, token, count, say, blocking=False):
+    """In the attempt's own process: ask for each slot, in random order, and say what came of it. One that blocks asks for
+    one slot only."""
     if fd is None:
         try:
             fd = os.open(target.path, os.O_RDWR)
         except OSError as error:
             say({"open": errno_name(error)})
             return
-    for slot in random.sample(target.slots, len(target.slots)):
+    for slot in random.sample(target.slots, 1 if blocking else len(target.slots)):
         try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKED, slot * SLOT)
+            ask(fd, slot, blocking)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 say({"denied": slot})
@@ -167,7 +192,8 @@ class Contender:
         target.turn += 1
         self._count["attempts"] += 1
         fresh = target.opened is None or target.turn % 2 == 0
-        mode = "open" if fresh else "lock"
+        blocking = self._args.blocking and target.turn % 3 == 0
+        mode = ("open" if fresh else "lock") + ("-wait" if blocking else "")
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -175,7 +201,7 @@ class Contender:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 os.close(read_end)
                 try_slots(target, None if fresh else target.opened, self._token, self._count["attempts"],
-                          lambda what: os.write(write_end, (json.dumps(what) + "\n").encode()))
+                          lambda what: os.write(write_end, (json.dumps(what) + "\n").encode()), blocking)
             except BaseException as error:  # the child must never fall back into the parent's loop
                 os.write(write_end, (json.dumps({"error": repr(error)}) + "\n").encode())
             finally:
@@ -234,6 +260,7 @@ def main():
     parser.add_argument("--interval", type=float, default=1.0, help="seconds between two attempts on one file and mount")
     parser.add_argument("--max-pending", type=int, default=3)
     parser.add_argument("--give-up", type=float, default=4.0, help="age in seconds at which a waiting attempt may be killed")
+    parser.add_argument("--blocking", action="store_true", help="let every third attempt wait in the server's queue")
     parser.add_argument("--fresh-open-only", dest="reuse_open", action="store_false")
     parser.add_argument("ranges", nargs="*", metavar="FILE:FIRST+COUNT")
     return Contender(parser.parse_args()).run()

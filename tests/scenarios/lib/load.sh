@@ -61,7 +61,8 @@ usual_load() {
 		hold client2 c2-v3 v3 "NFSv3, IPv6" shared:4+2 own-c2-v3:0+2:buffered &&
 		hold client2 c2-v42 v42 "NFSv4.2, IPv6" shared:6+2 own-c2-v42:0+2:buffered "${EXTRA_HELD[@]}" || return 1
 	HELD=(shared:0+8 own-c1-v3:0+2 own-c1-v40:0+2 own-c2-v3:0+2 own-c2-v42:0+2)
-	program client3 contender contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 --control free:0 "${HELD[@]}"
+	program client3 contender contender.py --interval 2 --blocking --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 \
+		--control free:0 "${HELD[@]}"
 }
 EXTRA_HELD=()
 
