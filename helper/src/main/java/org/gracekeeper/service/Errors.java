@@ -6,6 +6,8 @@ import java.io.IOException;
 
 /** Steps that are all to be tried, whatever becomes of those before. Not thread-safe. */
 final class Errors {
+    private static final System.Logger LOG = System.getLogger(Errors.class.getName());
+
     private IOException first;
 
     interface Step {
@@ -16,6 +18,7 @@ final class Errors {
         try {
             step.run();
         } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, e.getMessage());
             if (first == null) {
                 first = e;
             } else {

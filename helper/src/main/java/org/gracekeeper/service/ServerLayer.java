@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
@@ -60,31 +61,17 @@ final class ServerLayer implements Layer {
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         Instance instance = operation.instance();
-        if (!java.nio.file.Files.exists(instance.mountPin())) {
+        if (!Files.exists(instance.mountPin())) {
             return;
         }
         boolean nlmOnly = KernelVersion.parse(node.kernelRelease()).unlockFilesystemIsNlmOnly();
-        IOException failure = null;
-        for (Step step : List.<Step>of(
-                () -> unlockAddresses(operation),
-                () -> unlockFileSystems(operation, nlmOnly),
-                () -> stopThreads(operation),
-                // A waiter may have been granted a lock by the end of somebody's NFSv4 state just now.
-                () -> unlockFileSystems(operation, nlmOnly))) {
-            try {
-                step.run();
-            } catch (IOException e) {
-                operation.warn("server: " + e.getMessage());
-                failure = failure == null ? e : failure;
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
-    }
-
-    private interface Step {
-        void run() throws IOException, InterruptedException;
+        Errors errors = new Errors();
+        errors.collect(() -> unlockAddresses(operation));
+        errors.collect(() -> unlockFileSystems(operation, nlmOnly));
+        errors.collect(() -> stopThreads(operation));
+        // A waiter may have been granted a lock by the end of somebody's NFSv4 state just now.
+        errors.collect(() -> unlockFileSystems(operation, nlmOnly));
+        errors.rethrow();
     }
 
     @Override
