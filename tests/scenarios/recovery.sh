@@ -140,6 +140,12 @@ event "grace start: a running service recovers anew"
 check "grace start" on node1 gracekeeper grace start web
 check "grace ends" wait_recovered node1
 check "the locks are back" held node1 0 5
+
+event "a start that waits for the end of recovery"
+need "wait_for_recovery=yes" cluster crm_resource -r web -p wait_for_recovery -v yes -Q
+need "service web is started anew" settled 240s
+check "recovery is over when the start is" test "$(on node1 gracekeeper status --json web | field 0.state -)" = serving
+check "the locks are back" held node1 0 5
 keepers_end
 audit "web=node1:$ADDRESS4"
 check "service web stops" remove web
