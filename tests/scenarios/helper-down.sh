@@ -23,7 +23,8 @@ mend_helper() { # HOW
 	case $1 in
 	killed) ;;
 	stopped) on node1 systemctl kill -s CONT gracekeeperd ;;
-	removed) on node1 sh -c "mv $JAR.away $JAR && systemctl reset-failed gracekeeperd; systemctl start gracekeeperd" ;;
+	# systemd has tried all the time and goes on.
+	removed) on node1 mv $JAR.away $JAR && until_true 120 on node1 gracekeeper status ;;
 	esac
 }
 
