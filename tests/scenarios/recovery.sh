@@ -40,13 +40,6 @@ power_cut() { # NODE
 	event "service web is started on $to"
 }
 
-held() { # NODE NLM V4: the server has exactly that many locks
-	local got
-	got=$(guest "$1" server.py count /srv/web)
-	printf '%s\n' "$got"
-	[ "$got" = "nlm $2, v4 $3" ]
-}
-
 stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
 start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
 

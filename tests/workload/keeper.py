@@ -3,13 +3,14 @@
 # Copyright The Gracekeeper authors
 """Hold many byte-range locks in one file, none adjacent to another, until SIGTERM.
 
-    keeper.py --name NAME --log FILE [--ready FILE] [--read] [--share] [--idle] FILE COUNT
+    keeper.py --name NAME --log FILE [--ready FILE] [--read] [--share] [--idle] [--read-only] FILE COUNT
 
 Unlike the holder it proves nothing about each lock: it is there to be recovered, in numbers. It writes
 a byte outside of them five times a second, so that its client notices a new server at once; with --idle it does nothing at all, and
 the client notices when it renews its lease (NFSv4) or is notified (NFSv3).
 Each lock is one byte at an even offset; with --read they are shared locks, with --share at the same offsets for every
-keeper of the file instead of at offsets of its own.
+keeper of the file instead of at offsets of its own. With --read-only it opens the file for reading and reads it, so that an
+NFSv4 server gives it a read delegation: its shared locks stay between it and its own kernel.
 """
 import argparse
 import fcntl
@@ -33,6 +34,7 @@ def main():
     parser.add_argument("--read", action="store_true")
     parser.add_argument("--share", action="store_true")
     parser.add_argument("--idle", action="store_true")
+    parser.add_argument("--read-only", action="store_true")
     parser.add_argument("file")
     parser.add_argument("count", type=int)
     args = parser.parse_args()
@@ -40,17 +42,19 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     log = Log(args.log)
     log.write("start", role="keeper", name=args.name)
-    fd = os.open(args.file, os.O_RDWR | os.O_CREAT, 0o644)
+    fd = os.open(args.file, os.O_RDONLY if args.read_only else os.O_RDWR | os.O_CREAT, 0o644)
+    if args.read_only:
+        os.read(fd, 1)
     base = 0 if args.share else (zlib.crc32(args.name.encode()) % 4096 + 1) * SPREAD
     for index in range(args.count):
-        fcntl.lockf(fd, fcntl.LOCK_SH if args.read else fcntl.LOCK_EX, 1, base + 2 * index)
+        fcntl.lockf(fd, fcntl.LOCK_SH if args.read or args.read_only else fcntl.LOCK_EX, 1, base + 2 * index)
     log.write("locked", count=args.count)
     if args.ready:
         with open(args.ready, "w", encoding="ascii") as ready:
             ready.write("locked\n")
     while not stop:
         time.sleep(0.2)
-        if not args.idle:
+        if not args.idle and not args.read_only:
             os.pwrite(fd, b"x", base + SPREAD - 1)
             os.fsync(fd)
     log.write("end")

@@ -66,6 +66,13 @@ usual_load() {
 }
 EXTRA_HELD=()
 
+held() { # NODE NLM V4: the server has exactly that many locks
+	local got
+	got=$(guest "$1" server.py count "/srv/$SVC")
+	printf '%s\n' "$got"
+	[ "$got" = "nlm $2, v4 $3" ]
+}
+
 # look NODE: does the server there have all the locks? It gets as long as recovery may take.
 look() {
 	local answer

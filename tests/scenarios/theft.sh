@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: the lock theft of an NLM grace that outlasts NFSv4's happens with nfs-utils alone, and not here
+#
+# A client has a lock that only its own kernel knows of, because it has a delegation. After a restart of the server somebody
+# else opens the file: the delegation is recalled, its holder must turn the lock into one that the server knows, and that is
+# refused for as long as lockd is in grace. With bare nfs-utils, and an NLM grace longer than NFSv4's, the delegation is
+# revoked and the other one gets an exclusive lock. The same with a service of ours, with several lease and grace times.
+
+ADDRESS4=10.77.0.100
+
+keeper() { # MOUNT: a shared lock under a read delegation
+	need "a lock under a delegation" program client1 keeper keeper.py --read-only --share "/mnt/$1/kept" 1
+}
+
+thief() { # MOUNT
+	need "somebody who wants it" program client2 thief contender.py --interval 0.5 --fresh-open-only --give-up 30 \
+		--max-pending 20 --via NFSv4.2="/mnt/$1" kept:0
+}
+
+# stolen: how often the thief was granted the lock. The keeper still runs: nobody told it.
+stolen() {
+	on client1 systemctl -q is-active load-keeper || { echo "the keeper has ended"; return; }
+	on client2 systemctl stop load-thief
+	"$LAB" get client2 /var/tmp/load/thief.log "$OUT/thief-$1.log"
+	python3 -c 'import json, sys
+print([json.loads(line) for line in open(sys.argv[1])][-1]["granted"])' "$OUT/thief-$1.log"
+}
+
+# A delegation on the file, and no lock.
+only_client_knows() {
+	local lines
+	lines=$(guest node1 server.py locks /srv/web | grep ":$(on node1 stat -c %i /srv/web/export/kept) ")
+	printf '%s\n' "$lines"
+	grep -q DELEG <<<"$lines" && ! grep -q POSIX <<<"$lines"
+}
+
+need "storage" storage 0 web
+need "mount" on node1 mount /dev/disk/by-id/virtio-shared0 /srv/web
+need "the node's own NFS server" guest node1 bare-nfsd start /srv/web/export 10 15 60
+need "no grace" guest node1 bare-nfsd end-grace
+SVC=web
+on node1 sh -c 'echo text >/srv/web/export/kept'
+for client in client1 client2; do need "mount" mount_nfs $client bare node1 vers=4.2,hard; done
+keeper bare
+check "the lock is the client's own affair" only_client_knows
+event "the node's own NFS server is restarted"
+need "restart" guest node1 bare-nfsd restart
+thief bare
+sleep 75
+n=$(stolen bare)
+check "nfs-utils alone, NFSv4 grace 15 s, NLM grace 60 s: the lock is stolen ($n times)" test "$n" -gt 0
+on client1 systemctl stop load-keeper
+LOADS=()
+unmount_clients
+need "the node's own NFS server stops" guest node1 bare-nfsd stop
+need "umount" on node1 umount /srv/web
+
+begin_audit
+need "configuration" configure < <(service web 0 "$ADDRESS4/24")
+need "service web starts" settled
+need "service web is on node1" place web node1
+for times in "10 15" "10 60" "30 30"; do
+	read -r lease grace <<<"$times"
+	LEASE=$lease GRACE=$grace
+	for value in "lease_time=$lease" "grace_time=$grace" early_end=no; do
+		need "$value" cluster crm_resource -r web -p "${value%=*}" -v "${value#*=}" -Q
+	done
+	need "service web has its parameters" settled 240s
+	check "grace ends" wait_recovered node1
+	for client in client1 client2; do need "mount" mount_nfs $client ours $ADDRESS4 vers=4.2,hard; done
+	# An NFSv3 holder, so that lockd has something to wait for.
+	need "mount" mount_nfs client3 ours $ADDRESS4 vers=3,hard
+	need "an NFSv3 lock" program client3 other keeper.py /mnt/ours/other 1
+	keeper ours
+	check "lease $lease, grace $grace: the lock is the client's own affair" only_client_knows
+	event "lease $lease s, grace $grace s: service web is restarted"
+	need "restart" cluster crm_resource --restart -r web -Q
+	thief ours
+	check "lease $lease, grace $grace: grace ends" wait_recovered node1
+	sleep $((lease + 5))
+	same "lease $lease, grace $grace: locks stolen" 0 "$(stolen "$lease-$grace")"
+	check "lease $lease, grace $grace: the server has both locks" held node1 1 1
+	on client1 systemctl stop load-keeper
+	on client3 systemctl stop load-other
+	LOADS=()
+	unmount_clients
+done
+audit "web=node1:$ADDRESS4"
+check "service web stops" remove web
+audit
