@@ -48,7 +48,7 @@ public record ServiceConfig(
     /** lockd's limit (fs/lockd/svc.c, nlm_grace_period_max): its grace would end before the NFSv4 one's. */
     public static final int MAX_GRACE_WITH_NLM = 240;
     /** nfsd's own limit is far higher; a thread costs about 1 MiB of buffers. */
-    private static final int MAX_THREADS = 1024;
+    private static final int MAX_THREADS = 4096;
 
     public ServiceConfig {
         addresses = List.copyOf(addresses);

@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,9 +103,8 @@ final class HostResolver {
         };
     }
 
-    private void requireModule(Deadline deadline) throws OcfException {
-        Path proc = Path.of("/proc/fs/nfsd");
-        if (Files.isDirectory(proc)) {
+    private void requireModule(Deadline deadline) throws OcfException, IOException {
+        if (hasNfsd()) {
             return;
         }
         try {
@@ -113,9 +113,16 @@ final class HostResolver {
             throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd cannot be loaded (" + e.getMessage()
                     + "): install the modules of the running kernel, or do not forbid nfsd in /etc/modprobe.d", e);
         }
-        if (!Files.isDirectory(proc)) {
-            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd is loaded but there is no /proc/fs/nfsd");
+        if (!hasNfsd()) {
+            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd was loaded, but the kernel knows no file system"
+                    + " nfsd: see the kernel's log");
         }
+    }
+
+    /** /proc/fs/nfsd proves nothing: the kernel makes it without the module (fs/proc/root.c, proc_root_init). */
+    private boolean hasNfsd() throws IOException {
+        String known = new String(node.kernel().read(Path.of("/proc/filesystems"), 1 << 16), StandardCharsets.US_ASCII);
+        return known.lines().anyMatch(line -> line.endsWith("\tnfsd"));
     }
 
     private void checkStateDir(ServiceConfig config, long rootDevice) throws OcfException, IOException {

@@ -41,10 +41,6 @@ final class ParentDevice {
         if (link.flags().contains("LOOPBACK")) {
             return Optional.of("is the loopback, which no client can reach: name the device of the clients' network");
         }
-        if (!link.flags().contains("BROADCAST") || link.flags().contains("NOARP")) {
-            return Optional.of("has no Ethernet-like link, so it cannot carry " + type.kind()
-                    + ": name an Ethernet, bond or VLAN device");
-        }
         Optional<IpLink.Link> master = all.stream().filter(l -> l.name().equals(link.master())).findFirst();
         if (master.isPresent() && master.get().kind().equals("bridge")) {
             return Optional.of("is a port of bridge " + link.master() + ", so it cannot carry " + type.kind()
@@ -59,6 +55,10 @@ final class ParentDevice {
                 return Optional.of("already carries the " + other.kind() + " device " + child.name() + ", and the kernel"
                         + " allows one kind on a device: use link_type=" + other.kind());
             }
+        }
+        if (!link.flags().contains("BROADCAST") || link.flags().contains("NOARP")) {
+            return Optional.of("has no Ethernet-like link, so it cannot carry " + type.kind()
+                    + ": name an Ethernet, bond or VLAN device");
         }
         if (!link.up()) {
             return Optional.of("is down: set it up (ip link set " + link.name() + " up)");
