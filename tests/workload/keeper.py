@@ -3,14 +3,16 @@
 # Copyright The Gracekeeper authors
 """Hold many byte-range locks in one file, none adjacent to another, until SIGTERM.
 
-    keeper.py --name NAME --log FILE [--ready FILE] [--read] [--share] [--idle] [--read-only] FILE COUNT
+    keeper.py --name NAME --log FILE [--ready FILE] [--read] [--share] [--idle] [--read-only | --buffered] FILE COUNT
 
-Unlike the holder it proves nothing about each lock: it is there to be recovered, in numbers. It writes
-a byte outside of them five times a second, so that its client notices a new server at once; with --idle it does nothing at all, and
-the client notices when it renews its lease (NFSv4) or is notified (NFSv3).
-Each lock is one byte at an even offset; with --read they are shared locks, with --share at the same offsets for every
-keeper of the file instead of at offsets of its own. With --read-only it opens the file for reading and reads it, so that an
-NFSv4 server gives it a read delegation: its shared locks stay between it and its own kernel.
+Unlike the holder it proves nothing about each lock: it is there to be recovered, in numbers. It writes a byte outside of
+them five times a second, so that its client notices a new server at once; with --idle it does nothing at all, and the client
+notices when it renews its lease (NFSv4) or is notified (NFSv3).
+Each lock is one byte at an even offset; with --read they are shared locks, with --share at the same offsets for every keeper
+of the file instead of at offsets of its own.
+It writes with O_DIRECT, for which an NFSv4.1 or later client wants no delegation: with one its locks would stay between it
+and its own kernel. --buffered leaves that to the server, and works on local files. With --read-only it opens the file for
+reading and reads it, so that a server of NFSv4 gives it a read delegation.
 """
 import argparse
 import fcntl
@@ -35,6 +37,7 @@ def main():
     parser.add_argument("--share", action="store_true")
     parser.add_argument("--idle", action="store_true")
     parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--buffered", action="store_true")
     parser.add_argument("file")
     parser.add_argument("count", type=int)
     args = parser.parse_args()
@@ -42,7 +45,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     log = Log(args.log)
     log.write("start", role="keeper", name=args.name)
-    fd = os.open(args.file, os.O_RDONLY if args.read_only else os.O_RDWR | os.O_CREAT, 0o644)
+    flags = os.O_RDONLY if args.read_only else os.O_RDWR | os.O_CREAT | (0 if args.buffered else os.O_DIRECT)
+    fd = os.open(args.file, flags, 0o644)
     if args.read_only:
         os.read(fd, 1)
     base = 0 if args.share else (zlib.crc32(args.name.encode()) % 4096 + 1) * SPREAD

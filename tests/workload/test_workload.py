@@ -277,7 +277,7 @@ class EarlyEndTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             ready, file = os.path.join(directory, "ready"), os.path.join(directory, "f")
             with subprocess.Popen([sys.executable, os.path.join(HERE, "keeper.py"), "--name", "k", "--log",
-                                   os.path.join(directory, "log"), "--ready", ready, "--share", file, "3"]) as keeper:
+                                   os.path.join(directory, "log"), "--ready", ready, "--share", "--buffered", file, "3"]) as keeper:
                 while not os.path.exists(ready):
                     self.assertIsNone(keeper.poll())
                     time.sleep(0.02)
