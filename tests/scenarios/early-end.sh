@@ -41,15 +41,13 @@ need "service web is on node1" place web node1
 SVC=web
 measure_clocks
 for node in "${NODES[@]}"; do
-	# A lock under a delegation is one that the sampler does not see.
-	on "$node" sysctl -q fs.leases-enable=0
 	need "sampler on $node" on "$node" systemd-run -q --unit load-sample -- \
 		"$GUEST_DIR/server.py" sample --log "/var/tmp/sample.log" /srv/web
 done
 need "mounts" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client1 v40 $ADDRESS4 vers=4.0,hard
-need "mounts" mount_nfs client2 v41 $ADDRESS6 vers=4.1,hard
-need "mounts" mount_nfs client2 v42 $ADDRESS6 vers=4.2,hard
+need "mounts" mount_nfs client2 v41 "[$ADDRESS6]" vers=4.1,hard
+need "mounts" mount_nfs client2 v42 "[$ADDRESS6]" vers=4.2,hard
 need "mounts" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client3 v42 $ADDRESS4 vers=4.2,hard
 on client3 touch /mnt/v3/free

@@ -5,12 +5,12 @@
 #
 # Clients hold locks over NFSv3, NFSv4.0 and NFSv4.2, IPv4 and IPv6, and write with fsync five times a second each, while
 # the service moves to and fro. A third host tries to get all of their locks all the time. After every move the server is
-# asked for every lock (F_GETLK). Two of the locks are first held under a delegation, out of the server's sight, and the
-# third host opens their files just when the service recovers.
+# asked for every lock (F_GETLK). Two of the locks are in files that nobody else has open, until the third host opens them
+# just when the service recovers.
 # At every planned move the file system is unmounted on the node it leaves, at the first try, and no lock is left there.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
-EXTRA_HELD=(deleg-move:0+1:buffered deleg-crash:0+1:buffered)
+ALONE=(alone-move:0+1 alone-crash:0+1)
 
 # left_clean NODE SINCE: the Filesystem agent's stop needed one try, and nothing holds the device.
 left_clean() {
@@ -50,11 +50,10 @@ recovered() {
 standby() { cluster crm_standby -N "$1" -v on && wait_started web "$(other "$1")"; }
 online() { cluster crm_standby -N "$1" -D; }
 
-# A fresh contender for a file that was held under a delegation until now.
+# A fresh contender for a file that nobody else had open until now.
 contend_late() {
 	check "a contender for $1" program client3 "contender-$1" contender.py --interval 2 --fresh-open-only \
 		--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 "$1:0"
-	HELD+=("$1:0")
 }
 
 power_cut() { # NODE
@@ -83,9 +82,9 @@ recovered node2
 planned "planned move 2" node1 move web node1
 # The next one comes while recovery still runs: its records must not be forgotten.
 planned "planned move 3, during the recovery of move 2" node2 move web node2
-contend_late deleg-move
+contend_late alone-move
 recovered node2
-check "all locks are on node2, with the one that was under a delegation" look node2
+check "all locks are on node2, with the one that is wanted now" look node2
 planned "planned move 4, node2 to standby" node1 standby node2
 online node2
 recovered node1
@@ -93,7 +92,7 @@ planned "planned move 5" node2 move web node2
 recovered node2
 
 power_cut node2
-contend_late deleg-crash
+contend_late alone-crash
 after node1
 need "node2 is back" wait_nodes
 recovered node1

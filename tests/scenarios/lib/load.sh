@@ -59,12 +59,14 @@ usual_load() {
 	hold client1 c1-v3 v3 "NFSv3" shared:0+2 own-c1-v3:0+2:buffered &&
 		hold client1 c1-v40 v40 "NFSv4.0" shared:2+2 own-c1-v40:0+2:buffered &&
 		hold client2 c2-v3 v3 "NFSv3, IPv6" shared:4+2 own-c2-v3:0+2:buffered &&
-		hold client2 c2-v42 v42 "NFSv4.2, IPv6" shared:6+2 own-c2-v42:0+2:buffered "${EXTRA_HELD[@]}" || return 1
+		hold client2 c2-v42 v42 "NFSv4.2, IPv6" shared:6+2 own-c2-v42:0+2:buffered "${ALONE[@]/%/:buffered}" || return 1
 	HELD=(shared:0+8 own-c1-v3:0+2 own-c1-v40:0+2 own-c2-v3:0+2 own-c2-v42:0+2)
 	program client3 contender contender.py --interval 2 --blocking --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 \
 		--control free:0 "${HELD[@]}"
 }
-EXTRA_HELD=()
+# More locks of client2's, in files that nobody else opens: what a server gives delegations for. The holder writes them
+# through the page cache.
+ALONE=()
 
 held() { # NODE NLM V4: the server has exactly that many locks
 	local got
@@ -76,7 +78,7 @@ held() { # NODE NLM V4: the server has exactly that many locks
 # look NODE: does the server there have all the locks? It gets as long as recovery may take.
 look() {
 	local answer
-	answer=$(guest "$1" server.py getlk --wait $((GRACE + 20)) --dir "/srv/$SVC/export" "${HELD[@]}")
+	answer=$(guest "$1" server.py getlk --wait $((GRACE + 20)) --dir "/srv/$SVC/export" "${HELD[@]}" "${ALONE[@]}")
 	[ -n "$answer" ] || answer='{"present": 0, "missing": ["no answer"]}'
 	event "$1: the server has $(field present "$answer") of the clients' locks" "\"getlk\": $answer"
 	[ "$(field missing "$answer")" = '[]' ]

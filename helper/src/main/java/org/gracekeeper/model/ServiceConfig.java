@@ -22,6 +22,7 @@ import org.gracekeeper.protocol.OcfException;
  * @param exports exports(5) lines, or the absolute path of a file with them
  * @param leaseTime seconds
  * @param graceTime seconds
+ * @param delegations whether NFSv4 clients may get delegations
  * @param earlyEnd whether grace may end before its time when all locks are back
  * @param waitForRecovery whether start returns only when recovery has ended
  * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node
@@ -39,7 +40,8 @@ public record ServiceConfig(
         int graceTime,
         String scope,
         boolean earlyEnd,
-        boolean waitForRecovery) {
+        boolean waitForRecovery,
+        boolean delegations) {
 
     /** The kernel takes 10 to 3600 s for both (fs/nfsd/nfsctl.c, __nfsd4_write_time). */
     private static final int MIN_TIME = 10;
@@ -74,7 +76,8 @@ public record ServiceConfig(
                 p.integer("grace_time", MIN_TIME, graceLimit),
                 scope(p.optional("scope"), name),
                 p.bool("early_end"),
-                p.bool("wait_for_recovery"));
+                p.bool("wait_for_recovery"),
+                p.bool("delegations"));
         if (config.graceTime < config.leaseTime) {
             throw bad("grace_time", Integer.toString(config.graceTime),
                     "is shorter than lease_time=" + config.leaseTime + ": a client that idles notices the move only"

@@ -12,17 +12,20 @@ import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 
 /**
- * Keeps nfsd from giving out delegations while a service of this node recovers, by the node's fs.leases-enable.
+ * Keeps nfsd from giving out delegations while a service is on this node, by the node's fs.leases-enable.
  *
- * <p>Kernel 6.12 answers every reclaimed open (CLAIM_PREVIOUS) with a delegation if it can, whatever the client asked
- * for (fs/nfsd/nfs4state.c, nfs4_open_delegation). An NLM host that then reclaims its lock on that file has its request
- * dropped, since it conflicts with the delegation; the delegation cannot be returned, since that takes an open and a lock
- * that are refused in grace; and the lock is lost when grace ends: seen. Without a delegation the client reclaims its
- * locks one by one, and the server knows of all of them.
+ * <p>Delegations do not survive a move on kernels with write delegations (6.6 and later; seen on 6.12), whatever is done
+ * when the service recovers. Such a kernel answers every reclaimed open (CLAIM_PREVIOUS) with a delegation if it can,
+ * whatever the client asked for (fs/nfsd/nfs4state.c, nfs4_open_delegation). Other clients of the file then cannot
+ * reclaim: an NLM request that conflicts with the delegation is dropped, an NFSv4 one delayed, and the delegation cannot
+ * be returned, since that takes an open and a lock that are refused in grace. Without any delegation in grace these
+ * clients are well, but a client that had one before is not: Linux believes to have it still while it reclaims, does not
+ * reclaim the locks it kept to itself under it (fs/nfs/nfs4proc.c, nfs4_lock_reclaim), and forgets the delegation
+ * afterwards. Its locks are lost, and neither side says so. So no client must ever have one.
  *
- * <p>The setting is the whole node's: for as long as a recovery takes, nobody gets a new lease. What was granted before
- * stays. The value before is kept in a file, and what ought to be follows from the registry alone, so a helper that was
- * killed puts it right when it is started again. Thread-safe.
+ * <p>The setting is the whole node's: others get no new lease either. What was granted before stays. The value before is
+ * kept in a file, and what ought to be follows from the registry alone, so a helper that was killed puts it right when it
+ * is started again. Thread-safe.
  */
 final class LeaseGuard {
     private static final int MAX = 64;
@@ -47,7 +50,7 @@ final class LeaseGuard {
 
     /** Makes the setting what the services of this node need now. */
     synchronized void update() throws IOException {
-        boolean wanted = anyRecovering();
+        boolean wanted = anyWithoutDelegations();
         boolean held = Files.exists(saved);
         if (wanted) {
             if (!held) {
@@ -60,10 +63,10 @@ final class LeaseGuard {
         }
     }
 
-    private boolean anyRecovering() throws IOException {
+    private boolean anyWithoutDelegations() throws IOException {
         for (ServiceName name : registry.names()) {
             Optional<RunningService> service = registry.load(name);
-            if (service.isPresent() && !service.get().recovered()) {
+            if (service.isPresent() && !service.get().config().delegations()) {
                 return true;
             }
         }

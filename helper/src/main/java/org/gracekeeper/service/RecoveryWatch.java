@@ -20,14 +20,12 @@ final class RecoveryWatch {
     private final Registry registry;
     private final Recovery recovery;
     private final ClusterAttribute attribute;
-    private final LeaseGuard leases;
     private final Map<ServiceName, Thread> watches = new ConcurrentHashMap<>();
 
-    RecoveryWatch(Registry registry, Recovery recovery, ClusterAttribute attribute, LeaseGuard leases) {
+    RecoveryWatch(Registry registry, Recovery recovery, ClusterAttribute attribute) {
         this.registry = registry;
         this.recovery = recovery;
         this.attribute = attribute;
-        this.leases = leases;
     }
 
     /** Starts to watch, unless that is done already. */
@@ -95,7 +93,6 @@ final class RecoveryWatch {
             return false;
         }
         registry.update(service.get().withRecovered());
-        leases.update();
         attribute.set(name, "serving");
         LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);
         return true;

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,10 +31,13 @@ final class Registry {
 
     private final Path root;
     private final DurableFiles files;
+    private final Map<String, String> defaults;
 
-    Registry(Path root, DurableFiles files) {
+    /** @param defaults of all parameters: an older version's record lacks those that came later */
+    Registry(Path root, DurableFiles files, Map<String, String> defaults) {
         this.root = root;
         this.files = files;
+        this.defaults = Map.copyOf(defaults);
     }
 
     /** What is stored; the configuration is kept as the parameters it was made from. */
@@ -86,7 +90,10 @@ final class Registry {
         }
         Stored stored = read(name);
         try {
-            ServiceConfig config = ServiceConfig.of(name, new Parameters(stored.parameters()));
+            Map<String, String> parameters = new HashMap<>(defaults);
+            parameters.values().removeIf(String::isEmpty);
+            parameters.putAll(stored.parameters());
+            ServiceConfig config = ServiceConfig.of(name, new Parameters(parameters));
             return Optional.of(new RunningService(
                     config,
                     stored.parent(),

@@ -76,6 +76,7 @@ final class ServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        leases.update(); // somebody may have set it meanwhile, "sysctl --system" for one
         int threads = node.in(operation.instance().inside(), nfsd::threads);
         return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
     }

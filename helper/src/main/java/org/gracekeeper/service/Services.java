@@ -30,7 +30,7 @@ public final class Services {
     public static Services create(Kernel kernel, Commands commands) throws IOException {
         Node node = new Node(kernel, commands);
         DurableFiles files = new DurableFiles(kernel);
-        Registry registry = new Registry(Instance.SERVICES, files);
+        Registry registry = new Registry(Instance.SERVICES, files, Metadata.defaults());
         Processes processes = new Processes(kernel);
         IpLink ip = new IpLink(commands);
         NfsdFs nfsd = new NfsdFs(kernel, MountNamespace.NFSD);
@@ -44,7 +44,7 @@ public final class Services {
         Holdings holdings = new Holdings(node, nfsd);
         LedgerStore ledgers = new LedgerStore(files);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers);
-        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, leases);
+        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);

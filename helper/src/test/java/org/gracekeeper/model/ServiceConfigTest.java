@@ -20,7 +20,8 @@ class ServiceConfigTest {
             Map.entry("ip", ""), Map.entry("nic", ""), Map.entry("link_type", "ipvlan"), Map.entry("state_dir", ""),
             Map.entry("exports", ""), Map.entry("versions", "3 4.0 4.1 4.2"), Map.entry("threads", "8"),
             Map.entry("lease_time", "90"), Map.entry("grace_time", "90"), Map.entry("scope", ""),
-            Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"));
+            Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"),
+            Map.entry("delegations", "no"));
 
     private static ServiceConfig config(String... overrides) throws OcfException {
         Map<String, String> environment = new HashMap<>(Map.of(

@@ -36,20 +36,21 @@ class LeaseGuardTest {
         kernel = LinuxKernel.load();
         setting = dir.resolve("leases-enable");
         Files.writeString(setting, "1\n");
-        registry = new Registry(dir.resolve("services"), new DurableFiles(kernel));
+        registry = new Registry(dir.resolve("services"), new DurableFiles(kernel), Metadata.defaults());
     }
 
     private LeaseGuard guard() {
         return new LeaseGuard(kernel, new DurableFiles(kernel), registry, setting, dir.resolve("saved"));
     }
 
-    private void service(String name, boolean recovered) throws Exception {
+    private void service(String name, String delegations) throws Exception {
         Parameters parameters = Parameters.of(
                 Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
-                        "OCF_RESKEY_exports", "/srv/a/data *(rw)"), Metadata.defaults());
+                        "OCF_RESKEY_exports", "/srv/a/data *(rw)", "OCF_RESKEY_delegations", delegations),
+                Metadata.defaults());
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
         registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 90, 5,
-                recovered), parameters);
+                true), parameters);
     }
 
     private String value() throws IOException {
@@ -57,12 +58,12 @@ class LeaseGuardTest {
     }
 
     @Test
-    void leasesAreOffFromTheFirstRecoveryToTheEndOfTheLast() throws Exception {
-        service("a", false);
+    void leasesAreOffFromTheFirstServiceToTheLast() throws Exception {
+        service("a", "no");
         guard().update();
         assertEquals("0", value());
-        service("b", false);
-        service("a", true);
+        service("b", "no");
+        registry.remove(new ServiceName("a"));
         guard().update();
         assertEquals("0", value());
         registry.remove(new ServiceName("b"));
@@ -72,10 +73,29 @@ class LeaseGuardTest {
     }
 
     @Test
-    void aHelperThatWasKilledMeanwhilePutsItRight() throws Exception {
-        service("a", false);
+    void aServiceThatWantsDelegationsLeavesThemAlone() throws Exception {
+        service("a", "yes");
         guard().update();
-        service("a", true);
+        assertEquals("1", value());
+        service("b", "no");
+        guard().update();
+        assertEquals("0", value());
+    }
+
+    @Test
+    void whatSomebodySetMeanwhileIsSetBack() throws Exception {
+        service("a", "no");
+        guard().update();
+        Files.writeString(setting, "1\n");
+        guard().update();
+        assertEquals("0", value());
+    }
+
+    @Test
+    void aHelperThatWasKilledMeanwhilePutsItRight() throws Exception {
+        service("a", "no");
+        guard().update();
+        registry.remove(new ServiceName("a"));
         guard().update();
         assertEquals("1", value());
     }
@@ -83,7 +103,7 @@ class LeaseGuardTest {
     @Test
     void anAdminsOwnSettingSurvives() throws Exception {
         Files.writeString(setting, "0\n");
-        service("a", false);
+        service("a", "no");
         guard().update();
         assertTrue(Files.exists(dir.resolve("saved")));
         registry.remove(new ServiceName("a"));
