@@ -7,8 +7,7 @@ NODES=(node1 node2)
 CLIENTS=(client1 client2 client3)
 GUEST_DIR=/usr/local/lib/gracekeeper-tests
 # Short enough that a scenario does not wait for minutes, and long enough for clients that an emulated node keeps
-# waiting. Equal, as by default: a delegation that is recalled in grace can be returned only after it, and would be
-# revoked at its end if the lease were the shorter one.
+# waiting. Equal, as by default.
 LEASE=30
 GRACE=30
 # Where cluster commands run: a node that is up.

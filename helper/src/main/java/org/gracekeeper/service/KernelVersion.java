@@ -19,6 +19,18 @@ record KernelVersion(int major, int minor) {
 
     /** Since 6.9 a write to unlock_filesystem also revokes NFSv4 state (fs/nfsd/nfsctl.c, nfsd4_revoke_states). */
     boolean unlockFilesystemIsNlmOnly() {
-        return major < 6 || major == 6 && minor < 9;
+        return before(6, 9);
+    }
+
+    /**
+     * Whether a reclaimed open gets a delegation only if the client asks for it. Since nfsd gives write delegations (6.6)
+     * it gives them unasked (fs/nfsd/nfs4state.c, nfs4_open_delegation).
+     */
+    boolean delegationsSurviveRecovery() {
+        return before(6, 6);
+    }
+
+    private boolean before(int otherMajor, int otherMinor) {
+        return major < otherMajor || major == otherMajor && minor < otherMinor;
     }
 }

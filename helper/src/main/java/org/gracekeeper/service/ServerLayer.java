@@ -50,6 +50,10 @@ final class ServerLayer implements Layer {
             return null;
         });
         leases.update();
+        if (config.delegations() && !KernelVersion.parse(node.kernelRelease()).delegationsSurviveRecovery()) {
+            operation.warn("delegations=yes: locks that a client holds under a delegation are lost at the next move on"
+                    + " kernel " + node.kernelRelease());
+        }
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
         nodeLockd.whileSet(NodeLockd.rounded(operation.service()), () -> node.in(instance.inside(), config.scope(), () -> {
             nfsd.setThreads(config.threads());

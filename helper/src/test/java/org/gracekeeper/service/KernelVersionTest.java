@@ -21,4 +21,10 @@ class KernelVersionTest {
     void unlockFilesystemRevokesNfsV4StateFrom69On(String release, boolean nlmOnly) {
         assertEquals(nlmOnly, KernelVersion.parse(release).unlockFilesystemIsNlmOnly());
     }
+
+    @ParameterizedTest
+    @CsvSource({"6.1.0-56-cloud-amd64, true", "6.5.13, true", "6.6.1, false", "6.12.117+deb12-cloud-amd64, false"})
+    void delegationsDoNotSurviveFrom66On(String release, boolean survive) {
+        assertEquals(survive, KernelVersion.parse(release).delegationsSurviveRecovery());
+    }
 }
