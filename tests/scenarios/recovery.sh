@@ -128,7 +128,8 @@ event "a holder that does not come back"
 need "service web moves" move web node1
 check "grace ends on node1" wait_recovered node1
 ended node1 | sed 's/^/      /' >&3
-check "grace took its full time and no more" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
+check "NLM grace took its full time and no more" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
+check "NFSv4 grace too" between $((GRACE - 1)) "$(seconds node1 NFSv4)" $((GRACE + 3))
 check "only its locks are lost" held node1 0 5
 "$LAB" heal client1
 

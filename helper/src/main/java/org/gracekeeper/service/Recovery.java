@@ -69,9 +69,17 @@ final class Recovery {
         private LockCoverage nlm = LockCoverage.NONE;
         private LockCoverage v4 = LockCoverage.NONE;
         private final Map<String, HeldState> clients = new HashMap<>();
+        private Grace last = new Grace(false, false);
 
         Seen(Optional<Ledger> ledger) {
             this.ledger = ledger;
+        }
+
+        /** What was active at the look before and is no longer. */
+        synchronized Grace ended(Grace now) {
+            Grace ended = new Grace(last.nlm() && !now.nlm(), last.v4() && !now.v4());
+            last = now;
+            return ended;
         }
 
         synchronized void add(Holdings.Locks locks) {
@@ -113,6 +121,7 @@ final class Recovery {
      */
     boolean step(RunningService service) throws IOException, InterruptedException {
         Grace grace = grace(service);
+        logEndsByKernel(service, grace);
         if (!grace.active()) {
             recordMinorVersionZeroClients(service);
             records.recovered(service.state());
@@ -136,7 +145,7 @@ final class Recovery {
                 throw e;
             }
             // Its time is over, whatever can be seen: nobody must be locked out for ever.
-            LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
+            warn(service, e);
             return RecoveryDecision.of(
                     new Seen(Optional.empty()).observed(grace, left, true, List.of(), Set.of(), Set.of()));
         }
@@ -151,8 +160,16 @@ final class Recovery {
 
     private void end(RunningService service, Grace grace, RecoveryDecision decision)
             throws IOException, InterruptedException {
-        // For the last time: whoever is not recorded when grace ends cannot reclaim after the next start.
-        recordMinorVersionZeroClients(service);
+        seen(service).ended(new Grace(grace.nlm() && !decision.endNlm(), grace.v4() && !decision.endV4()));
+        try {
+            // For the last time: whoever is not recorded when grace ends cannot reclaim after the next start.
+            recordMinorVersionZeroClients(service);
+        } catch (IOException e) {
+            if (secondsLeft(service) > 0) {
+                throw e;
+            }
+            warn(service, e);
+        }
         node.in(service.instance().inside(), () -> {
             // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
             if (decision.endNlm()) {
@@ -167,6 +184,25 @@ final class Recovery {
         });
     }
 
+    /** lockd's timer, or nfsd's when its time is over or everybody has sent RECLAIM_COMPLETE. */
+    private void logEndsByKernel(RunningService service, Grace now) throws IOException {
+        Grace ended = seen(service).ended(now);
+        if (ended.nlm()) {
+            log(service, "NLM", "by the kernel");
+        }
+        if (ended.v4()) {
+            log(service, "NFSv4", "by the kernel");
+        }
+    }
+
+    private static void warn(RunningService service, IOException e) {
+        LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
+    }
+
+    private Seen seen(RunningService service) {
+        return seen.computeIfAbsent(service.config().name(), n -> new Seen(ledgers.find(service.state()).ledger()));
+    }
+
     private void log(RunningService service, String which, String reason) throws IOException {
         LOG.log(System.Logger.Level.INFO, String.format("service %s: %s grace ended after %.1f s: %s",
                 service.config().name(), which, node.bootSeconds() - service.startedAt(), reason));
@@ -174,7 +210,7 @@ final class Recovery {
 
     private Observed observe(RunningService service, Grace grace, double left)
             throws IOException, InterruptedException {
-        Seen sofar = seen.computeIfAbsent(service.config().name(), n -> new Seen(ledgers.find(service.state()).ledger()));
+        Seen sofar = seen(service);
         FileSystems fileSystems = holdings.fileSystems(service);
         // The record first, then the clients: one that is recorded and gone again has nothing left to reclaim.
         NfsdcldDb.Recovery clients = grace.v4() ? new NfsdcldDb(service.state().clientDatabase()).recovery()
