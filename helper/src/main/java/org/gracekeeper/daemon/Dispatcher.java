@@ -136,7 +136,7 @@ final class Dispatcher {
             return Reply.text(OcfCode.ARGS.number(), GRACE_USAGE);
         }
         String name = words.get(1);
-        StringBuilder lines = new StringBuilder();
+        StringBuffer lines = new StringBuffer(); // a step that was left behind may still have something to say
         ServiceManager.Call call = new ServiceManager.Call(name, Map.of(),
                 Deadline.after(Duration.ofMillis(DEFAULT_TIMEOUT_MILLIS)), (level, text) -> {
                     lines.append(text).append('\n');
@@ -165,8 +165,9 @@ final class Dispatcher {
         if (end.ended()) {
             return Reply.text(0, text + "grace of service " + name + " has ended\n");
         }
-        return Reply.text(OcfCode.GENERIC.number(), text + "grace of service " + name + " goes on: to end it would give"
-                + " these locks to whoever asks first; end it all the same with --force\n");
+        return Reply.text(OcfCode.GENERIC.number(), text + "grace of service " + name + " goes on (" + end.state()
+                + "): were it ended, whoever asks first would get locks that have not been reclaimed; end it all the same"
+                + " with --force\n");
     }
 
     private static Deadline deadline(Request request) {

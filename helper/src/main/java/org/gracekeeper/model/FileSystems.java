@@ -9,7 +9,8 @@ import java.util.Optional;
  * Names for a service's file systems that are the same on every node: a device number may differ there, an exported path
  * does not.
  *
- * @param complete whether clients can reach no other file system; what a client holds elsewhere cannot be compared
+ * @param complete whether these are all that clients can reach, and what is held there is told under these numbers; else
+ *     nothing can be said of what is missing
  */
 public record FileSystems(Map<DeviceId, String> names, boolean complete) {
     public FileSystems {

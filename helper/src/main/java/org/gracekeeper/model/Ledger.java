@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What a service's clients held when it was stopped in order: all that has to come back before its grace may end early.
@@ -58,6 +59,48 @@ public record Ledger(String service, long generation, String scope, int leaseTim
 
     public Optional<HeldState> client(String owner) {
         return clients.stream().filter(c -> c.owner().equals(owner)).findFirst();
+    }
+
+    /**
+     * What is known at a stop.
+     *
+     * @param ownGeneration the start that this node made and now ends; empty when it failed before it was counted
+     * @param generation the start that the state directory counted last
+     * @param stored the ledger in the state directory, of whatever start
+     * @param served whether the start came as far as to serve
+     * @param complete whether everything that is held can be seen now: the server still has it, and nobody can reach it
+     */
+    public record AtStop(OptionalLong ownGeneration, long generation, Optional<Ledger> stored, boolean served,
+            boolean complete) {
+
+        /** The ledger that this start recovered by. */
+        public Optional<Ledger> earlier() {
+            return stored.filter(ledger -> ledger.generation() == generation - 1);
+        }
+    }
+
+    /** What a stop does about the ledger. */
+    public enum Step {
+        /** Nothing is written: what there is, is right, or there is none, and the next recovery takes its full time. */
+        LEAVE,
+        /** The start granted no lock: what had to come back for it still has to, for the next one. */
+        HAND_ON,
+        /** What is held is written down. */
+        WRITE
+    }
+
+    /** A ledger that says too little costs locks, none costs time only. */
+    public static Step step(AtStop stop) {
+        boolean own = stop.ownGeneration().isPresent() && stop.ownGeneration().getAsLong() == stop.generation();
+        // A stop that was cut short and is repeated finds the server empty; the first ledger is the right one.
+        boolean written = stop.stored().filter(ledger -> ledger.generation() == stop.generation()).isPresent();
+        if (!own || written) {
+            return Step.LEAVE;
+        }
+        if (!stop.served()) {
+            return stop.earlier().isPresent() ? Step.HAND_ON : Step.LEAVE;
+        }
+        return stop.complete() ? Step.WRITE : Step.LEAVE;
     }
 
     /** The same for another start. */

@@ -3,6 +3,7 @@
 package org.gracekeeper.model;
 
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -49,7 +50,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
      * @param nlmSeen NLM locks seen back, now or before
      * @param v4Recorded owners that nfsdcld recorded before this start, in hexadecimal
      * @param v4Complete owners that it has recorded since
-     * @param clients NFSv4 clients with what they hold now
+     * @param clients NFSv4 clients with what they hold, now or before; those that hold nothing too
      * @param v4Seen byte ranges locked over NFSv4, now or before
      */
     public record Observed(boolean nlmGrace, boolean v4Grace, double secondsLeft, boolean earlyEnd,
@@ -76,15 +77,16 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
             nlmReason = over ? "its time is over" + (proof == null ? ", " + nlmState(seen) : "")
                     : nlmDone ? proof : nlmState(seen);
             if (proof == null) {
-                seen.nsmHosts().forEach(host -> missing.add(new Missing("NFSv3", host, nlmState(seen))));
+                seen.nsmHosts().forEach(host -> missing.add(
+                        new Missing("NFSv3", host, "of all such hosts: " + nlmState(seen))));
             }
         }
         String v4Reason = "";
         boolean v4Done = false;
         if (seen.v4Grace()) {
             Map<String, String> waiting = v4Waiting(seen, missing);
-            String state = waiting.isEmpty() ? v4Proof(seen)
-                    : seen.v4Recorded().size() - waiting.size() + " of " + seen.v4Recorded().size() + " clients done";
+            int all = owners(seen).size();
+            String state = all == 0 ? "no client had state to reclaim" : all - waiting.size() + " of " + all + " clients done";
             v4Done = over || seen.earlyEnd() && waiting.isEmpty() && nlmDone;
             v4Reason = over ? "its time is over" + (waiting.isEmpty() ? "" : ", " + state) : state;
         }
@@ -118,9 +120,12 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         return back + " of " + ledger.nlmLocks() + " locks back";
     }
 
-    private static String v4Proof(Observed seen) {
-        return seen.v4Recorded().isEmpty() ? "no client had state to reclaim"
-                : seen.v4Recorded().size() + " of " + seen.v4Recorded().size() + " clients done";
+    /** Whom grace may have to wait for: the recorded ones, and those a ledger knows. */
+    private static Set<String> owners(Observed seen) {
+        Set<String> owners = new LinkedHashSet<>(seen.v4Recorded());
+        // A ledger knows of everybody with state. Were one not recorded, something else is wrong: wait for it all the same.
+        seen.ledger().filter(Ledger::v4Known).ifPresent(l -> l.clients().forEach(c -> owners.add(c.owner())));
+        return owners;
     }
 
     /** Owners that are not done, with what they held, in words. */
@@ -128,23 +133,18 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         Map<String, HeldState> now = new LinkedHashMap<>();
         seen.clients().forEach(c -> now.merge(c.owner(), c, HeldState::union));
         Ledger ledger = seen.ledger().filter(Ledger::v4Known).orElse(null);
-        // A ledger knows of everybody with state. Were one not recorded, something else is wrong: wait for it all the same.
-        Set<String> owners = new LinkedHashSet<>(seen.v4Recorded());
-        if (ledger != null) {
-            ledger.clients().forEach(c -> owners.add(c.owner()));
-        }
         Map<String, String> waiting = new LinkedHashMap<>();
-        for (String owner : owners) {
+        for (String owner : owners(seen)) {
             HeldState held = ledger == null ? null : ledger.client(owner).orElse(null);
             HeldState is = now.get(owner);
-            boolean minorZero = held != null && held.minorVersion() == 0 || is != null && is.minorVersion() == 0;
             boolean done;
             if (ledger != null && held == null) {
                 done = true;
-            } else if (minorZero) {
+            } else if (held != null && held.minorVersion() == 0 || is != null && is.minorVersion() == 0) {
                 done = held != null && is != null && held.isBackIn(is) && rangesBack(ledger, held, seen.v4Seen());
             } else {
-                done = seen.v4Complete().contains(owner);
+                // Of a client of which nothing is known but the record it may be the helper that made that.
+                done = seen.v4Complete().contains(owner) && (held != null || is != null);
             }
             if (!done) {
                 HeldState known = held != null ? held : is;
@@ -158,8 +158,14 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         return waiting;
     }
 
-    /** Whether all ranges locked over NFSv4 are back in the files that this NFSv4.0 client has locks in. */
+    /**
+     * Whether all ranges locked over NFSv4 are back in the files that this NFSv4.0 client has locks in. Locks that were
+     * hidden under somebody's delegation come back in the open, and could be taken for those that are missing.
+     */
     private static boolean rangesBack(Ledger ledger, HeldState held, LockCoverage seen) {
+        if (ledger.clients().stream().anyMatch(client -> client.hidden() > 0)) {
+            return held.locks().isEmpty();
+        }
         Set<String> files = new LinkedHashSet<>();
         held.locks().forEach(lock -> files.add(lock.fileSystem() + " " + lock.inode()));
         List<LockCoverage.Range> wanted = ledger.v4().stream()
@@ -169,7 +175,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
     }
 
     private static String text(String owner) {
-        byte[] bytes = java.util.HexFormat.of().parseHex(owner);
+        byte[] bytes = HexFormat.of().parseHex(owner);
         StringBuilder text = new StringBuilder();
         for (byte b : bytes) {
             text.append(b > 0x20 && b < 0x7f || b == ' ' ? (char) b : '?');

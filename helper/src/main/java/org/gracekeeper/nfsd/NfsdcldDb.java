@@ -83,6 +83,16 @@ public final class NfsdcldDb {
         }
     }
 
+    /** Whether anybody may reclaim after the next start of nfsd. */
+    public boolean mayReclaim() throws IOException {
+        try (Sqlite db = open(true)) {
+            db.exec("BEGIN");
+            Epochs epochs = epochs(db);
+            // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
+            return !ids(db, epochs.recovery() != 0 ? epochs.recovery() : epochs.current()).isEmpty();
+        }
+    }
+
     /**
      * Adds a client to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
      * the table when nfsd starts.

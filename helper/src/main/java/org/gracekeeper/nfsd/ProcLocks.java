@@ -5,12 +5,10 @@ package org.gracekeeper.nfsd;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,10 +22,6 @@ import org.gracekeeper.sys.Kernel;
  */
 public final class ProcLocks {
     private static final int MAX = 1 << 28;
-    /** Shorter than a page: printed in one go. */
-    private static final int ATOMIC = 4000;
-    private static final int AGREEING = 3;
-    private static final long REREAD_MILLIS = 5;
     /** lock_get_status() in fs/locks.c. */
     private static final Pattern LINE = Pattern.compile(
             "[0-9]{1,19}: *(-> )?(POSIX|FLOCK|OFDLCK|ACCESS|LEASE|DELEG|UNKNOWN) *(\\S+) +(READ|WRITE|UNLCK) (-?[0-9]{1,10})"
@@ -42,39 +36,26 @@ public final class ProcLocks {
         this.file = file;
     }
 
-    /** All locks and waiters now; not one snapshot when they are many, see {@link #stable}. */
+    /** All locks and waiters now; not one snapshot when they are many, see {@link #readings}. */
     public List<LockLine> read() throws IOException {
         return parse(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
     }
 
     /**
-     * Those of the locks that {@code wanted} accepts, as a list that neither lacks one nor has one twice. The kernel
-     * prints a page at a time and lets go of its lock in between (fs/seq_file.c, seq_read_iter), and takes its place in
-     * the list up again by counting: what others lock or unlock meanwhile moves lines across that place. So a long list
-     * counts only when several readings agree.
+     * Several readings of those locks that {@code wanted} accepts: each line with how often it is there.
      *
-     * @return empty when they did not agree within the limit
+     * <p>One reading may lack a line, or have one twice. The kernel prints a page at a time and lets go of its lock in
+     * between (fs/seq_file.c, seq_read_iter), and takes its place in the list up again by counting: what anybody locks or
+     * unlocks meanwhile moves lines across that place.
      */
-    public Optional<List<LockLine>> stable(Predicate<LockLine> wanted, Duration limit)
-            throws IOException, InterruptedException {
-        long end = System.nanoTime() + limit.toNanos();
-        Map<LockLine, Integer> last = Map.of();
-        int agreed = 0;
-        while (true) {
-            byte[] text = kernel.read(file, MAX);
-            List<LockLine> lines = parse(new String(text, StandardCharsets.ISO_8859_1)).stream().filter(wanted).toList();
-            Map<LockLine, Integer> counts = new HashMap<>();
-            lines.forEach(line -> counts.merge(line, 1, Integer::sum));
-            agreed = agreed > 0 && counts.equals(last) ? agreed + 1 : 1;
-            if (text.length < ATOMIC || agreed == AGREEING) {
-                return Optional.of(lines);
-            }
-            if (System.nanoTime() - end > 0) {
-                return Optional.empty();
-            }
-            last = counts;
-            Thread.sleep(REREAD_MILLIS);
+    public List<Map<LockLine, Integer>> readings(Predicate<LockLine> wanted, int count) throws IOException {
+        List<Map<LockLine, Integer>> readings = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Map<LockLine, Integer> lines = new HashMap<>();
+            read().stream().filter(wanted).forEach(line -> lines.merge(line, 1, Integer::sum));
+            readings.add(lines);
         }
+        return readings;
     }
 
     /** Lines about no file (a lease's breaker) are left out. */

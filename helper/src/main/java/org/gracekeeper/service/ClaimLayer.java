@@ -44,6 +44,8 @@ final class ClaimLayer implements Layer {
      * @param node the node that started the service last
      * @param bootId of that node, to tell a node that was started again from one that still runs
      * @param generation counts the starts
+     * @param leaseTime seconds; the longest that a client may still go by
+     * @param graceTime seconds, in force
      * @param clean whether that start was followed by a stop
      */
     record Claim(
@@ -81,9 +83,16 @@ final class ClaimLayer implements Layer {
                 Files.createFile(path);
             }
         }
+        if (previous == null) {
+            // Counting begins anew, and an old ledger must not fit by chance.
+            files.deleteTree(state.ledger());
+        }
         long generation = previous == null ? 1 : previous.generation() + 1;
+        // Until recovery has ended there may be clients that still go by the lease of before.
+        int lease = Math.max(service.config().leaseTime(), previous == null ? 0 : previous.leaseTime());
         write(state, new Claim(Claim.FORMAT, service.config().name().value(), service.config().scope(), node.hostname(),
-                bootId(), generation, service.config().leaseTime(), service.config().graceTime(), false));
+                bootId(), generation, lease, service.graceTime(), false));
+        registry.claimed(service.config().name(), generation);
     }
 
     @Override
@@ -172,6 +181,16 @@ final class ClaimLayer implements Layer {
             throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
         }
         operation.info("stopped: no namespace, no process, no lock of an NFS client left");
+    }
+
+    /** From now on no client goes by any other lease than the configured one. */
+    void recovered(RunningService service) throws IOException {
+        Claim claim = read(service.state());
+        int lease = service.config().leaseTime();
+        if (claim != null && claim.leaseTime() != lease) {
+            write(service.state(), new Claim(claim.format(), claim.service(), claim.scope(), claim.node(), claim.bootId(),
+                    claim.generation(), lease, claim.graceTime(), claim.clean()));
+        }
     }
 
     static Claim read(StateDirectory state) throws IOException {

@@ -5,12 +5,13 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
+import java.util.function.IntBinaryOperator;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
@@ -20,9 +21,13 @@ import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.ProcLocks;
+import org.gracekeeper.sys.StatFs;
 
 /** What the clients of a service hold, as the kernel shows it. Stateless, thread-safe. */
 final class Holdings {
+    /** One is not enough, see {@link ProcLocks#readings}. */
+    private static final int READINGS = 3;
+
     private enum Protocol { NLM, NFSV4, LOCAL }
 
     private final Node node;
@@ -43,8 +48,8 @@ final class Holdings {
         return node.in(service.instance().inside(), nfsd::clients);
     }
 
-    static List<HeldState> held(List<Nfs4Client> clients, FileSystems fileSystems) {
-        return clients.stream().map(c -> HeldState.of(c, fileSystems)).filter(s -> !s.holdsNothing()).toList();
+    static List<HeldState> states(List<Nfs4Client> clients, FileSystems fileSystems) {
+        return clients.stream().map(c -> HeldState.of(c, fileSystems)).toList();
     }
 
     /** The service's file systems under names that hold on every node. */
@@ -54,38 +59,43 @@ final class Holdings {
         for (PlannedExport export : service.exports()) {
             DeviceId device = DeviceId.ofDevT(node.kernel().deviceOf(export.directory()));
             names.merge(device, export.path(), (a, b) -> a.compareTo(b) <= 0 ? a : b);
-            complete &= export.clients().stream().noneMatch(c -> c.options().contains("crossmnt"));
+            complete &= export.clients().stream().noneMatch(c -> c.options().contains("crossmnt"))
+                    // Another one is mounted there by now.
+                    && service.devices().contains(device)
+                    // Locks have the number of the file system, a directory that of its subvolume.
+                    && node.kernel().statfs(export.directory()).type() != StatFs.BTRFS_SUPER_MAGIC;
         }
         return new FileSystems(names, complete);
     }
 
-    /**
-     * The service's locks, in a list that can be relied on.
-     *
-     * @return empty when the node's locks changed all the time, so that one may have been overlooked
-     */
-    Optional<Locks> locks(RunningService service, FileSystems fileSystems, Duration limit)
-            throws IOException, InterruptedException {
-        Optional<List<LockLine>> lines = locks.stable(
+    /** The service's locks, with those that only one of several readings had: none is left out. */
+    Locks allLocks(RunningService service, FileSystems fileSystems) throws IOException {
+        return locks(service, fileSystems, Math::max);
+    }
+
+    /** The service's locks, as far as all of several readings had them: none is there twice. */
+    Locks certainLocks(RunningService service, FileSystems fileSystems) throws IOException {
+        return locks(service, fileSystems, Math::min);
+    }
+
+    private Locks locks(RunningService service, FileSystems fileSystems, IntBinaryOperator merge) throws IOException {
+        List<Map<LockLine, Integer>> readings = locks.readings(
                 line -> fileSystems.name(line.dev()).isPresent() && line.kind() == LockLine.Kind.POSIX && !line.waiter(),
-                limit);
-        if (lines.isEmpty()) {
-            return Optional.empty();
-        }
+                READINGS);
+        Set<LockLine> lines = new HashSet<>();
+        readings.forEach(reading -> lines.addAll(reading.keySet()));
         Map<Integer, Protocol> protocols = new HashMap<>();
         List<Range> nlm = new ArrayList<>();
         List<Range> v4 = new ArrayList<>();
-        for (LockLine line : lines.get()) {
+        for (LockLine line : lines) {
+            int depth = readings.stream().mapToInt(reading -> reading.getOrDefault(line, 0)).reduce(merge).orElse(0);
             Protocol protocol = protocols.computeIfAbsent(line.pid(), Holdings::protocol);
-            Range range = new Range(fileSystems.name(line.dev()).orElseThrow(), line.inode(), line.access(), line.start(),
-                    line.end(), 1);
-            if (protocol == Protocol.NLM) {
-                nlm.add(range);
-            } else if (protocol == Protocol.NFSV4) {
-                v4.add(range);
+            if (depth > 0 && protocol != Protocol.LOCAL) {
+                (protocol == Protocol.NLM ? nlm : v4).add(new Range(fileSystems.name(line.dev()).orElseThrow(),
+                        line.inode(), line.access(), line.start(), line.end(), depth));
             }
         }
-        return Optional.of(new Locks(nlm, v4));
+        return new Locks(nlm, v4);
     }
 
     /** Everything of the NFS server's on the service's file systems in /proc/locks, delegations and waiters included. */

@@ -20,6 +20,7 @@ final class LayerStack {
     private final Node node;
     private final List<Layer> layers;
     private final RecordsLayer records;
+    private final Holdings holdings;
     private final ServerLayer server;
     private final ExportsLayer exports;
     private final RecoveryWatch watch;
@@ -27,13 +28,14 @@ final class LayerStack {
     private final LeaseGuard leases;
     private final ClusterAttribute attribute;
 
-    LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, ServerLayer server, ExportsLayer exports,
-            RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
+    LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, Holdings holdings,
+            ServerLayer server, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
             ClusterAttribute attribute) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
         this.records = records;
+        this.holdings = holdings;
         this.server = server;
         this.exports = exports;
         this.watch = watch;
@@ -92,6 +94,12 @@ final class LayerStack {
         List<String> errors = new ArrayList<>();
         down(operation, lowest, errors);
         errors.forEach(operation::warn);
+        int left = holdings.lines(operation.service()).size();
+        if (left > 0) {
+            // They would be taken for locks that have been reclaimed.
+            throw new OcfException(OcfCode.GENERIC, "service " + operation.instance().name() + " is not stopped: " + left
+                    + " locks of NFS clients are still held on the exported file systems");
+        }
         RunningService anew = operation.service().notStarted();
         registry.update(anew);
         Operation start = new Operation(anew, operation.deadline(), operation.log());
@@ -103,6 +111,11 @@ final class LayerStack {
     /** @return why the lowest layer is not down, or null */
     private String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
         String proof = null;
+        try {
+            registry.update(operation.service().withStopping());
+        } catch (IOException e) {
+            errors.add("record: " + e.getMessage());
+        }
         for (int i = layers.size() - 1; i >= lowest; i--) {
             Layer layer = layers.get(i);
             long layerBegin = System.nanoTime();
@@ -161,9 +174,12 @@ final class LayerStack {
         nodeLockd.restore();
         leases.update();
         for (ServiceName name : known.names()) {
-            Optional<RunningService> service = known.load(name);
-            if (service.isPresent() && service.get().startedAt() > 0 && !service.get().recovered()) {
-                watch.begin(name);
+            try {
+                if (known.load(name).filter(s -> s.serving() && !s.recovered()).isPresent()) {
+                    watch.begin(name);
+                }
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
             }
         }
     }

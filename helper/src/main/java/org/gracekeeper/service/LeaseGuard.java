@@ -65,9 +65,13 @@ final class LeaseGuard {
 
     private boolean anyWithoutDelegations() throws IOException {
         for (ServiceName name : registry.names()) {
-            Optional<RunningService> service = registry.load(name);
-            if (service.isPresent() && !service.get().config().delegations()) {
-                return true;
+            try {
+                Optional<RunningService> service = registry.load(name);
+                if (service.isPresent() && !service.get().config().delegations()) {
+                    return true;
+                }
+            } catch (IOException e) {
+                return true; // it is just being written or removed, or damaged: without leases nobody loses a lock
             }
         }
         return false;

@@ -55,6 +55,16 @@ final class LedgerStore {
         files.write(state.ledger(), all);
     }
 
+    /** The ledger in the state directory, of whatever start. */
+    Optional<Ledger> stored(StateDirectory state) {
+        try {
+            return Files.exists(state.ledger(), LinkOption.NOFOLLOW_LINKS) ? Optional.of(read(state.ledger()))
+                    : Optional.empty();
+        } catch (IOException | RuntimeException e) {
+            return Optional.empty();
+        }
+    }
+
     /** Never throws: without a ledger recovery takes its full time, which is safe. */
     Found find(StateDirectory state) {
         try {

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.nfsd.NfsdcldDb;
@@ -52,6 +53,7 @@ final class RecordsLayer implements Layer {
         ClaimLayer.directory(state.notifyRoot(), "rwxr-xr-x");
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
+        holdV4Grace(service);
         if (!service.config().hasNfsV3()) {
             return;
         }
@@ -71,20 +73,23 @@ final class RecordsLayer implements Layer {
             own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
         }
         own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
-        if (!records.names(state.nsm()).isEmpty()) {
-            holdV4Grace(state);
-        }
         node.kernel().syncfs(state.root());
     }
 
     /**
-     * Keeps nfsd from ending the NFSv4 grace by itself while NLM hosts may still reclaim, by a client that will never
-     * send RECLAIM_COMPLETE. Were lockd's grace to outlast nfsd's, an NFSv4 client that has to turn its delegation into
-     * a lock would be refused until the delegation is revoked, and somebody else could take the lock: seen on 6.1.
+     * Keeps nfsd from ending the NFSv4 grace by itself, by a client that will never send RECLAIM_COMPLETE: the helper ends
+     * it. nfsd counts those that sent it instead of knowing them, and knows nothing of NLM. Were lockd's grace to outlast
+     * nfsd's, an NFSv4 client that has to turn its delegation into a lock would be refused until the delegation is
+     * revoked, and somebody else could take the lock: seen on 6.1. With nobody to wait for there is no grace.
      */
-    private static void holdV4Grace(StateDirectory state) throws IOException {
-        if (Files.exists(state.clientDatabase())) {
-            new NfsdcldDb(state.clientDatabase()).recordForRecovery(GRACE_HOLDER);
+    private void holdV4Grace(RunningService service) throws IOException {
+        StateDirectory state = service.state();
+        if (!Files.exists(state.clientDatabase())) {
+            return;
+        }
+        NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
+        if (!records.names(state.nsm()).isEmpty() || database.mayReclaim() || !service.config().earlyEnd()) {
+            database.recordForRecovery(GRACE_HOLDER);
         }
     }
 
@@ -114,8 +119,13 @@ final class RecordsLayer implements Layer {
     }
 
     /** Forgets the recovery set, durably: recovery has ended, and statd has the records of those who reclaimed. */
-    void recovered(StateDirectory state) throws IOException {
-        emptyDirectory(state.nsm());
+    void recovered(StateDirectory state, BooleanSupplier still) throws IOException {
+        for (String record : records.names(state.nsm())) {
+            // A stop that begins meanwhile gathers them anew.
+            if (still.getAsBoolean()) {
+                Files.deleteIfExists(state.nsm().resolve(record));
+            }
+        }
         node.kernel().fsync(state.nsm());
     }
 

@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -31,8 +30,6 @@ import org.gracekeeper.nfsd.NfsdcldDb;
  */
 final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
-    /** A look that cannot tell the locks within this time knows of no more than the looks before. */
-    private static final Duration LOOK = Duration.ofMillis(200);
 
     private final Node node;
     private final NfsdFs nfsd;
@@ -40,15 +37,20 @@ final class Recovery {
     private final RecordsLayer records;
     private final Holdings holdings;
     private final LedgerStore ledgers;
+    private final ClaimLayer claims;
     private final Map<ServiceName, Seen> seen = new ConcurrentHashMap<>();
+    /** Services whose stop has begun: what is seen of them from then on proves nothing. */
+    private final Set<ServiceName> closed = ConcurrentHashMap.newKeySet();
 
-    Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers) {
+    Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
+            ClaimLayer claims) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
         this.records = records;
         this.holdings = holdings;
         this.ledgers = ledgers;
+        this.claims = claims;
     }
 
     /**
@@ -109,8 +111,15 @@ final class Recovery {
         return Math.max(0, service.startedAt() + service.graceTime() - node.bootSeconds());
     }
 
-    /** Forgets what was seen: the service stops, or starts anew. */
-    void forget(ServiceName name) {
+    /** The service starts: what was seen of it before does not count. */
+    void open(ServiceName name) {
+        seen.remove(name);
+        closed.remove(name);
+    }
+
+    /** The service stops: nothing is ended or forgotten from now on, also not by a look that is under way. */
+    void close(ServiceName name) {
+        closed.add(name);
         seen.remove(name);
     }
 
@@ -120,17 +129,21 @@ final class Recovery {
      * @return whether recovery has ended
      */
     boolean step(RunningService service) throws IOException, InterruptedException {
+        ServiceName name = service.config().name();
+        if (!service.serving() || closed.contains(name)) {
+            throw new IOException("service " + name + " does not serve: there is no recovery to look at");
+        }
         Grace grace = grace(service);
         logEndsByKernel(service, grace);
         if (!grace.active()) {
-            recordMinorVersionZeroClients(service);
-            records.recovered(service.state());
-            forget(service.config().name());
+            recordLast(service, true);
+            records.recovered(service.state(), () -> !closed.contains(name));
+            claims.recovered(service);
             return true;
         }
         RecoveryDecision decision = decide(service, grace);
         if (decision.endNlm() || decision.endV4()) {
-            end(service, grace, decision);
+            end(service, grace, decision, secondsLeft(service) <= 0);
         }
         return false;
     }
@@ -140,7 +153,7 @@ final class Recovery {
         double left = secondsLeft(service);
         try {
             return RecoveryDecision.of(observe(service, grace, left));
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             if (left > 0) {
                 throw e;
             }
@@ -155,21 +168,17 @@ final class Recovery {
     void endNow(RunningService service) throws IOException, InterruptedException {
         Grace grace = grace(service);
         String reason = "an administrator ended it";
-        end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()));
+        end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
     }
 
-    private void end(RunningService service, Grace grace, RecoveryDecision decision)
+    /** @param whatever whether grace is to end although somebody may not survive the next start then */
+    private void end(RunningService service, Grace grace, RecoveryDecision decision, boolean whatever)
             throws IOException, InterruptedException {
-        seen(service).ended(new Grace(grace.nlm() && !decision.endNlm(), grace.v4() && !decision.endV4()));
-        try {
-            // For the last time: whoever is not recorded when grace ends cannot reclaim after the next start.
-            recordMinorVersionZeroClients(service);
-        } catch (IOException e) {
-            if (secondsLeft(service) > 0) {
-                throw e;
-            }
-            warn(service, e);
+        recordLast(service, whatever);
+        if (closed.contains(service.config().name())) {
+            return;
         }
+        seen(service).ended(new Grace(grace.nlm() && !decision.endNlm(), grace.v4() && !decision.endV4()));
         node.in(service.instance().inside(), () -> {
             // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
             if (decision.endNlm()) {
@@ -195,7 +204,19 @@ final class Recovery {
         }
     }
 
-    private static void warn(RunningService service, IOException e) {
+    /** For the last time: whoever is not recorded when grace ends cannot reclaim after the next start. */
+    private void recordLast(RunningService service, boolean whatever) throws IOException, InterruptedException {
+        try {
+            recordMinorVersionZeroClients(service);
+        } catch (IOException | RuntimeException e) {
+            if (!whatever) {
+                throw e;
+            }
+            warn(service, e);
+        }
+    }
+
+    private static void warn(RunningService service, Exception e) {
         LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
     }
 
@@ -219,9 +240,9 @@ final class Recovery {
         recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
         List<Nfs4Client> now = holdings.clients(service);
         record(service, now);
-        sofar.add(Holdings.held(now, fileSystems));
+        sofar.add(Holdings.states(now, fileSystems));
         if (sofar.ledger.isPresent()) {
-            holdings.locks(service, fileSystems, LOOK).ifPresent(sofar::add);
+            sofar.add(holdings.certainLocks(service, fileSystems));
         }
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());

@@ -65,7 +65,7 @@ final class RecoveryWatch {
                         attribute.set(name, "recovering");
                         told = true;
                     }
-                } catch (IOException e) {
+                } catch (IOException | RuntimeException e) {
                     if (!problem.equals(e.getMessage())) {
                         problem = String.valueOf(e.getMessage());
                         LOG.log(System.Logger.Level.WARNING, "service " + name + ": recovery: " + problem);
@@ -82,7 +82,7 @@ final class RecoveryWatch {
 
     private boolean finished(ServiceName name) throws IOException, InterruptedException {
         Optional<RunningService> service = registry.load(name);
-        if (service.isEmpty()) {
+        if (service.isEmpty() || !service.get().serving()) {
             return true;
         }
         if (service.get().recovered()) {
@@ -92,7 +92,12 @@ final class RecoveryWatch {
         if (!recovery.step(service.get())) {
             return false;
         }
-        registry.update(service.get().withRecovered());
+        // Read anew: a reload may have changed it meanwhile, and a stop or another start may have begun.
+        Optional<RunningService> now = registry.load(name);
+        if (now.isEmpty() || !now.get().serving() || now.get().startedAt() != service.get().startedAt()) {
+            return true;
+        }
+        registry.update(now.get().withRecovered());
         attribute.set(name, "serving");
         LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);
         return true;

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
@@ -48,7 +49,8 @@ final class Registry {
             List<String> devices,
             int graceTime,
             double startedAt,
-            boolean recovered) {}
+            boolean recovered,
+            boolean stopping) {}
 
     boolean exists(ServiceName name) {
         return Files.isDirectory(directory(name));
@@ -67,13 +69,25 @@ final class Registry {
                 service.devices().stream().map(DeviceId::toString).toList(),
                 service.graceTime(),
                 service.startedAt(),
-                service.recovered());
+                service.recovered(),
+                service.stopping());
         files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
     }
 
     /** Replaces what start found out, leaves the parameters. */
     void update(RunningService service) throws IOException {
         save(service, parameters(service.config().name()));
+    }
+
+    /** Remembers which start, as the state directory counts them, this node made. */
+    void claimed(ServiceName name, long generation) throws IOException {
+        write(directory(name), "generation", List.of(Long.toString(generation)));
+    }
+
+    /** Empty when this node's start did not come as far as to be counted. */
+    OptionalLong generation(ServiceName name) throws IOException {
+        Path file = directory(name).resolve("generation");
+        return Files.exists(file) ? OptionalLong.of(Long.parseLong(Files.readString(file).strip())) : OptionalLong.empty();
     }
 
     Parameters parameters(ServiceName name) throws IOException {
@@ -101,7 +115,8 @@ final class Registry {
                     stored.devices().stream().map(DeviceId::parse).toList(),
                     stored.graceTime(),
                     stored.startedAt(),
-                    stored.recovered()));
+                    stored.recovered(),
+                    stored.stopping()));
         } catch (OcfException e) {
             throw new IOException("record of service " + name + ": " + e.getMessage(), e);
         }

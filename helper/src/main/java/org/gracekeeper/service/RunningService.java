@@ -15,6 +15,7 @@ import org.gracekeeper.model.ServiceConfig;
  * @param devices the exported file systems; numbers are this node's, another node may have others
  * @param graceTime seconds; more than configured when the lease was longer before the move
  * @param startedAt when nfsd was started, in seconds since the node's boot; 0 before that
+ * @param stopping whether its stop has begun: from then on an empty server proves nothing
  * @param recovered whether recovery has ended: nobody can reclaim a lock any more
  */
 public record RunningService(
@@ -24,7 +25,8 @@ public record RunningService(
         List<DeviceId> devices,
         int graceTime,
         double startedAt,
-        boolean recovered) {
+        boolean recovered,
+        boolean stopping) {
 
     public RunningService {
         exports = List.copyOf(exports);
@@ -39,19 +41,28 @@ public record RunningService(
         return new StateDirectory(config.stateDir());
     }
 
+    /** Whether clients are served, and recovery may be looked at: nfsd was started, and its end has not begun. */
+    boolean serving() {
+        return startedAt > 0 && !stopping;
+    }
+
     RunningService notStarted() {
         return started(0);
     }
 
     RunningService started(double at) {
-        return new RunningService(config, parent, exports, devices, graceTime, at, false);
+        return new RunningService(config, parent, exports, devices, graceTime, at, false, false);
     }
 
     RunningService withRecovered() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true);
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true, stopping);
+    }
+
+    RunningService withStopping() {
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, recovered, true);
     }
 
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
-        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, recovered);
+        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, recovered, stopping);
     }
 }

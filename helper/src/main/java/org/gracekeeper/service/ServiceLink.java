@@ -99,6 +99,11 @@ final class ServiceLink {
         }
     }
 
+    /** Whether nobody can reach the service. */
+    boolean shut(Instance instance) throws IOException, InterruptedException {
+        return node.in(instance.network(), () -> !node.kernel().isUp(Instance.DEVICE));
+    }
+
     void remove(Operation operation) throws IOException {
         String netns = operation.instance().netns();
         if (Files.exists(operation.instance().netnsFile()) && device(netns).isPresent()) {

@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.ServiceConfig;
@@ -168,7 +170,18 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            stack.recoverAnew(operation(running(name), call));
+            RunningService service = running(name);
+            try {
+                stack.recoverAnew(operation(service, call));
+            } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
+                boolean interrupted = Thread.interrupted();
+                call.log().accept(Level.WARN, "taking the service down: " + e.getMessage());
+                takeDown(name, call);
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+                throw e;
+            }
         } finally {
             slot.release();
         }
@@ -181,14 +194,26 @@ public final class ServiceManager {
      * @return who loses what, when it was ended; who would, when it was not
      */
     public GraceEnd endGrace(Call call, boolean force) throws OcfException, IOException, InterruptedException {
-        RunningService service = running(ServiceName.ofResource(call.resource()));
-        Recovery.Grace grace = recovery.grace(service);
-        List<RecoveryDecision.Missing> missing = recovery.decide(service, grace).missing();
-        boolean end = grace.active() && (force || missing.isEmpty());
-        if (end) {
-            recovery.endNow(service);
+        ServiceName name = ServiceName.ofResource(call.resource());
+        ServiceSlot slot = slot(name);
+        slot.acquire(call.deadline(), true);
+        try {
+            RunningService service = running(name);
+            Recovery.Grace grace = recovery.grace(service);
+            if (!grace.active()) {
+                return new GraceEnd(false, false, "", List.of());
+            }
+            RecoveryDecision decision = recovery.decide(service, grace);
+            boolean safe = decision.endNlm() == grace.nlm() && decision.endV4() == grace.v4();
+            if (force || safe) {
+                recovery.endNow(service);
+            }
+            String state = Stream.of(decision.nlmReason(), decision.v4Reason()).filter(r -> !r.isEmpty())
+                    .collect(Collectors.joining("; "));
+            return new GraceEnd(true, force || safe, state, decision.missing());
+        } finally {
+            slot.release();
         }
-        return new GraceEnd(grace.active(), end, missing);
     }
 
     /**
@@ -196,11 +221,12 @@ public final class ServiceManager {
      *
      * @param active whether there was one
      * @param ended whether it was ended
+     * @param state how far recovery has come, in words
      */
-    public record GraceEnd(boolean active, boolean ended, List<RecoveryDecision.Missing> missing) {}
+    public record GraceEnd(boolean active, boolean ended, String state, List<RecoveryDecision.Missing> missing) {}
 
     private RunningService running(ServiceName name) throws OcfException, IOException {
-        return registry.load(name).filter(s -> s.startedAt() > 0).orElseThrow(() -> new OcfException(
+        return registry.load(name).filter(RunningService::serving).orElseThrow(() -> new OcfException(
                 OcfCode.NOT_RUNNING, "service " + name + " does not run on this node"));
     }
 
@@ -251,7 +277,11 @@ public final class ServiceManager {
         if (service.isPresent()) {
             stack.down(operation(service.get(), call));
             registry.remove(name);
-            leases.update();
+            try {
+                leases.update();
+            } catch (IOException e) {
+                call.log().accept(Level.WARN, "fs.leases-enable: " + e.getMessage());
+            }
         }
     }
 

@@ -43,27 +43,28 @@ public final class Services {
         RecordsLayer records = new RecordsLayer(node, files);
         Holdings holdings = new Holdings(node, nfsd);
         LedgerStore ledgers = new LedgerStore(files);
-        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers);
+        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings);
+        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         List<Layer> layers = List.of(
-                new ClaimLayer(node, registry, files, processes, holdings),
+                claim,
                 new NamespacesLayer(node),
                 new LinkLayer(link, guard),
                 records,
                 new DaemonsLayer(node, processes),
                 exports,
                 server,
-                new SnapshotLayer(node, nfsd, records, recovery, holdings, ledgers, files),
+                new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, files),
                 new OpenLayer(node, link, guard),
                 new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(
-                registry, node, layers, records, server, exports, watch, nodeLockd, leases, attribute);
+                registry, node, layers, records, holdings, server, exports, watch, nodeLockd, leases, attribute);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
                 Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);

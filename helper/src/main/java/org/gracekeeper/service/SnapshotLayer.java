@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -28,19 +27,22 @@ import org.gracekeeper.store.DurableFiles;
 final class SnapshotLayer implements Layer {
     /** The share of the stop's time for clients that hold nothing. Not to expire them costs nobody a lock. */
     private static final int EXPIRE_SHARE = 8;
-    private static final Duration STABLE = Duration.ofSeconds(2);
 
     private final Node node;
     private final NfsdFs nfsd;
     private final RecordsLayer records;
     private final Recovery recovery;
+    private final Registry registry;
+    private final ServiceLink link;
     private final Holdings holdings;
     private final LedgerStore ledgers;
     private final DurableFiles files;
 
-    SnapshotLayer(Node node, NfsdFs nfsd, RecordsLayer records, Recovery recovery, Holdings holdings,
-            LedgerStore ledgers, DurableFiles files) {
+    SnapshotLayer(Node node, Registry registry, ServiceLink link, NfsdFs nfsd, RecordsLayer records, Recovery recovery,
+            Holdings holdings, LedgerStore ledgers, DurableFiles files) {
         this.node = node;
+        this.registry = registry;
+        this.link = link;
         this.nfsd = nfsd;
         this.records = records;
         this.recovery = recovery;
@@ -60,7 +62,7 @@ final class SnapshotLayer implements Layer {
         LedgerStore.Found found = ledgers.find(service.state());
         operation.info(found.ledger().map(SnapshotLayer::summary)
                 .orElse("recovering without a ledger: " + found.problem()));
-        recovery.forget(service.config().name());
+        recovery.open(service.config().name());
         try {
             recovery.step(service);
         } catch (IOException e) {
@@ -75,13 +77,13 @@ final class SnapshotLayer implements Layer {
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
+        recovery.close(operation.service().config().name());
         Errors errors = new Errors();
         errors.collect(() -> expireIdleClients(operation));
         errors.collect(() -> records.gather(operation.state()));
         errors.collect(() -> recovery.recordMinorVersionZeroClients(operation.service()));
         errors.collect(() -> savePeers(operation.service()));
         errors.collect(() -> writeLedger(operation));
-        recovery.forget(operation.service().config().name());
         node.kernel().syncfs(operation.state().root());
         errors.rethrow();
     }
@@ -99,7 +101,7 @@ final class SnapshotLayer implements Layer {
      */
     private void expireIdleClients(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
-        if (service.startedAt() == 0 || recovery.grace(service).v4()) {
+        if (!isComplete(service) || recovery.grace(service).v4()) {
             return;
         }
         List<Nfs4Client> idle = holdings.clients(service).stream().filter(c -> c.states().isEmpty()).toList();
@@ -118,37 +120,52 @@ final class SnapshotLayer implements Layer {
         operation.info(idle.size() + " NFSv4 clients without state expired");
     }
 
+    /** Whether all that is held can be seen: the server has it still, and nobody can come to it any more. */
+    private boolean isComplete(RunningService service) throws IOException, InterruptedException {
+        return Files.exists(service.instance().mountPin()) && link.shut(service.instance())
+                && node.in(service.instance().inside(), nfsd::threads) > 0;
+    }
+
     private void writeLedger(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
         ClaimLayer.Claim claim = ClaimLayer.read(service.state());
         if (claim == null) {
             return;
         }
-        Optional<Ledger> earlier = ledgers.find(service.state()).ledger();
-        if (service.startedAt() == 0) {
-            // A start that did not come as far as to grant a lock: what had to come back still has to.
-            if (earlier.isPresent()) {
-                ledgers.write(service.state(), earlier.get().of(claim.generation()));
-            }
-            return;
+        Ledger.AtStop stop = new Ledger.AtStop(registry.generation(service.config().name()), claim.generation(),
+                ledgers.stored(service.state()), service.startedAt() > 0,
+                service.startedAt() > 0 && isComplete(service));
+        switch (Ledger.step(stop)) {
+            case HAND_ON:
+                ledgers.write(service.state(), stop.earlier().orElseThrow().of(claim.generation()));
+                break;
+            case WRITE:
+                Recovery.Grace grace = recovery.grace(service);
+                ledgers.write(service.state(),
+                        holdings(service, claim.generation()).carrying(stop.earlier(), grace.nlm(), grace.v4()));
+                break;
+            case LEAVE:
+                operation.info("no ledger of this stop: what was held cannot be told, or is written already");
+                break;
         }
+    }
+
+    private Ledger holdings(RunningService service, long generation) throws IOException, InterruptedException {
         FileSystems fileSystems = holdings.fileSystems(service);
-        Recovery.Grace grace = recovery.grace(service);
-        Optional<Holdings.Locks> locks = holdings.locks(service, fileSystems, STABLE);
-        String noLocks = locks.isEmpty() ? "the node's locks changed too fast to be listed" : "";
-        Ledger now = new Ledger(
+        String unknown = fileSystems.complete() ? ""
+                : "clients can reach file systems of which the locks cannot be compared (crossmnt, btrfs, a later mount)";
+        Holdings.Locks locks = holdings.allLocks(service, fileSystems);
+        return new Ledger(
                 service.config().name().value(),
-                claim.generation(),
+                generation,
                 service.config().scope(),
                 service.config().leaseTime(),
-                service.config().graceTime(),
-                !noLocks.isEmpty() || fileSystems.complete() ? noLocks
-                        : "an export has crossmnt, and locks on the file systems below it are not compared",
-                noLocks,
-                locks.map(Holdings.Locks::nlm).orElse(List.of()),
-                locks.map(Holdings.Locks::v4).orElse(List.of()),
-                Holdings.held(holdings.clients(service), fileSystems));
-        ledgers.write(service.state(), now.carrying(earlier, grace.nlm(), grace.v4()));
+                service.graceTime(),
+                unknown,
+                unknown,
+                locks.nlm(),
+                locks.v4(),
+                Holdings.states(holdings.clients(service), fileSystems).stream().filter(s -> !s.holdsNothing()).toList());
     }
 
     private void savePeers(RunningService service) throws IOException, InterruptedException {

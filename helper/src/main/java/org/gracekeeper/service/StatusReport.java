@@ -37,7 +37,7 @@ public final class StatusReport {
      *
      * @param grace {@code none}, or which of {@code NLM} and {@code NFSv4} refuse new locks
      * @param graceSecondsLeft at most
-     * @param state starting, recovering, serving or damaged
+     * @param state starting, recovering, serving, damaged or stopping
      * @param missing who may still reclaim, and what
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
@@ -121,7 +121,8 @@ public final class StatusReport {
         long locks = 0;
         List<Holder> holders = List.of();
         List<RecoveryDecision.Missing> missing = List.of();
-        String state = service.startedAt() == 0 ? "starting" : healthy ? "serving" : "damaged";
+        String state = service.stopping() ? "stopping" : service.startedAt() == 0 ? "starting"
+                : healthy ? "serving" : "damaged";
         try {
             Recovery.Grace seen = recovery.grace(service);
             grace = words(seen);
@@ -129,10 +130,10 @@ public final class StatusReport {
             locks = holdings.lines(service).stream()
                     .filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()).count();
             holders = holders(service);
-            missing = seen.active() ? recovery.decide(service, seen).missing() : missing;
-            state = healthy && seen.active() ? "recovering" : state;
+            missing = service.serving() && seen.active() ? recovery.decide(service, seen).missing() : missing;
+            state = service.serving() && healthy && seen.active() ? "recovering" : state;
         } catch (IOException e) {
-            state = service.startedAt() == 0 ? state : "damaged";
+            state = service.serving() ? "damaged" : state;
         }
         return new ServiceStatus(
                 service.config().name().value(),

@@ -12,6 +12,7 @@ public record StatFs(long type, boolean readOnly) {
     public static final long TMPFS_MAGIC = 0x01021994L;
     public static final long NFS_SUPER_MAGIC = 0x6969L;
     public static final long NFSD_MAGIC = 0x6e667364L;
+    public static final long BTRFS_SUPER_MAGIC = 0x9123683EL;
     public static final long GFS2_MAGIC = 0x01161970L;
     public static final long OCFS2_SUPER_MAGIC = 0x7461636fL;
     public static final long NSFS_MAGIC = 0x6e736673L;

@@ -96,7 +96,8 @@ class RecoveryDecisionTest {
         Ledger ledger = ledger(List.of(), List.of(), client(2, 1, 1, 1));
         assertFalse(v4(ledger, Set.of(), List.of(), client(2, 1, 1, 1)).endV4());
         assertTrue(v4(ledger, Set.of(OWNER), List.of()).endV4());
-        assertTrue(v4(null, Set.of(OWNER), List.of()).endV4());
+        assertTrue(v4(null, Set.of(OWNER), List.of(), client(2, 0, 0, 0)).endV4());
+        assertFalse(v4(null, Set.of(OWNER), List.of()).endV4(), "nobody knows its version");
     }
 
     @Test
@@ -112,6 +113,18 @@ class RecoveryDecisionTest {
         assertFalse(v4(ledger(List.of(), List.of(), client(0, 1, 0, 1)), Set.of(OWNER), List.of(), client(0, 1, 0, 1))
                 .endV4());
         assertFalse(v4(null, Set.of(OWNER), List.of(), client(0, 1, 1, 0)).endV4());
+    }
+
+    /** What is hidden under one client's delegation comes back in the open, and must not pass for another's lock. */
+    @Test
+    void lockRangesProveNothingWhereSomebodyHadADelegation() {
+        HeldState other = new HeldState("6f74686572", "other", "192.0.2.8:900", 2, List.of(FILE), List.of(), 1);
+        Ledger ledger = ledger(List.of(), List.of(ONE), client(0, 1, 1, 0), other);
+        RecoveryDecision decision = RecoveryDecision.of(new Observed(false, true, 9, true, Optional.of(ledger), List.of(),
+                LockCoverage.NONE, Set.of(OWNER, "6f74686572"), Set.of(OWNER, "6f74686572"),
+                List.of(client(0, 1, 1, 0), other), LockCoverage.of(List.of(ONE))));
+        assertFalse(decision.endV4());
+        assertEquals("1 of 2 clients done", decision.v4Reason());
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Function;
@@ -46,7 +47,10 @@ final class RecoveryModel {
     private enum Kind { NLM, V40, V41 }
 
     /** Ways in which the helper's bookkeeping could be wrong; the histories have to find each. */
-    enum Flaw { NONE, LEDGER_OF_ANY_START, NOTHING_CARRIED_OVER, HOSTS_FORGOTTEN_WHEN_NOTIFIED }
+    enum Flaw {
+        NONE, LEDGER_OF_ANY_START, NOTHING_CARRIED_OVER, HOSTS_FORGOTTEN_WHEN_NOTIFIED, REPEATED_STOP_WRITES_AGAIN,
+        LEDGER_OF_AN_OPEN_SERVER, HANDED_ON_BY_A_START_THAT_WAS_NOT_COUNTED
+    }
 
     /** One lock owner's locks: kind of access for each byte of each file. */
     private static final class Owner {
@@ -183,7 +187,8 @@ final class RecoveryModel {
             now++;
             int dice = random.nextInt(100);
             if (dice < 8) {
-                stop(random.nextInt(3) > 0);
+                stop();
+                failedStarts();
                 start();
             } else if (dice < 11) {
                 forget();
@@ -333,21 +338,64 @@ final class RecoveryModel {
         return stored.filter(ledger -> ledger.generation() == generation - 1 || flaw == Flaw.LEDGER_OF_ANY_START);
     }
 
-    private void stop(boolean orderly) {
-        if (orderly) {
-            nsm.addAll(monitored);
+    /** In order, or a crash, or in order but cut short and repeated, or with the door open in spite of all. */
+    private void stop() {
+        nsm.addAll(monitored); // the records survive a crash
+        int how = random.nextInt(6);
+        if (how > 0) {
             recordMinorVersionZero();
-            Optional<Ledger> earlier = valid();
-            stored = Optional.of(flaw == Flaw.NOTHING_CARRIED_OVER ? snapshot()
-                    : snapshot().carrying(earlier, nlmGrace, v4Grace));
-        } else {
-            nsm.addAll(monitored); // the records survive a crash
+            boolean open = how == 1;
+            writeLedger(OptionalLong.of(generation), true, !open);
+            if (open) {
+                act(clients.get(random.nextInt(clients.size())));
+                act(clients.get(random.nextInt(clients.size())));
+                nsm.addAll(monitored);
+            }
         }
         for (Client client : clients) {
             client.held = List.of(new Owner(), new Owner());
             client.open = false;
             client.delegation = false;
             client.complete = false;
+        }
+        if (how == 2) {
+            boolean nlm = nlmGrace;
+            boolean v4 = v4Grace;
+            nlmGrace = false;
+            v4Grace = false;
+            writeLedger(OptionalLong.of(generation), true, false);
+            nlmGrace = nlm;
+            v4Grace = v4;
+        }
+    }
+
+    private void writeLedger(OptionalLong own, boolean served, boolean complete) {
+        Ledger.AtStop stop = new Ledger.AtStop(own, generation, stored, served, complete);
+        Ledger.Step step = Ledger.step(stop);
+        if (flaw == Flaw.REPEATED_STOP_WRITES_AGAIN && served && stored.filter(l -> l.generation() == generation).isPresent()
+                || flaw == Flaw.LEDGER_OF_AN_OPEN_SERVER && served && !complete && step == Ledger.Step.LEAVE) {
+            step = Ledger.Step.WRITE;
+        }
+        if (flaw == Flaw.HANDED_ON_BY_A_START_THAT_WAS_NOT_COUNTED && own.isEmpty() && stop.earlier().isPresent()) {
+            step = Ledger.Step.HAND_ON;
+        }
+        if (step == Ledger.Step.HAND_ON) {
+            stored = Optional.of(stop.earlier().orElseThrow().of(generation));
+        } else if (step == Ledger.Step.WRITE) {
+            Ledger now = snapshot();
+            stored = Optional.of(flaw == Flaw.NOTHING_CARRIED_OVER ? now : now.carrying(valid(), nlmGrace, v4Grace));
+        }
+    }
+
+    /** Starts that do not come as far as to serve, before or after they were counted. */
+    private void failedStarts() {
+        while (random.nextInt(6) == 0) {
+            if (random.nextBoolean()) {
+                writeLedger(OptionalLong.empty(), false, false);
+            } else {
+                generation++;
+                writeLedger(OptionalLong.of(generation), false, false);
+            }
         }
     }
 
@@ -411,7 +459,7 @@ final class RecoveryModel {
         List<Range> v4 = new ArrayList<>();
         for (Client client : clients) {
             client.held.forEach(owner -> (client.kind == Kind.NLM ? nlm : v4).addAll(owner.ranges()));
-            if (client.kind != Kind.NLM && !client.holdsNothing()) {
+            if (client.kind != Kind.NLM && (client.complete || !client.holdsNothing())) {
                 seen.merge(client.id, client.state(), HeldState::union);
             }
         }

@@ -50,7 +50,7 @@ class LeaseGuardTest {
                 Metadata.defaults());
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
         registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 90, 5,
-                true), parameters);
+                true, false), parameters);
     }
 
     private String value() throws IOException {
@@ -92,12 +92,21 @@ class LeaseGuardTest {
     }
 
     @Test
-    void aHelperThatWasKilledMeanwhilePutsItRight() throws Exception {
+    void aHelperThatWasKilledBetweenItsTwoWritesPutsItRight() throws Exception {
+        Files.writeString(dir.resolve("saved"), "1\n");
         service("a", "no");
         guard().update();
+        assertEquals("0", value());
         registry.remove(new ServiceName("a"));
         guard().update();
         assertEquals("1", value());
+    }
+
+    @Test
+    void aRecordThatCannotBeReadCountsAsAServiceWithoutDelegations() throws Exception {
+        Files.createDirectories(dir.resolve("services/a"));
+        guard().update();
+        assertEquals("0", value());
     }
 
     @Test
