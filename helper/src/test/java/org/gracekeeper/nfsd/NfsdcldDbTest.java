@@ -62,6 +62,17 @@ class NfsdcldDbTest {
     }
 
     @Test
+    void whoMayReclaimNextIsRecordedNowOrLeftOfAnUnfinishedRecovery() throws Exception {
+        assertFalse(db.mayReclaim());
+        db.record(id("a"));
+        assertTrue(db.mayReclaim());
+        graceStart(17);
+        assertTrue(db.mayReclaim());
+        sql("UPDATE grace SET recovery = \"0\";");
+        assertFalse(db.mayReclaim());
+    }
+
+    @Test
     void aRecordKeepsItsPrincipal() throws Exception {
         sql("INSERT INTO \"rec-0000000000000001\" VALUES (x'61', x'beef')");
 

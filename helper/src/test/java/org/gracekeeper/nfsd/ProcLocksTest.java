@@ -5,12 +5,18 @@ package org.gracekeeper.nfsd;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
 
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.LockLine.Access;
@@ -52,6 +58,19 @@ class ProcLocksTest {
                 new LockLine(Kind.ACCESS, Access.WRITE, 12, DISK, 7, 0, LockLine.EOF, false),
                 new LockLine(Kind.UNKNOWN, Access.READ, 12, DISK, 8, 0, LockLine.EOF, false)),
                 ProcLocks.parse(Fixtures.read("linux-6.12/locks")));
+    }
+
+    /** What one reading has twice, or lacks, another has as it is. */
+    @Test
+    void readingsAreCountedOneByOne() throws Exception {
+        String one = "1: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n";
+        String two = one + "2: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n3: FLOCK  ADVISORY  WRITE 7 fe:01:12 0 EOF\n";
+        Kernel kernel = mock(Kernel.class);
+        when(kernel.read(any(), anyInt())).thenReturn(one.getBytes(StandardCharsets.US_ASCII),
+                two.getBytes(StandardCharsets.US_ASCII), new byte[0]);
+        LockLine line = new LockLine(Kind.POSIX, Access.READ, 7, DISK, 12, 0, 9, false);
+        assertEquals(List.of(Map.of(line, 1), Map.of(line, 2), Map.of()),
+                new ProcLocks(kernel, Path.of("/proc/locks")).readings(l -> l.kind() == Kind.POSIX, 3));
     }
 
     /** The running kernel's own line about a lock that this test holds. */
