@@ -7,6 +7,9 @@
 # the held ones. The service moves; a sampler on the node tells when the last lock is back, a requester when the first new
 # one is granted. The same with early_end=no shows what the knowledge is worth. EARLY_COUNTS says how many locks each client
 # holds, EARLY_MOVES how often the service moves for each.
+#
+# The requesters use NFSv4.2. An NFSv3 lock that is held at the stop, and given up while no server answers, stays in the
+# ledger and never comes back: with NFSv3 requesters every fourth move or so would take the full time.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
 : "${EARLY_COUNTS:=1 10 200}" "${EARLY_MOVES:=2}"
@@ -48,11 +51,10 @@ need "mounts" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client1 v40 $ADDRESS4 vers=4.0,hard
 need "mounts" mount_nfs client2 v41 "[$ADDRESS6]" vers=4.1,hard
 need "mounts" mount_nfs client2 v42 "[$ADDRESS6]" vers=4.2,hard
-need "mounts" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client3 v42 $ADDRESS4 vers=4.2,hard
-on client3 touch /mnt/v3/free
+on client3 touch /mnt/v42/free
 need "requesters" program client3 requester contender.py --interval 0.2 --max-pending 110 --give-up 20 \
-	--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 --control free:0
+	--via NFSv4.2=/mnt/v42 --control free:0
 
 spans=()
 for count in $EARLY_COUNTS; do

@@ -86,7 +86,7 @@ power_cut node1
 check "all locks are back at once" until_true 25 held node2 5 5
 check "grace ends on node2" wait_recovered node2
 ended node2 | sed 's/^/      /' >&3
-check "NLM grace took its full time" between $((GRACE - 1)) "$(seconds node2 NLM)" $((GRACE + 3))
+check "NLM grace took its full time" between $((GRACE - 1)) "$(seconds node2 NLM)" $((GRACE + 8))
 need "node1 is back" wait_nodes
 need "service web moves" move web node1
 CLUSTER_NODE=node1
@@ -105,7 +105,7 @@ for kind in cut-short of-another-start missing; do
 	check "ledger $kind: all locks are back" until_true 25 held node1 5 5
 	check "ledger $kind: grace ends" wait_recovered node1
 	ended node1 | sed 's/^/      /' >&3
-	check "ledger $kind: NLM grace took its full time" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
+	check "ledger $kind: NLM grace took its full time" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 8))
 done
 check "the log says why" on node1 sh -c "journalctl -b -o cat -u gracekeeperd | grep -q 'recovering without a ledger'"
 
@@ -128,8 +128,8 @@ event "a holder that does not come back"
 need "service web moves" move web node1
 check "grace ends on node1" wait_recovered node1
 ended node1 | sed 's/^/      /' >&3
-check "NLM grace took its full time and no more" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 3))
-check "NFSv4 grace too" between $((GRACE - 1)) "$(seconds node1 NFSv4)" $((GRACE + 3))
+check "NLM grace took its full time and no more" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 8))
+check "NFSv4 grace too" between $((GRACE - 1)) "$(seconds node1 NFSv4)" $((GRACE + 8))
 check "only its locks are lost" held node1 0 5
 "$LAB" heal client1
 

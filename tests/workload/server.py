@@ -224,7 +224,7 @@ def main():
     verb.set_defaults(run=count)
     verb = verbs.add_parser("sample")
     verb.add_argument("--log", required=True)
-    verb.add_argument("--interval", type=float, default=0.02)
+    verb.add_argument("--interval", type=float, default=0.05)
     verb.add_argument("mountpoint")
     verb.set_defaults(run=sample)
     verb = verbs.add_parser("grace")
