@@ -84,6 +84,12 @@ final class Recovery {
             return ended;
         }
 
+        /** Whether there are locks of the ledger that have not been seen back. */
+        synchronized boolean wantsLocks(Grace grace) {
+            return ledger.isPresent() && (grace.nlm() && !ledger.get().nlmCoverage().missingFrom(nlm).isEmpty()
+                    || grace.v4() && !ledger.get().v4Coverage().missingFrom(v4).isEmpty());
+        }
+
         synchronized void add(Holdings.Locks locks) {
             nlm = nlm.max(LockCoverage.of(locks.nlm()));
             v4 = v4.max(LockCoverage.of(locks.v4()));
@@ -233,17 +239,20 @@ final class Recovery {
             throws IOException, InterruptedException {
         Seen sofar = seen(service);
         FileSystems fileSystems = holdings.fileSystems(service);
+        if (sofar.wantsLocks(grace)) {
+            sofar.add(holdings.certainLocks(service, fileSystems));
+        }
+        if (!grace.v4()) {
+            return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
+                    Set.of(), Set.of());
+        }
         // The record first, then the clients: one that is recorded and gone again has nothing left to reclaim.
-        NfsdcldDb.Recovery clients = grace.v4() ? new NfsdcldDb(service.state().clientDatabase()).recovery()
-                : new NfsdcldDb.Recovery(Set.of(), Set.of());
+        NfsdcldDb.Recovery clients = new NfsdcldDb(service.state().clientDatabase()).recovery();
         Set<String> recorded = new HashSet<>(clients.recorded());
         recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
         List<Nfs4Client> now = holdings.clients(service);
         record(service, now);
         sofar.add(Holdings.states(now, fileSystems));
-        if (sofar.ledger.isPresent()) {
-            sofar.add(holdings.certainLocks(service, fileSystems));
-        }
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());
     }
