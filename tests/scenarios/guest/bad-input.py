@@ -234,10 +234,10 @@ class Tests:
     @contextlib.contextmanager
     def no_nfsd_module(self):
         """As on a kernel without it: not loaded, and not to be had."""
-        subprocess.run(["sh", "-c", "umount -a -t nfsd; modprobe -r nfsd"], check=True)
         with open("/etc/modprobe.d/gracekeeper-test.conf", "w", encoding="ascii") as file:
             file.write("blacklist nfsd\ninstall nfsd /bin/false\n")
         try:
+            subprocess.run(["sh", "-c", "umount -a -t nfsd; rmmod nfsd; ! grep nfsd$ /proc/filesystems"], check=True)
             yield
         finally:
             os.unlink("/etc/modprobe.d/gracekeeper-test.conf")

@@ -8,9 +8,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -128,11 +130,18 @@ final class ClaimLayer implements Layer {
 
     private void refuseSharing(RunningService service) throws IOException, OcfException {
         for (RunningService other : registry.others(service.config().name())) {
-            for (DeviceId device : service.devices()) {
+            for (InetPrefix address : service.config().addresses()) {
+                if (other.config().addresses().stream().anyMatch(a -> a.address().equals(address.address()))) {
+                    throw new OcfException(OcfCode.ARGS, "parameter ip: " + address.host() + " is already an address of"
+                            + " service " + other.config().name() + " on this node: give each service its own");
+                }
+            }
+            for (Path path : paths(service)) {
+                DeviceId device = DeviceId.ofDevT(node.kernel().deviceOf(path));
                 if (other.devices().contains(device)) {
-                    throw new OcfException(OcfCode.ARGS, "file system " + device + " of state_dir or exports is already"
-                            + " used by service " + other.config().name() + " on this node: two services on one file"
-                            + " system would not see each other's grace; give each a file system of its own");
+                    throw new OcfException(OcfCode.ARGS, "the file system of " + path + " is already used by service "
+                            + other.config().name() + " on this node: two services on one file system would not see each"
+                            + " other's grace; give each a file system of its own");
                 }
             }
             for (PlannedExport export : service.exports()) {
@@ -143,6 +152,12 @@ final class ClaimLayer implements Layer {
                 }
             }
         }
+    }
+
+    private static List<Path> paths(RunningService service) {
+        List<Path> paths = new ArrayList<>(service.exports().stream().map(PlannedExport::directory).toList());
+        paths.add(service.config().stateDir());
+        return paths;
     }
 
     private void check(Operation operation, Claim previous) throws OcfException, IOException {
