@@ -73,19 +73,20 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         boolean nlmDone = true;
         if (seen.nlmGrace()) {
             String proof = nlmProof(seen);
+            String state = nlmState(seen);
             nlmDone = over || seen.earlyEnd() && proof != null;
-            nlmReason = over ? "its time is over" + (proof == null ? ", " + nlmState(seen) : "")
-                    : nlmDone ? proof : nlmState(seen);
+            nlmReason = over ? "its time is over" + (proof == null ? ", " + state : "") : nlmDone ? proof : state;
             if (proof == null) {
-                seen.nsmHosts().forEach(host -> missing.add(
-                        new Missing("NFSv3", host, "of all such hosts: " + nlmState(seen))));
+                seen.nsmHosts().forEach(host -> missing.add(new Missing("NFSv3", host, "of all such hosts: " + state)));
             }
         }
         String v4Reason = "";
         boolean v4Done = false;
         if (seen.v4Grace()) {
-            Map<String, String> waiting = v4Waiting(seen, missing);
-            int all = owners(seen).size();
+            Set<String> owners = owners(seen);
+            List<Missing> waiting = v4Waiting(seen, owners);
+            missing.addAll(waiting);
+            int all = owners.size();
             String state = all == 0 ? "no client had state to reclaim" : all - waiting.size() + " of " + all + " clients done";
             v4Done = over || seen.earlyEnd() && waiting.isEmpty() && nlmDone;
             v4Reason = over ? "its time is over" + (waiting.isEmpty() ? "" : ", " + state) : state;
@@ -128,13 +129,13 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         return owners;
     }
 
-    /** Owners that are not done, with what they held, in words. */
-    private static Map<String, String> v4Waiting(Observed seen, List<Missing> missing) {
+    /** Those of the owners that are not done. */
+    private static List<Missing> v4Waiting(Observed seen, Set<String> owners) {
         Map<String, HeldState> now = new LinkedHashMap<>();
         seen.clients().forEach(c -> now.merge(c.owner(), c, HeldState::union));
         Ledger ledger = seen.ledger().filter(Ledger::v4Known).orElse(null);
-        Map<String, String> waiting = new LinkedHashMap<>();
-        for (String owner : owners(seen)) {
+        List<Missing> waiting = new ArrayList<>();
+        for (String owner : owners) {
             HeldState held = ledger == null ? null : ledger.client(owner).orElse(null);
             HeldState is = now.get(owner);
             boolean done;
@@ -148,11 +149,10 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
             }
             if (!done) {
                 HeldState known = held != null ? held : is;
-                String holds = held != null ? held.summary() : "state that is not known";
-                waiting.put(owner, holds);
-                missing.add(new Missing(
+                waiting.add(new Missing(
                         known == null ? "NFSv4" : "NFSv4." + known.minorVersion(),
-                        known == null ? text(owner) : known.address(), holds));
+                        known == null ? text(owner) : known.address(),
+                        held != null ? held.summary() : "state that is not known"));
             }
         }
         return waiting;

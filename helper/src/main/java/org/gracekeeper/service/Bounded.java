@@ -13,10 +13,6 @@ import java.util.concurrent.TimeoutException;
 final class Bounded {
     private Bounded() {}
 
-    interface Step {
-        void run() throws IOException, InterruptedException;
-    }
-
     /**
      * @throws IOException the step's own, or that it took longer than {@code limit}; it is then left behind
      */

@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
@@ -129,6 +131,7 @@ final class ClaimLayer implements Layer {
     }
 
     private void refuseSharing(RunningService service) throws IOException, OcfException {
+        Map<Path, DeviceId> devices = devices(service);
         for (RunningService other : registry.others(service.config().name())) {
             for (InetPrefix address : service.config().addresses()) {
                 if (other.config().addresses().stream().anyMatch(a -> a.address().equals(address.address()))) {
@@ -136,10 +139,9 @@ final class ClaimLayer implements Layer {
                             + " service " + other.config().name() + " on this node: give each service its own");
                 }
             }
-            for (Path path : paths(service)) {
-                DeviceId device = DeviceId.ofDevT(node.kernel().deviceOf(path));
-                if (other.devices().contains(device)) {
-                    throw new OcfException(OcfCode.ARGS, "the file system of " + path + " is already used by service "
+            for (Map.Entry<Path, DeviceId> used : devices.entrySet()) {
+                if (other.devices().contains(used.getValue())) {
+                    throw new OcfException(OcfCode.ARGS, "the file system of " + used.getKey() + " is already used by service "
                             + other.config().name() + " on this node: two services on one file system would not see each"
                             + " other's grace; give each a file system of its own");
                 }
@@ -154,10 +156,14 @@ final class ClaimLayer implements Layer {
         }
     }
 
-    private static List<Path> paths(RunningService service) {
+    private Map<Path, DeviceId> devices(RunningService service) throws IOException {
         List<Path> paths = new ArrayList<>(service.exports().stream().map(PlannedExport::directory).toList());
         paths.add(service.config().stateDir());
-        return paths;
+        Map<Path, DeviceId> devices = new LinkedHashMap<>();
+        for (Path path : paths) {
+            devices.put(path, DeviceId.ofDevT(node.kernel().deviceOf(path)));
+        }
+        return devices;
     }
 
     private void check(Operation operation, Claim previous) throws OcfException, IOException {
@@ -191,10 +197,7 @@ final class ClaimLayer implements Layer {
             throw new IOException("network namespace " + instance.netns() + " is still there"
                     + (left.isEmpty() ? "" : ", with " + left));
         }
-        int held = holdings.lines(operation.service()).size();
-        if (held > 0) {
-            throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
-        }
+        holdings.requireNone(operation.service());
         operation.info("stopped: no namespace, no process, no lock of an NFS client left");
     }
 

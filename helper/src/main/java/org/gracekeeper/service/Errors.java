@@ -6,19 +6,12 @@ import java.io.IOException;
 
 /** Steps that are all to be tried, whatever becomes of those before. Not thread-safe. */
 final class Errors {
-    private static final System.Logger LOG = System.getLogger(Errors.class.getName());
-
     private IOException first;
-
-    interface Step {
-        void run() throws IOException, InterruptedException;
-    }
 
     void collect(Step step) throws InterruptedException {
         try {
             step.run();
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.WARNING, e.getMessage());
             if (first == null) {
                 first = e;
             } else {

@@ -105,6 +105,14 @@ final class Holdings {
                 .toList();
     }
 
+    /** @throws IOException the NFS server still has something on the service's file systems */
+    void requireNone(RunningService service) throws IOException {
+        int held = lines(service).size();
+        if (held > 0) {
+            throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
+        }
+    }
+
     /**
      * Who holds a lock or waits for it. The pid is that of lockd or of an nfsd thread (fs/lockd/svclock.c,
      * fs/nfsd/nfs4state.c). An nfsd thread may have ended while its lock is still there; lockd's locks go with it.

@@ -94,12 +94,8 @@ final class LayerStack {
         List<String> errors = new ArrayList<>();
         down(operation, lowest, errors);
         errors.forEach(operation::warn);
-        int left = holdings.lines(operation.service()).size();
-        if (left > 0) {
-            // They would be taken for locks that have been reclaimed.
-            throw new OcfException(OcfCode.GENERIC, "service " + operation.instance().name() + " is not stopped: " + left
-                    + " locks of NFS clients are still held on the exported file systems");
-        }
+        // What is left would be taken for locks that have been reclaimed.
+        holdings.requireNone(operation.service());
         RunningService anew = operation.service().notStarted();
         registry.update(anew);
         Operation start = new Operation(anew, operation.deadline(), operation.log());
@@ -158,6 +154,11 @@ final class LayerStack {
     }
 
     record LayerState(String layer, String state) {}
+
+    /** Waits until the recovery of a service that has just started is over, or the deadline passes. */
+    void awaitRecovery(ServiceName name, Deadline deadline) throws InterruptedException {
+        watch.await(name, deadline.remaining());
+    }
 
     /** What costs more to find out: whether the servers answer. */
     Optional<String> deepProblem(Operation operation) throws IOException, InterruptedException {

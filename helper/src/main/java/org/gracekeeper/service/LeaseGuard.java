@@ -63,6 +63,13 @@ final class LeaseGuard {
         }
     }
 
+    /** For the monitor of a service without delegations: sets back what somebody set, at the cost of one reading. */
+    void keepOff() throws IOException {
+        if (!"0".equals(new String(kernel.read(setting, MAX), StandardCharsets.US_ASCII).strip())) {
+            update();
+        }
+    }
+
     private boolean anyWithoutDelegations() throws IOException {
         for (ServiceName name : registry.names()) {
             try {

@@ -38,10 +38,6 @@ final class NodeLockd {
     /** Values of lockd's sysctls, in their own units. */
     private record Settings(int gracePeriod, int tcpPort, int udpPort) {}
 
-    interface Start {
-        void run() throws IOException, InterruptedException;
-    }
-
     /**
      * The grace time that the kernel gets, in seconds: lockd rounds up to tens, so nfsd gets the same, else NLM grace
      * would be the longer one. The helper ends both when the configured time is over; without it they still agree.
@@ -54,7 +50,7 @@ final class NodeLockd {
     /**
      * @param graceTime seconds
      */
-    void whileSet(int graceTime, Start start) throws IOException, InterruptedException {
+    void whileSet(int graceTime, Step start) throws IOException, InterruptedException {
         lock.lockInterruptibly();
         try {
             restore();

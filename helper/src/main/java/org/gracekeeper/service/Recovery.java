@@ -145,6 +145,7 @@ final class Recovery {
             recordLast(service, true);
             records.recovered(service.state(), () -> !closed.contains(name));
             claims.recovered(service);
+            seen.remove(name);
             return true;
         }
         RecoveryDecision decision = decide(service, grace);

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -36,6 +37,14 @@ final class RecoveryWatch {
             thread.start();
             return thread;
         });
+    }
+
+    /** Waits until the watch is over, but no longer than {@code limit}. */
+    void await(ServiceName name, Duration limit) throws InterruptedException {
+        Thread thread = watches.get(name);
+        if (thread != null) {
+            thread.join(Math.max(1, limit.toMillis())); // 0 would wait for ever
+        }
     }
 
     /** Stops watching and waits for a look that is under way. */

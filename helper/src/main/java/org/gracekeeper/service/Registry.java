@@ -38,7 +38,9 @@ final class Registry {
     Registry(Path root, DurableFiles files, Map<String, String> defaults) {
         this.root = root;
         this.files = files;
-        this.defaults = Map.copyOf(defaults);
+        Map<String, String> given = new HashMap<>(defaults);
+        given.values().removeIf(String::isEmpty);
+        this.defaults = Map.copyOf(given);
     }
 
     /** What is stored; the configuration is kept as the parameters it was made from. */
@@ -105,7 +107,6 @@ final class Registry {
         Stored stored = read(name);
         try {
             Map<String, String> parameters = new HashMap<>(defaults);
-            parameters.values().removeIf(String::isEmpty);
             parameters.putAll(stored.parameters());
             ServiceConfig config = ServiceConfig.of(name, new Parameters(parameters));
             return Optional.of(new RunningService(

@@ -80,10 +80,12 @@ final class ServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
-        try {
-            leases.update(); // somebody may have set it meanwhile, "sysctl --system" for one
-        } catch (IOException e) {
-            operation.warn("fs.leases-enable: " + e.getMessage());
+        if (!operation.service().config().delegations()) {
+            try {
+                leases.keepOff(); // somebody may have set it meanwhile, "sysctl --system" for one
+            } catch (IOException e) {
+                operation.warn("fs.leases-enable: " + e.getMessage());
+            }
         }
         int threads = node.in(operation.instance().inside(), nfsd::threads);
         return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");

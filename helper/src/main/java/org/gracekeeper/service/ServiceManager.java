@@ -233,8 +233,8 @@ public final class ServiceManager {
     /** Never a reason for a start to fail: the service runs, and clients that are late would gain nothing by a stop. */
     private void awaitRecovery(ServiceName name, Call call) throws IOException, InterruptedException {
         Deadline deadline = call.deadline().part(call.deadline().remaining().multipliedBy(9).dividedBy(10));
-        boolean recovered = Waiting.until(deadline, () -> registry.load(name).map(RunningService::recovered).orElse(true));
-        if (!recovered) {
+        stack.awaitRecovery(name, deadline);
+        if (!registry.load(name).map(RunningService::recovered).orElse(true)) {
             call.log().accept(Level.WARN, "recovery has not ended within the start's time; it goes on: raise the start"
                     + " timeout above grace_time to wait for it");
         }

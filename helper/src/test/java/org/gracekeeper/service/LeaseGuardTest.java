@@ -89,6 +89,9 @@ class LeaseGuardTest {
         Files.writeString(setting, "1\n");
         guard().update();
         assertEquals("0", value());
+        Files.writeString(setting, "1\n");
+        guard().keepOff();
+        assertEquals("0", value());
     }
 
     @Test
