@@ -22,11 +22,7 @@ verdicts() { # what the monitor said since the resource was started, other than 
 	on "$1" journalctl -b -o cat --no-pager -t pacemaker-controld | grep -E 'Result of monitor operation for web' | grep -vE 'ok|not running' || :
 }
 
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 check "all locks are on node1" look node1
 before=$(identity node1)

@@ -36,11 +36,7 @@ moves() {
 	spans+=("$1 $2 $begin $EPOCHREALTIME")
 }
 
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24 $ADDRESS6/64"
 SVC=web
 measure_clocks
 for node in "${NODES[@]}"; do

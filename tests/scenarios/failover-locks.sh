@@ -56,23 +56,7 @@ contend_late() {
 		--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 "$1:0"
 }
 
-power_cut() { # NODE
-	local to
-	to=$(other "$1")
-	CLUSTER_NODE=$to
-	# What this node logged of the fencing before must not be lost with it; the service's disk is left as it is.
-	need "the log of $1 is on its disk" on "$1" sync -f /var/log
-	event "power of $1 is cut"
-	"$LAB" crash "$1"
-	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240
-	FENCED=$((FENCED + 1))
-}
-
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 recovered node1
 check "all locks are on node1" look node1

@@ -52,11 +52,7 @@ one_of() {
 	check "$words: $got, one of $*" grep -qxF -- "$got" <(printf '%s\n' "$@")
 }
 
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 check "all locks are on node1" look node1
 CLUSTER_NODE=node2

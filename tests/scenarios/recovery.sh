@@ -28,26 +28,10 @@ keepers_end() {
 	unmount_clients
 }
 
-power_cut() { # NODE
-	local to
-	to=$(other "$1")
-	CLUSTER_NODE=$to
-	need "the log of $1 is on its disk" on "$1" sync -f /var/log
-	event "power of $1 is cut"
-	"$LAB" crash "$1"
-	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240
-	FENCED=$((FENCED + 1))
-	event "service web is started on $to"
-}
-
 stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
 start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
 
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24"
 SVC=web
 measure_clocks
 
@@ -56,6 +40,7 @@ keep client1 4.1 5
 keep client2 4.2 5
 check "their locks are there" held node1 0 10
 power_cut node1
+event "service web is started on node2"
 check "grace ends on node2" wait_recovered node2
 ended node2 | sed 's/^/      /' >&3
 check "NLM grace ended before anybody got through" between 0 "$(seconds node2 NLM)" 10
@@ -71,6 +56,7 @@ check "nobody is recorded" until_true $((LEASE * 3)) guest node2 no-clients web
 # ask for more): the record of a client that has just gone would be there again.
 on node2 sync
 power_cut node2
+event "service web is started on node1"
 check "no grace on node1" wait_recovered node1
 ended node1 | sed 's/^/      /' >&3
 check "NLM grace ended before anybody got through" between 0 "$(seconds node1 NLM)" 10
@@ -83,6 +69,7 @@ need "service web is on node1" wait_started web node1
 keep client1 3 5
 keep client2 4.2 5
 power_cut node1
+event "service web is started on node2"
 check "all locks are back at once" until_true 25 held node2 5 5
 check "grace ends on node2" wait_recovered node2
 ended node2 | sed 's/^/      /' >&3

@@ -36,30 +36,13 @@ coming_and_going() {
 	guest "$host" start-load "$name" keeper.py "${options[@]}" "/mnt/$mount/extra$((RANDOM % 3))" $((1 + RANDOM % 20))
 }
 
-power_cut() { # NODE
-	local to
-	to=$(other "$1")
-	CLUSTER_NODE=$to
-	need "the log of $1 is on its disk" on "$1" sync -f /var/log
-	event "power of $1 is cut"
-	"$LAB" crash "$1"
-	need "service web starts on $to after the power cut of $1" wait_started web "$to" 240
-	FENCED=$((FENCED + 1))
-	check "all locks are on $to" look "$to"
-	need "$1 is back" wait_nodes
-}
-
 go() { # WORDS
 	event "$1: service web is to go to $(other "$here")"
 	need "service web moves" move web "$(other "$here")"
 	here=$(other "$here")
 }
 
-need "storage" storage 0 web
-begin_audit
-need "configuration" configure < <(service web 0 "$ADDRESS4/24 $ADDRESS6/64")
-need "service web starts" settled
-need "service web is on node1" place web node1
+serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 here=node1
 for ((n = 1; n <= SOAK_COUNT; n++)); do
@@ -85,8 +68,9 @@ for ((n = 1; n <= SOAK_COUNT; n++)); do
 		check "event $n: all locks are on $here" look "$here"
 		;;
 	*)
-		echo "event $n" >"$OUT/last"
 		power_cut "$here"
+		check "event $n: all locks are on $(other "$here")" look "$(other "$here")"
+		need "$here is back" wait_nodes
 		here=$(other "$here")
 		;;
 	esac

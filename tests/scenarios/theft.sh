@@ -49,7 +49,8 @@ check "the lock is the client's own affair" only_client_knows
 event "the node's own NFS server is restarted"
 need "restart" guest node1 bare-nfsd restart
 thief bare
-sleep 75
+need "lockd's grace ends" guest node1 server.py wait-grace 90
+until_true 30 on client2 grep -q '"granted": \[0\]' /var/tmp/load/thief.log >/dev/null
 n=$(stolen bare)
 check "nfs-utils alone, NFSv4 grace 15 s, NLM grace 60 s: the lock is stolen ($n times)" test "$n" -gt 0
 on client1 systemctl stop load-keeper
@@ -80,6 +81,7 @@ for times in "10 15" "10 60" "30 30"; do
 	need "restart" cluster crm_resource --restart -r web -Q
 	thief ours
 	check "lease $lease, grace $grace: grace ends" wait_recovered node1
+	# Long enough for a delegation to be revoked and for the thief to come once more.
 	sleep $((lease + 5))
 	same "lease $lease, grace $grace: locks stolen" 0 "$(stolen "$lease-$grace")"
 	check "lease $lease, grace $grace: the server has both locks still" held node1 1 1

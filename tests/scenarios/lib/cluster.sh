@@ -58,6 +58,15 @@ service() {
 	X
 }
 
+# serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.
+serve() {
+	need "storage" storage 0 "$1"
+	begin_audit
+	need "configuration" configure < <(service "$1" 0 "$2")
+	need "service $1 starts" settled
+	need "service $1 is on node1" place "$1" node1
+}
+
 configure() { # text on standard input
 	local text
 	text=$(cat)
@@ -75,6 +84,19 @@ move() {
 	cluster crm_resource --move -r "g-$1" -N "$2" -Q &&
 		wait_started "$1" "$2" &&
 		cluster crm_resource --clear -r "g-$1" -Q
+}
+
+# power_cut NODE: of the one that runs the service; until the service is started on the other.
+power_cut() {
+	local to
+	to=$(other "$1")
+	CLUSTER_NODE=$to
+	# What this node logged of the fencing before must not be lost with it; the service's disk is left as it is.
+	need "the log of $1 is on its disk" on "$1" sync -f /var/log
+	event "power of $1 is cut"
+	"$LAB" crash "$1"
+	need "service $SVC starts on $to after the power cut of $1" wait_started "$SVC" "$to" 240
+	FENCED=$((FENCED + 1))
 }
 
 # place NAME NODE: have it there, wherever it was started.
