@@ -79,8 +79,11 @@ wait_stopped() { guest "$CLUSTER_NODE" wait-started "$1" - "${2:-180}"; }    # N
 where_is() { cluster crm_resource -r "$1" --locate -Q 2>/dev/null | head -n 1; }
 settled() { cluster crm_resource --wait --timeout="${1:-120s}"; }
 
-# move NAME NODE: as an admin does, with the constraint that this leaves removed again.
+# move NAME NODE: as an admin does, with the constraint that this leaves removed again. From the node that is left: what
+# watches must not take the time of the one that has to recover.
 move() {
+	local CLUSTER_NODE
+	CLUSTER_NODE=$(other "$2")
 	cluster crm_resource --move -r "g-$1" -N "$2" -Q &&
 		wait_started "$1" "$2" &&
 		cluster crm_resource --clear -r "g-$1" -Q

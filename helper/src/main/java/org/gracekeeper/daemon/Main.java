@@ -28,6 +28,9 @@ public final class Main {
         services.manager().resume();
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
+        Thread rehearsal = new Thread(services::rehearse, "rehearsal");
+        rehearsal.setDaemon(true);
+        rehearsal.start();
         Watchdog.start(kernel, socket, watchdogInterval());
         socket.serve();
     }

@@ -73,7 +73,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         boolean nlmDone = true;
         if (seen.nlmGrace()) {
             String proof = nlmProof(seen);
-            String state = nlmState(seen);
+            String state = proof == null || !seen.earlyEnd() ? nlmState(seen) : "";
             nlmDone = over || seen.earlyEnd() && proof != null;
             nlmReason = over ? "its time is over" + (proof == null ? ", " + state : "") : nlmDone ? proof : state;
             if (proof == null) {

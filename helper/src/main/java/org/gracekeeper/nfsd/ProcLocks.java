@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,45 +39,74 @@ public final class ProcLocks {
 
     /** All locks and waiters now; not one snapshot when they are many, see {@link #readings}. */
     public List<LockLine> read() throws IOException {
-        return parse(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
+        return parse(text());
+    }
+
+    private String text() throws IOException {
+        return new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1);
     }
 
     /**
-     * Several readings of those locks that {@code wanted} accepts: each line with how often it is there.
+     * Several readings of those locks on {@code devices} that {@code wanted} accepts: each line with how often it is
+     * there. Lines about other devices are not looked at.
      *
      * <p>One reading may lack a line, or have one twice. The kernel prints a page at a time and lets go of its lock in
      * between (fs/seq_file.c, seq_read_iter), and takes its place in the list up again by counting: what anybody locks or
      * unlocks meanwhile moves lines across that place.
      */
-    public List<Map<LockLine, Integer>> readings(Predicate<LockLine> wanted, int count) throws IOException {
+    public List<Map<LockLine, Integer>> readings(Collection<DeviceId> devices, Predicate<LockLine> wanted, int count)
+            throws IOException {
+        List<String> marks = devices.stream().map(ProcLocks::mark).toList();
+        // Most lines are the same in all readings but for the number before them: to parse is what costs.
+        Map<String, LockLine> parsed = new HashMap<>();
         List<Map<LockLine, Integer>> readings = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             Map<LockLine, Integer> lines = new HashMap<>();
-            read().stream().filter(wanted).forEach(line -> lines.merge(line, 1, Integer::sum));
+            for (String text : text().split("\n")) {
+                if (marks.stream().noneMatch(text::contains)) {
+                    continue;
+                }
+                String unnumbered = text.substring(text.indexOf(':') + 1);
+                LockLine line = parsed.get(unnumbered);
+                if (line == null) {
+                    line = parseLine(text);
+                    parsed.put(unnumbered, line);
+                }
+                if (wanted.test(line)) {
+                    lines.merge(line, 1, Integer::sum);
+                }
+            }
             readings.add(lines);
         }
         return readings;
+    }
+
+    /** What only lines about this device have in them. */
+    private static String mark(DeviceId device) {
+        return String.format(" %02x:%02x:", device.major(), device.minor());
     }
 
     /** Lines about no file (a lease's breaker) are left out. */
     public static List<LockLine> parse(String text) throws UnexpectedFormatException {
         List<LockLine> locks = new ArrayList<>();
         for (String line : text.split("\n")) {
-            if (line.isBlank()) {
-                continue;
-            }
-            Matcher m = LINE.matcher(line);
-            if (!m.matches()) {
-                throw new UnexpectedFormatException("/proc/locks", line);
-            }
-            if (m.group(6) != null) {
-                locks.add(lock(m, line));
+            LockLine lock = line.isBlank() ? null : parseLine(line);
+            if (lock != null) {
+                locks.add(lock);
             }
         }
         return locks;
     }
 
-    private static LockLine lock(Matcher m, String line) throws UnexpectedFormatException {
+    /** Null for a line about no file. */
+    private static LockLine parseLine(String line) throws UnexpectedFormatException {
+        Matcher m = LINE.matcher(line);
+        if (!m.matches()) {
+            throw new UnexpectedFormatException("/proc/locks", line);
+        }
+        if (m.group(6) == null) {
+            return null;
+        }
         try {
             return new LockLine(
                     LockLine.Kind.valueOf(m.group(2)),

@@ -34,10 +34,10 @@ final class Holdings {
     private final NfsdFs nfsd;
     private final ProcLocks locks;
 
-    Holdings(Node node, NfsdFs nfsd) {
+    Holdings(Node node, NfsdFs nfsd, ProcLocks locks) {
         this.node = node;
         this.nfsd = nfsd;
-        this.locks = new ProcLocks(node.kernel(), Path.of("/proc/locks"));
+        this.locks = locks;
     }
 
     /** Byte-range locks that are held, a line of /proc/locks each. */
@@ -68,20 +68,19 @@ final class Holdings {
         return new FileSystems(names, complete);
     }
 
-    /** The service's locks, with those that only one of several readings had: none is left out. */
-    Locks allLocks(RunningService service, FileSystems fileSystems) throws IOException {
-        return locks(service, fileSystems, Math::max);
+    /** The locks there, with those that only one of several readings had: none is left out. */
+    Locks allLocks(FileSystems fileSystems) throws IOException {
+        return locks(fileSystems, Math::max);
     }
 
-    /** The service's locks, as far as all of several readings had them: none is there twice. */
-    Locks certainLocks(RunningService service, FileSystems fileSystems) throws IOException {
-        return locks(service, fileSystems, Math::min);
+    /** The locks there, as far as all of several readings had them: none is there twice. */
+    Locks certainLocks(FileSystems fileSystems) throws IOException {
+        return locks(fileSystems, Math::min);
     }
 
-    private Locks locks(RunningService service, FileSystems fileSystems, IntBinaryOperator merge) throws IOException {
+    private Locks locks(FileSystems fileSystems, IntBinaryOperator merge) throws IOException {
         List<Map<LockLine, Integer>> readings = locks.readings(
-                line -> fileSystems.name(line.dev()).isPresent() && line.kind() == LockLine.Kind.POSIX && !line.waiter(),
-                READINGS);
+                fileSystems.names().keySet(), line -> line.kind() == LockLine.Kind.POSIX && !line.waiter(), READINGS);
         Set<LockLine> lines = new HashSet<>();
         readings.forEach(reading -> lines.addAll(reading.keySet()));
         Map<Integer, Protocol> protocols = new HashMap<>();

@@ -142,7 +142,7 @@ final class Recovery {
         Grace grace = grace(service);
         logEndsByKernel(service, grace);
         if (!grace.active()) {
-            recordLast(service, true);
+            recordLast(service);
             records.recovered(service.state(), () -> !closed.contains(name));
             claims.recovered(service);
             seen.remove(name);
@@ -178,10 +178,15 @@ final class Recovery {
         end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
     }
 
-    /** @param whatever whether grace is to end although somebody may not survive the next start then */
+    /**
+     * @param whatever whether grace ends although somebody may be missing; else the look that this follows has seen and
+     *     recorded everybody
+     */
     private void end(RunningService service, Grace grace, RecoveryDecision decision, boolean whatever)
             throws IOException, InterruptedException {
-        recordLast(service, whatever);
+        if (whatever) {
+            recordLast(service);
+        }
         if (closed.contains(service.config().name())) {
             return;
         }
@@ -212,13 +217,10 @@ final class Recovery {
     }
 
     /** For the last time: whoever is not recorded when grace ends cannot reclaim after the next start. */
-    private void recordLast(RunningService service, boolean whatever) throws IOException, InterruptedException {
+    private void recordLast(RunningService service) throws InterruptedException {
         try {
             recordMinorVersionZeroClients(service);
         } catch (IOException | RuntimeException e) {
-            if (!whatever) {
-                throw e;
-            }
             warn(service, e);
         }
     }
@@ -241,7 +243,7 @@ final class Recovery {
         Seen sofar = seen(service);
         FileSystems fileSystems = holdings.fileSystems(service);
         if (sofar.wantsLocks(grace)) {
-            sofar.add(holdings.certainLocks(service, fileSystems));
+            sofar.add(holdings.certainLocks(fileSystems));
         }
         if (!grace.v4()) {
             return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),

@@ -15,7 +15,12 @@ import org.gracekeeper.model.ServiceName;
  */
 final class RecoveryWatch {
     private static final System.Logger LOG = System.getLogger(RecoveryWatch.class.getName());
-    private static final long TICK_MILLIS = 200;
+    private static final long TICK_MILLIS = 100;
+    /**
+     * A recovery is told to the cluster when it has lasted so long. Each value makes Pacemaker compute the whole cluster
+     * anew, in the very seconds in which this node has to see the last lock come back.
+     */
+    private static final Duration TELL_AFTER = Duration.ofSeconds(5);
     private static final long END_MILLIS = 2000;
 
     private final Registry registry;
@@ -62,6 +67,7 @@ final class RecoveryWatch {
 
     private void watch(ServiceName name) {
         String problem = "";
+        long tellAt = System.nanoTime() + TELL_AFTER.toNanos();
         boolean told = false;
         try {
             while (true) {
@@ -70,7 +76,7 @@ final class RecoveryWatch {
                     if (finished(name)) {
                         break;
                     }
-                    if (!told) {
+                    if (!told && System.nanoTime() - tellAt >= 0) {
                         attribute.set(name, "recovering");
                         told = true;
                     }

@@ -140,7 +140,7 @@ final class Registry {
         return names;
     }
 
-    /** Every readable service but {@code except}. */
+    /** Every service but {@code except}, which may be null. */
     List<RunningService> others(ServiceName except) throws IOException {
         List<RunningService> others = new ArrayList<>();
         for (ServiceName name : names()) {

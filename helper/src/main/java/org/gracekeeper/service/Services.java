@@ -11,17 +11,24 @@ import org.gracekeeper.net.IpLink;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 
 /** Puts the parts together: the one place that knows which layers there are and in which order. */
 public final class Services {
+    private static final System.Logger LOG = System.getLogger(Services.class.getName());
+
     private final ServiceManager manager;
     private final StatusReport report;
+    private final Registry registry;
+    private final Rehearsal rehearsal;
 
-    private Services(ServiceManager manager, StatusReport report) {
+    private Services(ServiceManager manager, StatusReport report, Registry registry, Rehearsal rehearsal) {
         this.manager = manager;
         this.report = report;
+        this.registry = registry;
+        this.rehearsal = rehearsal;
     }
 
     /**
@@ -41,7 +48,7 @@ public final class Services {
         ClusterAttribute attribute = new ClusterAttribute(node);
 
         RecordsLayer records = new RecordsLayer(node, files);
-        Holdings holdings = new Holdings(node, nfsd);
+        Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
         LedgerStore ledgers = new LedgerStore(files);
         ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim);
@@ -68,7 +75,25 @@ public final class Services {
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
                 Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);
-        return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery));
+        Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
+        return new Services(
+                manager, new StatusReport(registry, stack, holdings, records, recovery), registry, rehearsal);
+    }
+
+    /**
+     * Makes the first recovery as quick as later ones, see {@link Rehearsal}. To be called once, in the background; does
+     * nothing while a service recovers, which it would only delay.
+     */
+    public void rehearse() {
+        try {
+            if (registry.others(null).stream().allMatch(RunningService::recovered)) {
+                rehearsal.run();
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.log(System.Logger.Level.WARNING, "recovery cannot be rehearsed: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     public ServiceManager manager() {

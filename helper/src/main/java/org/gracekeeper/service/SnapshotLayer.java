@@ -154,7 +154,7 @@ final class SnapshotLayer implements Layer {
         FileSystems fileSystems = holdings.fileSystems(service);
         String unknown = fileSystems.complete() ? ""
                 : "clients can reach file systems of which the locks cannot be compared (crossmnt, btrfs, a later mount)";
-        Holdings.Locks locks = holdings.allLocks(service, fileSystems);
+        Holdings.Locks locks = holdings.allLocks(fileSystems);
         return new Ledger(
                 service.config().name().value(),
                 generation,

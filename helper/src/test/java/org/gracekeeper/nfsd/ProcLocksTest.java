@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.LockLine.Access;
@@ -64,13 +65,15 @@ class ProcLocksTest {
     @Test
     void readingsAreCountedOneByOne() throws Exception {
         String one = "1: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n";
-        String two = one + "2: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n3: FLOCK  ADVISORY  WRITE 7 fe:01:12 0 EOF\n";
+        // Neither what another device has, nor what this version cannot read of it, matters.
+        String two = "1: POSIX  ADVISORY  READ 7 fe:02:12 0 9\n2: NEW fe:02:12\n" + one + "2: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n3: FLOCK  ADVISORY  WRITE 7 fe:01:12 0 EOF\n";
         Kernel kernel = mock(Kernel.class);
         when(kernel.read(any(), anyInt())).thenReturn(one.getBytes(StandardCharsets.US_ASCII),
                 two.getBytes(StandardCharsets.US_ASCII), new byte[0]);
         LockLine line = new LockLine(Kind.POSIX, Access.READ, 7, DISK, 12, 0, 9, false);
         assertEquals(List.of(Map.of(line, 1), Map.of(line, 2), Map.of()),
-                new ProcLocks(kernel, Path.of("/proc/locks")).readings(l -> l.kind() == Kind.POSIX, 3));
+                new ProcLocks(kernel, Path.of("/proc/locks"))
+                        .readings(Set.of(DISK), l -> l.kind() == Kind.POSIX, 3));
     }
 
     /** The running kernel's own line about a lock that this test holds. */
