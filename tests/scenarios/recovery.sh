@@ -8,14 +8,6 @@
 
 ADDRESS4=10.77.0.100
 
-# ended NODE: what the helper says of the end of the last recovery there.
-ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service web: (NLM|NFSv4) grace ended after" | tail -n 2; }
-
-# seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
-seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
-
-between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
-
 keep() { # HOST VERSION COUNT
 	need "mount" mount_nfs "$1" "v$2" $ADDRESS4 "vers=$2,hard"
 	need "$3 locks over NFSv$2" program "$1" "keeper-$2" keeper.py "/mnt/v$2/kept-$2" "$3"

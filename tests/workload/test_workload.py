@@ -289,6 +289,40 @@ class EarlyEndTest(unittest.TestCase):
                 keeper.send_signal(signal.SIGTERM)
                 self.assertEqual(0, keeper.wait(timeout=20))
 
+    def test_a_waiter_is_granted_when_the_shapes_are_given_up(self):
+        with tempfile.TemporaryDirectory() as directory:
+            def start(name, *options):
+                ready = os.path.join(directory, name + ".ready")
+                process = subprocess.Popen([sys.executable, os.path.join(HERE, "shapes.py"), "--name", name, "--log",
+                                            os.path.join(directory, name), "--ready", ready, *options,
+                                            os.path.join(directory, "f")])
+                self.addCleanup(process.wait)
+                self.addCleanup(process.kill)
+                while not os.path.exists(ready):
+                    self.assertIsNone(process.poll())
+                    time.sleep(0.02)
+                return process
+
+            def events(name):
+                return [line["e"] for line in read_log(os.path.join(directory, name))]
+
+            holder, waiter = start("holder"), start("waiter", "--wait")
+            with open("/proc/locks", encoding="ascii") as file:
+                lines = server.parse_locks(file.read(), server.device_of(directory))
+            inode = f":{os.stat(os.path.join(directory, 'f')).st_ino} "
+            self.assertEqual(
+                ["READ 0 19", "READ 0 59", "READ 40 44", "READ 5 29", "READ 50 59", "WRITE 100 109"],
+                sorted(f"{words[3]} {words[-2]} {words[-1]}" for line in lines
+                       if inode in line and "->" not in (words := line.split())))
+            self.assertNotIn("granted", events("waiter"))
+            holder.send_signal(signal.SIGTERM)
+            self.assertEqual(0, holder.wait(timeout=20))
+            while "granted" not in events("waiter"):
+                self.assertIsNone(waiter.poll())
+                time.sleep(0.02)
+            waiter.send_signal(signal.SIGTERM)
+            self.assertEqual(0, waiter.wait(timeout=20))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -97,6 +97,14 @@ wait_recovered() {
 		"$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
 }
 
+# ended NODE: what the helper says of the end of the last recovery there.
+ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2; }
+
+# seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
+seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
+
+between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
+
 # end_load: stop the programs, unmount, and make the report. Sets TOTALS (JSON).
 end_load() {
 	local load host name pids=()
