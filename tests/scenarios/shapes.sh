@@ -44,7 +44,7 @@ need "mounts" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client1 v40 $ADDRESS4 vers=4.0,hard
 need "mounts" mount_nfs client2 v42 "[$ADDRESS6]" vers=4.2,hard
 for version in "${VERSIONS[@]}"; do
-	need "locks over $version" program "$(host_of $version)" "shapes-$version" shapes.py "/mnt/$version/shape-$version"
+	need "locks over $version" program "$(host_of "$version")" "shapes-$version" shapes.py "/mnt/$version/shape-$version"
 done
 need "mounts" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client3 v40 $ADDRESS4 vers=4.0,hard
@@ -63,7 +63,7 @@ check "nobody waited for them: they were expired" test "$(clients)" -lt 10
 
 same "waiters that were granted what others hold" 0 "$(waiters)"
 for version in "${VERSIONS[@]}"; do
-	need "the holder over $version gives up" on "$(host_of $version)" systemctl stop "load-shapes-$version"
+	need "the holder over $version gives up" on "$(host_of "$version")" systemctl stop "load-shapes-$version"
 done
 # A client over NFSv3 or NFSv4.0 asks again after 30 s at the latest.
 check "every waiter is granted in the end" until_true 60 all_waiters
