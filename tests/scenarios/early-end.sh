@@ -6,13 +6,13 @@
 # A client of each protocol holds some locks, while new requesters ask for a free range all the time, and contenders for
 # the held ones. The service moves; a sampler on the node tells when the last lock is back, a requester when the first new
 # one is granted. The same with early_end=no shows what the knowledge is worth. EARLY_COUNTS says how many locks each client
-# holds, EARLY_MOVES how often the service moves for each.
+# holds, EARLY_MOVES how often the service moves for each, EARLY_FULL_MOVES how often with early_end=no.
 #
 # The requesters use NFSv4.2. An NFSv3 lock that is held at the stop, and given up while no server answers, stays in the
 # ledger and never comes back: with NFSv3 requesters every fourth move or so would take the full time.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
-: "${EARLY_COUNTS:=1 10 200}" "${EARLY_MOVES:=2}"
+: "${EARLY_COUNTS:=1 10 200}" "${EARLY_MOVES:=2}" "${EARLY_FULL_MOVES:=1}"
 
 early_end() { # yes|no
 	cluster crm_resource -r web -p early_end -v "$1" -Q >/dev/null && settled 240s && wait_started web "$(where_is web)"
@@ -23,21 +23,21 @@ granted() {
 	on client3 timeout $((GRACE * 3)) sh -c 'tail -n 0 -F /var/tmp/load/requester.log | grep -qm 1 "\"granted\": \[0\]"'
 }
 
-# moves COUNT YES-OR-NO
+# moves COUNT YES-OR-NO TIMES
 moves() {
 	local i from begin
 	need "early_end=$2" early_end "$2"
 	from=$(where_is web)
 	wait_recovered "$from"
 	begin=$EPOCHREALTIME
-	for ((i = 0; i < EARLY_MOVES; i++)); do
+	for ((i = 0; i < $3; i++)); do
 		event "$1 locks of each client, early_end=$2: service web is to go to $(other "$from")"
 		need "service web moves" move web "$(other "$from")"
 		from=$(other "$from")
 		check "a new lock is granted on $from" granted
 		check "recovery ends on $from" wait_recovered "$from"
 	done
-	spans+=("$1 $2 $begin $EPOCHREALTIME")
+	spans+=("$1 $2 $3 $begin $EPOCHREALTIME")
 }
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
@@ -64,8 +64,8 @@ for count in $EARLY_COUNTS; do
 	for version in v41 v42; do
 		need "$count locks over $version" program client2 "keeper-$version" keeper.py "/mnt/$version/kept-$version" "$count"
 	done
-	moves "$count" yes
-	moves "$count" no
+	moves "$count" yes "$EARLY_MOVES"
+	moves "$count" no "$EARLY_FULL_MOVES"
 	for load in "${LOADS[@]}"; do
 		[[ $load != *:keeper-* ]] || on "${load%%:*}" systemctl stop "load-${load#*:}"
 	done
@@ -80,17 +80,18 @@ for node in "${NODES[@]}"; do
 	on "$node" journalctl -b -o cat --no-pager -u gracekeeperd | grep 'grace ended' >>"$OUT/reasons"
 done
 for span in "${spans[@]}"; do
-	read -r count early begin end <<<"$span"
+	read -r count early times begin end <<<"$span"
 	found=$(python3 "$TESTS/workload/early.py" "$OUT" "$count" $((3 * count)) "$begin" "$end")
 	say "      $count locks each, early_end=$early: $found"
 	printf '%s %s %s\n' "$count" "$early" "$found" >>"$OUT/results.early"
 	check "$count locks, early_end=$early: every move was measured" python3 -c 'import json, sys
 found = json.loads(sys.argv[1])
-sys.exit(len(found) != int(sys.argv[2]) or any(one["after"] is None for one in found))' "$found" "$EARLY_MOVES"
+sys.exit(len(found) != int(sys.argv[2]) or any(one["after"] is None for one in found))' "$found" "$times"
 	[ "$early" = no ] || check "$count locks: the first grant at most 1 s after the last lock was back" python3 -c 'import json, sys
 print(sys.argv[1])
 sys.exit(max(one["after"] for one in json.loads(sys.argv[1])) > 1.0)' "$found"
 done
+python3 "$TESTS/workload/early.py" --sum "$OUT/results.early" | sed 's/^/      /' >&3
 unmount_clients
 audit "web=$(where_is web):$ADDRESS4"
 check "service web stops" remove web

@@ -4,15 +4,18 @@
 """How soon after the last lock was back a new one was granted, for each start of a service.
 
     early.py DIR LOCKS_NLM LOCKS_V4 BEGIN END
+    early.py --sum FILE
 
 DIR has clocks.json (each host's clock ahead of one that is common to all, in s), NODE.sample.log of the samplers and
 requester*.log of the contenders, whose names tell the host after the last "@". Only what happened between BEGIN and END
 (common clock) counts. Prints a JSON list: for each start "back", when the sampler saw the last lock or the last
 RECLAIM_COMPLETE, and "after", the seconds from then to the first grant of a free range by any requester.
+With --sum it prints a table of FILE, whose lines have a number of locks, yes or no (early_end), and such a list.
 """
 import glob
 import json
 import os
+import statistics
 import sys
 
 from lockload import read_log
@@ -36,7 +39,30 @@ def starts(lines, nlm, v4):
     return found
 
 
+def table(lines):
+    """Median and worst of each number of locks, and how many times as long it takes without an early end."""
+    found = {}
+    for line in lines:
+        count, early, moves = line.split(" ", 2)
+        found.setdefault(int(count), {}).setdefault(early, []).extend(one["after"] for one in json.loads(moves))
+    rows = ["locks  early_end=yes: moves  median s  worst s   early_end=no: moves  median s   ratio of medians"]
+    for count, by in sorted(found.items()):
+        yes, no = by.get("yes", []), by.get("no", [])
+        if not yes or None in yes + no:
+            rows.append(f"{count:5}  not every move was measured")
+            continue
+        row = f"{count:5}  {len(yes):20}  {statistics.median(yes):8.2f}  {max(yes):7.2f}"
+        if no:
+            row += f"   {len(no):19}  {statistics.median(no):8.2f}   {statistics.median(no) / max(statistics.median(yes), 0.01):16.0f}"
+        rows.append(row)
+    return rows
+
+
 def main():
+    if sys.argv[1] == "--sum":
+        with open(sys.argv[2], encoding="ascii") as file:
+            print("\n".join(table(file)))
+        return 0
     directory, nlm, v4, begin, end = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
     with open(os.path.join(directory, "clocks.json"), encoding="utf-8") as file:
         clocks = json.load(file)

@@ -273,6 +273,12 @@ class EarlyEndTest(unittest.TestCase):
                  {"t": 13, "w": 113, "e": "locks", "nlm": 1, "v4": 6}]
         self.assertEqual([(101, []), (112, [110.5])], early.starts(lines, 2, 6))
 
+    def test_the_table_has_medians_and_their_ratio(self):
+        rows = early.table(['10 yes [{"after": 0.5}, {"after": 0.25}, {"after": 0.75}]', '10 no [{"after": 20.0}]',
+                            '1 yes [{"after": null}]'])
+        self.assertEqual("    1  not every move was measured", rows[1])
+        self.assertEqual(["10", "3", "0.50", "0.75", "1", "20.00", "40"], rows[2].split())
+
     def test_a_keeper_holds_its_locks_until_it_is_told(self):
         with tempfile.TemporaryDirectory() as directory:
             ready, file = os.path.join(directory, "ready"), os.path.join(directory, "f")
