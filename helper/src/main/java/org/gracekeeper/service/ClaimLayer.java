@@ -32,13 +32,16 @@ final class ClaimLayer implements Layer {
     private final DurableFiles files;
     private final Processes processes;
     private final Holdings holdings;
+    private final Reserve reserve;
 
-    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings) {
+    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings,
+            Reserve reserve) {
         this.node = node;
         this.registry = registry;
         this.files = files;
         this.processes = processes;
         this.holdings = holdings;
+        this.reserve = reserve;
     }
 
     /**
@@ -76,6 +79,7 @@ final class ClaimLayer implements Layer {
         if (previous != null) {
             check(operation, previous);
         }
+        reserve.release(state);
         directory(state.nsm(), "rwx------");
         directory(state.nfs(), "rwxr-xr-x");
         for (String dir : List.of("sm", "sm.bak", "notify", "v4recovery", "nfsdcld", "rpc_pipefs")) {
@@ -108,6 +112,7 @@ final class ClaimLayer implements Layer {
             if (claim != null && claim.bootId().equals(bootId())) {
                 write(state, claim.stopped());
             }
+            reserve.take(state);
         } catch (IOException e) {
             // The storage may be gone already. The service is stopped all the same: that is what was proved.
             operation.warn("cannot note the stop in the state directory: " + e.getMessage());

@@ -15,7 +15,6 @@ import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.LockCoverage;
-import org.gracekeeper.model.NfsVersion;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.RecoveryDecision.Observed;
@@ -254,7 +253,7 @@ final class Recovery {
         Set<String> recorded = new HashSet<>(clients.recorded());
         recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
         List<Nfs4Client> now = holdings.clients(service);
-        record(service, now);
+        record(service, minorVersionZero(now));
         sofar.add(Holdings.states(now, fileSystems));
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());
@@ -265,19 +264,28 @@ final class Recovery {
      * OPEN_CONFIRM only, and a reclaimed open needs none (fs/nfsd/nfs4proc.c, CLAIM_PREVIOUS): without this a client
      * would survive one move and lose its locks at the next.
      */
-    void recordMinorVersionZeroClients(RunningService service) throws IOException, InterruptedException {
+    private void recordMinorVersionZeroClients(RunningService service) throws IOException, InterruptedException {
+        record(service, minorVersionZero(holdings.clients(service)));
+    }
+
+    /**
+     * At the stop, when no look is taken any more: sees that all clients with state are recorded, also those that nfsdcld
+     * could not record because the disk was full.
+     */
+    void recordHolders(RunningService service) throws IOException, InterruptedException {
         record(service, holdings.clients(service));
     }
 
+    private static List<Nfs4Client> minorVersionZero(List<Nfs4Client> clients) {
+        return clients.stream().filter(client -> client.minorVersion() == 0).toList();
+    }
+
     private static void record(RunningService service, List<Nfs4Client> clients) throws IOException {
-        if (!service.config().versions().contains(NfsVersion.V4_0)) {
-            return;
-        }
         NfsdcldDb database = new NfsdcldDb(service.state().clientDatabase());
         for (Nfs4Client client : clients) {
-            if (client.minorVersion() == 0 && client.holdsState() && database.record(client.ownerId())) {
-                LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.0 client {1}",
-                        service.config().name(), client.ownerName());
+            if (client.holdsState() && database.record(client.ownerId())) {
+                LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.{1} client {2}",
+                        service.config().name(), client.minorVersion(), client.ownerName());
             }
         }
     }

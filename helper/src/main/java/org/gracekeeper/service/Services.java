@@ -49,8 +49,9 @@ public final class Services {
 
         RecordsLayer records = new RecordsLayer(node, files);
         Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
+        Reserve reserve = new Reserve(kernel, files);
         LedgerStore ledgers = new LedgerStore(files);
-        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings);
+        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
@@ -65,7 +66,8 @@ public final class Services {
                 new DaemonsLayer(node, processes),
                 exports,
                 server,
-                new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, files),
+                new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, files,
+                        reserve),
                 new OpenLayer(node, link, guard),
                 new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));

@@ -8,12 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.Nfs4Client;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.store.DurableFiles;
@@ -37,9 +40,11 @@ final class SnapshotLayer implements Layer {
     private final Holdings holdings;
     private final LedgerStore ledgers;
     private final DurableFiles files;
+    private final Reserve reserve;
+    private final Map<ServiceName, String> complaints = new ConcurrentHashMap<>();
 
     SnapshotLayer(Node node, Registry registry, ServiceLink link, NfsdFs nfsd, RecordsLayer records, Recovery recovery,
-            Holdings holdings, LedgerStore ledgers, DurableFiles files) {
+            Holdings holdings, LedgerStore ledgers, DurableFiles files, Reserve reserve) {
         this.node = node;
         this.registry = registry;
         this.link = link;
@@ -49,6 +54,7 @@ final class SnapshotLayer implements Layer {
         this.holdings = holdings;
         this.ledgers = ledgers;
         this.files = files;
+        this.reserve = reserve;
     }
 
     @Override
@@ -68,6 +74,12 @@ final class SnapshotLayer implements Layer {
         } catch (IOException e) {
             operation.warn("first look at the recovery: " + e.getMessage());
         }
+        try {
+            // All is written that a start writes, and nobody can reach the service yet.
+            reserve.take(service.state());
+        } catch (IOException e) {
+            operation.warn("no room is left for the next stop and start: " + e.getMessage());
+        }
     }
 
     private static String summary(Ledger ledger) {
@@ -79,9 +91,10 @@ final class SnapshotLayer implements Layer {
     public void down(Operation operation) throws IOException, InterruptedException {
         recovery.close(operation.service().config().name());
         Errors errors = new Errors();
+        errors.collect(() -> reserve.release(operation.state()));
         errors.collect(() -> expireIdleClients(operation));
         errors.collect(() -> records.gather(operation.state()));
-        errors.collect(() -> recovery.recordMinorVersionZeroClients(operation.service()));
+        errors.collect(() -> recovery.recordHolders(operation.service()));
         errors.collect(() -> savePeers(operation.service()));
         errors.collect(() -> writeLedger(operation));
         node.kernel().syncfs(operation.state().root());
@@ -89,9 +102,20 @@ final class SnapshotLayer implements Layer {
     }
 
     @Override
-    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
-        // Kept current, so that the connections are known after a crash too.
-        savePeers(operation.service());
+    public Optional<String> check(Operation operation) throws InterruptedException {
+        String complaint;
+        try {
+            complaint = reserve.problem(operation.state()).orElse("");
+            // Kept current, so that the connections are known after a crash too.
+            savePeers(operation.service());
+        } catch (IOException e) {
+            complaint = "what the next start recovers by cannot be kept current: " + e.getMessage();
+        }
+        // No failure: the service serves, and to start it anew would make nothing better. Once is enough.
+        String before = complaints.put(operation.service().config().name(), complaint);
+        if (!complaint.isEmpty() && !complaint.equals(before)) {
+            operation.warn(complaint);
+        }
         return Optional.empty();
     }
 

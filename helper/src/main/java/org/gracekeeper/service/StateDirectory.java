@@ -61,6 +61,11 @@ public record StateDirectory(Path root) {
         return root.resolve("ledger");
     }
 
+    /** Room for the next stop and start, see {@link Reserve}. */
+    public Path reserve() {
+        return root.resolve("reserve");
+    }
+
     public Path peers() {
         return root.resolve("peers");
     }

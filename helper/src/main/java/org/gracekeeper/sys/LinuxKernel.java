@@ -23,6 +23,8 @@ import java.util.Optional;
 /** The running kernel, through libc. */
 public final class LinuxKernel implements Kernel {
     private static final int STATFS_SIZE = 120;
+    private static final int STATFS_BSIZE = 8;
+    private static final int STATFS_BAVAIL = 32;
     private static final int STATFS_FLAGS = 80;
     private static final int ST_RDONLY = 1;
     private static final int CHUNK = 1 << 16;
@@ -154,7 +156,8 @@ public final class LinuxKernel implements Kernel {
         byte[] buffer = new byte[STATFS_SIZE];
         check("statfs", path, () -> libc.statfs(cString(path), buffer));
         ByteBuffer fields = ByteBuffer.wrap(buffer).order(ByteOrder.nativeOrder());
-        return new StatFs(fields.getLong(0), (fields.getLong(STATFS_FLAGS) & ST_RDONLY) != 0);
+        return new StatFs(fields.getLong(0), (fields.getLong(STATFS_FLAGS) & ST_RDONLY) != 0,
+                fields.getLong(STATFS_BSIZE) * fields.getLong(STATFS_BAVAIL));
     }
 
     @Override

@@ -7,8 +7,9 @@ package org.gracekeeper.sys;
  *
  * @param type     f_type, a magic number of linux/magic.h
  * @param readOnly whether this mount or the file system is read-only (ST_RDONLY)
+ * @param available bytes that a user without privileges can still write
  */
-public record StatFs(long type, boolean readOnly) {
+public record StatFs(long type, boolean readOnly, long available) {
     public static final long TMPFS_MAGIC = 0x01021994L;
     public static final long NFS_SUPER_MAGIC = 0x6969L;
     public static final long NFSD_MAGIC = 0x6e667364L;
