@@ -25,7 +25,7 @@ import org.gracekeeper.model.UnexpectedFormatException;
 final class ClientInfo {
     private static final Pattern STATE = Pattern.compile(
             "- 0x([0-9a-f]{8,64}): \\{ type: (open|lock|deleg|layout)(?:, access: ([-rw]{1,2}))?"
-                    + "(?:, deny: [-r][-w])?(?:, superblock: \"([0-9a-f]{1,8}):([0-9a-f]{1,8}):(-?[0-9]{1,20})\")?.*");
+                    + "(?:, deny: [-r][-w])?(, closed)?(?:, superblock: \"([0-9a-f]{1,8}):([0-9a-f]{1,8}):(-?[0-9]{1,20})\")?.*");
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:x([0-9a-fA-F]{2})|([0-3][0-7]{2}))");
     private static final String REVOKED = ", admin-revoked }";
 
@@ -63,7 +63,8 @@ final class ClientInfo {
         List<Nfs4Client.State> states = new ArrayList<>();
         for (String line : text.split("\n")) {
             Matcher m = STATE.matcher(line);
-            if (m.matches()) {
+            // An NFSv4.0 open that was closed stays for a lease time, in case its CLOSE is repeated; 6.12 shows it.
+            if (m.matches() && m.group(4) == null) {
                 states.add(state(m, line));
             }
         }
@@ -73,9 +74,9 @@ final class ClientInfo {
     private static Nfs4Client.State state(Matcher m, String line) {
         DeviceId device = null;
         long inode = 0;
-        if (m.group(4) != null) {
-            device = new DeviceId(Integer.parseUnsignedInt(m.group(4), 16), Integer.parseUnsignedInt(m.group(5), 16));
-            inode = inode(m.group(6));
+        if (m.group(5) != null) {
+            device = new DeviceId(Integer.parseUnsignedInt(m.group(5), 16), Integer.parseUnsignedInt(m.group(6), 16));
+            inode = inode(m.group(7));
         }
         String access = m.group(3) == null ? "" : m.group(3);
         Nfs4Client.Type type = Nfs4Client.Type.valueOf(m.group(2).toUpperCase(Locale.ROOT));

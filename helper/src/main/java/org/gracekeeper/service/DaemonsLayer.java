@@ -5,8 +5,10 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -105,8 +107,10 @@ final class DaemonsLayer implements Layer {
         node.run(operation.deadline(), argv.toArray(String[]::new));
     }
 
+    /** Each process gets the signal once: nfsdcld may hang in the handler of a second SIGTERM. */
     private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
         var file = operation.instance().netnsFile();
+        Set<Integer> told = new HashSet<>();
         Deadline deadline = Deadline.after(patience);
         while (true) {
             var left = processes.in(file);
@@ -116,7 +120,7 @@ final class DaemonsLayer implements Layer {
             if (deadline.passed()) {
                 return false;
             }
-            processes.signal(left, signal);
+            processes.signal(left.stream().filter(process -> told.add(process.pid())).toList(), signal);
             Thread.sleep(Waiting.POLL_MILLIS);
         }
     }

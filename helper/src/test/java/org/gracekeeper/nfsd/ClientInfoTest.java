@@ -55,7 +55,6 @@ class ClientInfoTest {
         DeviceId device = new DeviceId(0, 0x2d);
         assertEquals(List.of(
                 new State("00000001c2e4f1664d3c2b1a00000000", Type.OPEN, "r-", device, 131074, false),
-                new State("00000002c2e4f1664d3c2b1a01000000", Type.OPEN, "-w", null, 0, false),
                 new State("00000003c2e4f1664d3c2b1a02000000", Type.LOCK, "", null, 0, true),
                 new State("00000001c2e4f1664d3c2b1a03000000", Type.DELEG, "w", device, 131075, true),
                 new State("00000001c2e4f1664d3c2b1a04000000", Type.DELEG, "r", null, 0, false),
