@@ -14,8 +14,6 @@ identity() { # NODE
 	# shellcheck disable=SC2016 # for the shell over there
 	on "$1" sh -c 'stat -Lc %i /run/netns/gk-web; for d in rpcbind nfsdcld statd mountd; do systemctl show -p MainPID --value gracekeeper-$d@web; done'
 }
-# The monitor's verdict, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
-verdict() { on "$1" crm_resource -r web --force-check 2>&1 | sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; }
 both_online() { cluster crm_mon -1 --include=none,nodes | grep -q 'Online: \[ node1 node2 \]'; }
 helper_answers() { on "$1" gracekeeper status; }
 verdicts() { # what the monitor said since the resource was started, other than "all is well"

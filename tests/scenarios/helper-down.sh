@@ -44,7 +44,6 @@ start_says() {
 	[[ $code == 5 || $code == 1 ]] && grep -q 'ocf-exit-reason:' <<<"$out"
 }
 
-verdict() { on node1 crm_resource -r web --force-check 2>&1 | sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; }
 # one_of WORDS GOT WANT...
 one_of() {
 	local words=$1 got=$2
@@ -60,7 +59,7 @@ CLUSTER_NODE=node2
 for how in killed stopped removed; do
 	event "node1's helper is $how"
 	need "the helper is $how" break_helper "$how"
-	one_of "helper $how: the monitor of the running service" "$(verdict)" 0 190
+	one_of "helper $how: the monitor of the running service" "$(verdict node1)" 0 190
 	need "the helper is $how" break_helper_again "$how"
 	event "service web is to leave node1, whose helper is $how"
 	need "helper $how: service web moves to node2" move web node2
@@ -68,7 +67,7 @@ for how in killed stopped removed; do
 	check "helper $how: all locks are on node2" look node2
 	same "helper $how: fencings" "$FENCED" "$(fencings)"
 	need "the helper is $how" break_helper_again "$how"
-	same "helper $how: the monitor on the node without the service" 7 "$(verdict)"
+	same "helper $how: the monitor on the node without the service" 7 "$(verdict node1)"
 	if [ $how = removed ]; then
 		check "helper removed: a start says what is missing" start_says
 	fi

@@ -122,6 +122,9 @@ fencings() {
 
 failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
 
+# verdict NODE: the monitor's, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
+verdict() { on "$1" crm_resource -r "$SVC" --force-check 2>&1 | sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; }
+
 # remove NAME: stop the group and delete it, with whatever constraints are left.
 remove() {
 	cluster crm_resource --clear -r "g-$1" -Q >/dev/null 2>&1
