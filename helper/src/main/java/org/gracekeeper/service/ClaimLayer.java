@@ -109,10 +109,12 @@ final class ClaimLayer implements Layer {
         try {
             StateDirectory state = operation.state();
             Claim claim = read(state);
-            if (claim != null && claim.bootId().equals(bootId())) {
+            // A start that was refused is taken down too: what it found there is another's, or nobody's yet.
+            if (claim != null && claim.service().equals(operation.instance().name().value())
+                    && claim.bootId().equals(bootId())) {
                 write(state, claim.stopped());
+                reserve.take(state);
             }
-            reserve.take(state);
         } catch (IOException e) {
             // The storage may be gone already. The service is stopped all the same: that is what was proved.
             operation.warn("cannot note the stop in the state directory: " + e.getMessage());
