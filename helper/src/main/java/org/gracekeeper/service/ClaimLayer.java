@@ -208,8 +208,9 @@ final class ClaimLayer implements Layer {
         operation.info("stopped: no namespace, no process, no lock of an NFS client left");
     }
 
-    /** From now on no client goes by any other lease than the configured one. */
+    /** From now on no client goes by any other lease than the configured one, and who reclaimed is recorded. */
     void recovered(RunningService service) throws IOException {
+        reserve.take(service.state());
         Claim claim = read(service.state());
         int lease = service.config().leaseTime();
         if (claim != null && claim.leaseTime() != lease) {

@@ -143,7 +143,12 @@ final class Recovery {
         if (!grace.active()) {
             recordLast(service);
             records.recovered(service.state(), () -> !closed.contains(name));
-            claims.recovered(service);
+            try {
+                claims.recovered(service);
+            } catch (IOException e) {
+                // The disk is full: the next start takes longer than it need, and finds less room.
+                warn(service, e);
+            }
             seen.remove(name);
             return true;
         }

@@ -15,8 +15,10 @@ import org.gracekeeper.sys.Kernel;
 
 /**
  * Room for what a stop and a start write, in a file of the state directory. Its file system is usually the one that
- * clients fill: without this a service on a full one could neither keep its clients' records nor be started again. The
- * file is given up for the time in which no client can write, and made anew before one can. Stateless, thread-safe.
+ * clients fill: without this a service on a full one could neither keep its clients' records nor be started again, and
+ * statd and nfsdcld could not record those who reclaim: they would lose their locks, NLM's at once. The file is given up
+ * when a stop or a start begins, and made anew when the stop or the recovery has ended. In a recovery clients may write
+ * already; what they take meanwhile is gone. Stateless, thread-safe.
  */
 final class Reserve {
     /** A ledger of some ten thousand locks, nfsdcld's journal, the records of some hundred hosts. */
@@ -32,7 +34,7 @@ final class Reserve {
         this.files = files;
     }
 
-    /** Gives the room free where there is no other. Only while no client can reach the service: it would take it. */
+    /** Gives the room free where there is no other. Not while clients can reach the service: they would take it. */
     void release(StateDirectory state) throws IOException {
         if (kernel.statfs(state.root()).available() < SIZE) {
             files.deleteTree(state.reserve());

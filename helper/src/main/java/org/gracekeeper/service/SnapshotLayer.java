@@ -74,12 +74,6 @@ final class SnapshotLayer implements Layer {
         } catch (IOException e) {
             operation.warn("first look at the recovery: " + e.getMessage());
         }
-        try {
-            // All is written that a start writes, and nobody can reach the service yet.
-            reserve.take(service.state());
-        } catch (IOException e) {
-            operation.warn("no room is left for the next stop and start: " + e.getMessage());
-        }
     }
 
     private static String summary(Ledger ledger) {
