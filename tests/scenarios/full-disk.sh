@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Gracekeeper authors
 # shellcheck shell=bash disable=SC2034 # the library reads the variables
-# Promise: a file system that clients have filled to the last block costs no lock, no failed monitor and no start
+# Promise: a file system that its users have filled to the last block costs no lock, no failed monitor and no start
 #
 # The state directory lies on it. A power cut, moves there and back, and a stop without the helper, all on the full disk.
 
@@ -35,7 +35,7 @@ need "the helper is back" on node1 sh -c 'mv /usr/share/gracekeeper/lib.away /us
 still_well node2
 check "the logs come home" end_load
 check_load
-on node2 sh -c 'rm /srv/web/export/fill.*'
+on node2 sh -c 'rm -r /srv/web/export/fill'
 audit "web=node2:$ADDRESS4"
 check "service web stops" remove web
 audit
