@@ -97,13 +97,15 @@ final class SnapshotLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws InterruptedException {
-        String complaint;
+        String complaint = "";
         try {
             complaint = reserve.problem(operation.state()).orElse("");
             // Kept current, so that the connections are known after a crash too.
             savePeers(operation.service());
         } catch (IOException e) {
-            complaint = "what the next start recovers by cannot be kept current: " + e.getMessage();
+            if (complaint.isEmpty()) {
+                complaint = "what the next start recovers by cannot be kept current: " + e.getMessage();
+            }
         }
         // No failure: the service serves, and to start it anew would make nothing better. Once is enough.
         String before = complaints.put(operation.service().config().name(), complaint);
