@@ -125,12 +125,13 @@ failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
 # verdict NODE: the monitor's, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
 verdict() { on "$1" crm_resource -r "$SVC" --force-check 2>&1 | sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; }
 
-# remove NAME: stop the group and delete it, with whatever constraints are left.
+# remove NAME: stop the group and delete it, with whatever constraints are left. A refresh makes Pacemaker forget all other
+# resources too, until it has probed them anew: till then they are shown as stopped.
 remove() {
 	cluster crm_resource --clear -r "g-$1" -Q >/dev/null 2>&1
 	cluster crm_resource -r "g-$1" --meta -p target-role -v Stopped -Q >/dev/null 2>&1
 	wait_stopped "$1" || return 1
 	cluster sh -c "
 		cibadmin --delete --xpath \"//rsc_location[@rsc='g-$1']\" 2>/dev/null
-		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; true"
+		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; crm_resource --wait --timeout=120s"
 }
