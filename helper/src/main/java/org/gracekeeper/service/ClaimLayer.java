@@ -210,13 +210,13 @@ final class ClaimLayer implements Layer {
 
     /** From now on no client goes by any other lease than the configured one, and who reclaimed is recorded. */
     void recovered(RunningService service) throws IOException {
-        reserve.take(service.state());
         Claim claim = read(service.state());
         int lease = service.config().leaseTime();
         if (claim != null && claim.leaseTime() != lease) {
             write(service.state(), new Claim(claim.format(), claim.service(), claim.scope(), claim.node(), claim.bootId(),
                     claim.generation(), lease, claim.graceTime(), claim.clean()));
         }
+        reserve.take(service.state());
     }
 
     static Claim read(StateDirectory state) throws IOException {
