@@ -75,6 +75,25 @@ held() { # NODE NLM V4: the server has exactly that many locks
 	[ "$got" = "nlm $2, v4 $3" ]
 }
 
+# kept_lines NODE: what the server there has on the file "kept".
+kept_lines() { guest "$1" server.py locks /srv/web | grep ":$(on "$1" stat -c %i /srv/web/export/kept) "; }
+
+# delegated NODE: a delegation on the file "kept", and no lock: only the client's own kernel knows of that.
+delegated() {
+	local found
+	found=$(kept_lines "$1")
+	printf '%s\n' "$found"
+	grep -q DELEG <<<"$found" && ! grep -q POSIX <<<"$found"
+}
+
+# thief_ends NAME: stops the contender "thief" of client2, keeps its log under NAME, and says how often it was granted a lock.
+thief_ends() {
+	on client2 systemctl stop load-thief
+	"$LAB" get client2 /var/tmp/load/thief.log "$OUT/thief-$1.log"
+	python3 -c 'import json, sys
+print([json.loads(line) for line in open(sys.argv[1])][-1]["granted"])' "$OUT/thief-$1.log"
+}
+
 # look NODE: does the server there have all the locks? It gets as long as recovery may take.
 look() {
 	local answer
