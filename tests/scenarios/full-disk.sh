@@ -29,9 +29,9 @@ event "service web is to go to node1"
 need "service web moves" move web node1
 still_well node1
 event "service web is to go to node2, without a helper"
-need "the helper is killed" on node1 sh -c 'mv /usr/share/gracekeeper/lib /usr/share/gracekeeper/lib.away && systemctl kill -s KILL gracekeeperd'
+need "the helper is removed" break_helper node1 removed
 need "service web moves" move web node2
-need "the helper is back" on node1 sh -c 'mv /usr/share/gracekeeper/lib.away /usr/share/gracekeeper/lib && systemctl restart gracekeeperd'
+need "the helper is back" put_helper_back node1
 still_well node2
 check "the logs come home" end_load
 check_load

@@ -9,29 +9,6 @@
 # and the start must say so.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
-JAR=/usr/share/gracekeeper/lib/gracekeeperd.jar
-
-break_helper() { # HOW
-	case $1 in
-	killed) on node1 systemctl kill -s KILL gracekeeperd ;;
-	stopped) on node1 systemctl kill -s STOP gracekeeperd ;;
-	removed) on node1 sh -c "mv $JAR $JAR.away && systemctl kill -s KILL gracekeeperd" ;;
-	esac
-}
-
-mend_helper() { # HOW
-	case $1 in
-	killed) ;;
-	stopped) on node1 systemctl kill -s CONT gracekeeperd ;;
-	# systemd has tried all the time and goes on.
-	removed) on node1 mv $JAR.away $JAR && until_true 120 on node1 gracekeeper status ;;
-	esac
-}
-
-# The agent may have brought the helper back in between, and so may systemd: that is their job.
-break_helper_again() { # HOW
-	[ "$1" = removed ] || break_helper "$1"
-}
 
 # A start without the helper: refused with what is missing, and without a trace.
 start_says() {
@@ -58,20 +35,20 @@ CLUSTER_NODE=node2
 
 for how in killed stopped removed; do
 	event "node1's helper is $how"
-	need "the helper is $how" break_helper "$how"
+	need "the helper is $how" break_helper node1 $how
 	one_of "helper $how: the monitor of the running service" "$(verdict node1)" 0 190
-	need "the helper is $how" break_helper_again "$how"
+	[ $how = removed ] || need "the helper is $how" break_helper node1 $how
 	event "service web is to leave node1, whose helper is $how"
 	need "helper $how: service web moves to node2" move web node2
 	event "service web is started on node2"
 	check "helper $how: all locks are on node2" look node2
 	same "helper $how: fencings" "$FENCED" "$(fencings)"
-	need "the helper is $how" break_helper_again "$how"
+	[ $how = removed ] || need "the helper is $how" break_helper node1 $how
 	same "helper $how: the monitor on the node without the service" 7 "$(verdict node1)"
 	if [ $how = removed ]; then
 		check "helper removed: a start says what is missing" start_says
 	fi
-	[ $how != removed ] || need "the helper is there again" mend_helper $how
+	[ $how != removed ] || need "the helper is there again" put_helper_back node1
 	need "helper $how: service web moves back to node1" move web node1
 	event "service web is started on node1"
 	check "helper $how: all locks are on node1" look node1

@@ -6,6 +6,7 @@
 NODES=(node1 node2)
 CLIENTS=(client1 client2 client3)
 GUEST_DIR=/usr/local/lib/gracekeeper-tests
+JAR=/usr/share/gracekeeper/lib/gracekeeperd.jar
 # Short enough that a scenario does not wait for minutes, and long enough for clients that an emulated node keeps
 # waiting. Equal, as by default.
 LEASE=30
@@ -135,3 +136,16 @@ remove() {
 		cibadmin --delete --xpath \"//rsc_location[@rsc='g-$1']\" 2>/dev/null
 		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; crm_resource --wait --timeout=120s"
 }
+
+# break_helper NODE killed|stopped|removed: the agent and systemd may bring back one that was killed or stopped: that is
+# their job. A removed one (its jar is gone) nobody can bring back.
+break_helper() {
+	case $2 in
+	killed) on "$1" systemctl kill -s KILL gracekeeperd ;;
+	stopped) on "$1" systemctl kill -s STOP gracekeeperd ;;
+	removed) on "$1" sh -c "mv $JAR $JAR.away && systemctl kill -s KILL gracekeeperd" ;;
+	esac
+}
+
+# put_helper_back NODE: one that was removed. systemd has tried to start it all the time and goes on.
+put_helper_back() { on "$1" mv $JAR.away $JAR && until_true 120 on "$1" gracekeeper status; }

@@ -5,6 +5,7 @@ package org.gracekeeper.nfsd;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
@@ -64,23 +65,30 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Records a client in the current epoch unless it is there. For v4.0 clients that have reclaimed: the kernel
-     * records
-     * them at OPEN_CONFIRM only, which a reclaim does not have, and the next failover would refuse them.
+     * Records clients in the current epoch, those of them that are not there yet, in one transaction: all or none. For
+     * v4.0 clients that have reclaimed: the kernel records them at OPEN_CONFIRM only, which a reclaim does not have, and the
+     * next failover would refuse them.
      *
-     * @return whether it was missing
+     * @return the owner ids that were missing, in hexadecimal
      */
-    public boolean record(byte[] ownerId) throws IOException {
-        try (Sqlite db = open(false)) {
-            db.exec("BEGIN IMMEDIATE");
-            String current = table(epochs(db).current());
-            boolean missing = db.query("SELECT 1 FROM " + current + " WHERE id = ?", (Object) ownerId).isEmpty();
-            if (missing) {
-                db.run("INSERT INTO " + current + " (id) VALUES (?)", (Object) ownerId);
-            }
-            db.exec("COMMIT");
+    public Set<String> record(Collection<byte[]> ownerIds) throws IOException {
+        Set<String> missing = new TreeSet<>();
+        if (ownerIds.isEmpty()) {
             return missing;
         }
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            long current = epochs(db).current();
+            Set<String> there = ids(db, current);
+            for (byte[] ownerId : ownerIds) {
+                String id = HexFormat.of().formatHex(ownerId);
+                if (!there.contains(id) && missing.add(id)) {
+                    db.run("INSERT INTO " + table(current) + " (id) VALUES (?)", (Object) ownerId);
+                }
+            }
+            db.exec("COMMIT");
+        }
+        return missing;
     }
 
     /** Whether anybody may reclaim after the next start of nfsd. */

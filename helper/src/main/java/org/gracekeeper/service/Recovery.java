@@ -258,7 +258,7 @@ final class Recovery {
         Set<String> recorded = new HashSet<>(clients.recorded());
         recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
         List<Nfs4Client> now = holdings.clients(service);
-        record(service, minorVersionZero(now));
+        record(service, minorVersionZero(now), clients.complete());
         sofar.add(Holdings.states(now, fileSystems));
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());
@@ -270,7 +270,7 @@ final class Recovery {
      * would survive one move and lose its locks at the next.
      */
     private void recordMinorVersionZeroClients(RunningService service) throws IOException, InterruptedException {
-        record(service, minorVersionZero(holdings.clients(service)));
+        record(service, minorVersionZero(holdings.clients(service)), Set.of());
     }
 
     /**
@@ -278,20 +278,27 @@ final class Recovery {
      * could not record because the disk was full.
      */
     void recordHolders(RunningService service) throws IOException, InterruptedException {
-        record(service, holdings.clients(service));
+        record(service, holdings.clients(service), Set.of());
     }
 
     private static List<Nfs4Client> minorVersionZero(List<Nfs4Client> clients) {
         return clients.stream().filter(client -> client.minorVersion() == 0).toList();
     }
 
-    private static void record(RunningService service, List<Nfs4Client> clients) throws IOException {
-        NfsdcldDb database = new NfsdcldDb(service.state().clientDatabase());
+    /** @param recorded owner ids in hexadecimal of clients that are known to be recorded: most looks need no write then */
+    private static void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded) throws IOException {
+        Map<String, Nfs4Client> byId = new HashMap<>();
         for (Nfs4Client client : clients) {
-            if (client.holdsState() && database.record(client.ownerId())) {
-                LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.{1} client {2}",
-                        service.config().name(), client.minorVersion(), client.ownerName());
+            if (client.holdsState()) {
+                byId.put(HexFormat.of().formatHex(client.ownerId()), client);
             }
+        }
+        byId.keySet().removeAll(recorded);
+        for (String id : new NfsdcldDb(service.state().clientDatabase()).record(
+                byId.values().stream().map(Nfs4Client::ownerId).toList())) {
+            Nfs4Client client = byId.get(id);
+            LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.{1} client {2}",
+                    service.config().name(), client.minorVersion(), client.ownerName());
         }
     }
 }

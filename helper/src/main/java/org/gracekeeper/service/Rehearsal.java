@@ -61,30 +61,26 @@ final class Rehearsal {
             Path locks = root.resolve("locks");
             write(state, nfsd, locks);
             for (int i = 0; i < ROUNDS; i++) {
-                round(state, new NfsdFs(node.kernel(), nfsd), new ProcLocks(node.kernel(), locks), i == 0);
+                round(state, new NfsdFs(node.kernel(), nfsd), new ProcLocks(node.kernel(), locks));
             }
         } finally {
             files.deleteTree(root);
         }
     }
 
-    private void round(StateDirectory state, NfsdFs nfsd, ProcLocks locks, boolean first)
-            throws IOException, InterruptedException {
+    private void round(StateDirectory state, NfsdFs nfsd, ProcLocks locks) throws IOException, InterruptedException {
         FileSystems fileSystems = new FileSystems(Map.of(DEVICE, PATH), true);
         Holdings holdings = new Holdings(node, nfsd, locks);
         List<Nfs4Client> clients = nfsd.clients();
         List<HeldState> held = Holdings.states(clients, fileSystems);
         Holdings.Locks ranges = holdings.certainLocks(fileSystems);
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
-        for (Nfs4Client client : clients) {
-            database.record(client.ownerId());
-        }
+        database.record(clients.stream().map(Nfs4Client::ownerId).toList());
         // As many locks of NFSv3 as there are of NFSv4: the kernel's list tells them apart by living processes only.
         Ledger ledger = new Ledger("rehearsal", 1, "rehearsal", 90, 90, "", "", ranges.v4(), ranges.v4(), held);
-        if (first) {
-            new LedgerStore(files).write(state, ledger);
-        }
-        Optional<Ledger> stored = new LedgerStore(files).stored(state);
+        LedgerStore ledgers = new LedgerStore(files);
+        ledgers.write(state, ledger);
+        Optional<Ledger> stored = ledgers.stored(state);
         Set<String> recorded = database.recovery().complete();
         List<String> hosts = records.recoverySet(state);
         RecoveryDecision none = decide(stored, hosts, LockCoverage.NONE, recorded, List.of());

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
@@ -47,13 +48,13 @@ class NfsdcldDbTest {
 
     @Test
     void duringGraceBothSetsAreTold() throws Exception {
-        db.record(id("a"));
-        db.record(id("b\0c"));
+        assertEquals(Set.of("61", "620063"), db.record(List.of(id("a"), id("b\0c"), id("a"))));
         graceStart(17);
         assertEquals(new NfsdcldDb.Recovery(Set.of("61", "620063"), Set.of()), db.recovery());
 
-        assertTrue(db.record(id("a")));
-        assertFalse(db.record(id("a")), "already there");
+        assertEquals(Set.of("61"), db.record(List.of(id("a"))));
+        assertEquals(Set.of(), db.record(List.of(id("a"))), "already there");
+        assertEquals(Set.of(), db.record(List.of()));
 
         assertEquals(new NfsdcldDb.Recovery(Set.of("61", "620063"), Set.of("61")), db.recovery());
         sql("UPDATE grace SET recovery = \"0\";"); // GraceDone
@@ -64,7 +65,7 @@ class NfsdcldDbTest {
     @Test
     void whoMayReclaimNextIsRecordedNowOrLeftOfAnUnfinishedRecovery() throws Exception {
         assertFalse(db.mayReclaim());
-        db.record(id("a"));
+        db.record(List.of(id("a")));
         assertTrue(db.mayReclaim());
         graceStart(17);
         assertTrue(db.mayReclaim());
@@ -76,7 +77,7 @@ class NfsdcldDbTest {
     void aRecordKeepsItsPrincipal() throws Exception {
         sql("INSERT INTO \"rec-0000000000000001\" VALUES (x'61', x'beef')");
 
-        assertFalse(db.record(id("a")));
+        assertEquals(Set.of(), db.record(List.of(id("a"))));
 
         try (Sqlite s = Sqlite.open(file, true)) {
             assertArrayEquals(new byte[] {(byte) 0xbe, (byte) 0xef},
@@ -89,7 +90,7 @@ class NfsdcldDbTest {
         sql("UPDATE parameters SET value = '5' WHERE key = 'version'");
 
         assertThrows(UnexpectedFormatException.class, db::epochs);
-        assertThrows(UnexpectedFormatException.class, () -> db.record(id("a")));
+        assertThrows(UnexpectedFormatException.class, () -> db.record(List.of(id("a"))));
         sql("DELETE FROM parameters");
         assertThrows(UnexpectedFormatException.class, db::epochs);
     }
@@ -97,7 +98,7 @@ class NfsdcldDbTest {
     @Test
     void brokenEpochsAreTypedAndNothingIsMade() throws Exception {
         sql("UPDATE grace SET current = 7");
-        assertThrows(IOException.class, () -> db.record(id("a")), "no table of that epoch");
+        assertThrows(IOException.class, () -> db.record(List.of(id("a"))), "no table of that epoch");
         sql("DELETE FROM grace");
         assertThrows(UnexpectedFormatException.class, db::epochs);
         assertThrows(IOException.class, () -> new NfsdcldDb(dir.resolve("none")).epochs());
@@ -113,7 +114,7 @@ class NfsdcldDbTest {
             for (int i = 0; i < 20; i++) {
                 db.recovery();
                 nfsdcld.exec("BEGIN EXCLUSIVE TRANSACTION; COMMIT;"); // no busy timeout: fails on any lock left
-                db.record(id("x" + i));
+                db.record(List.of(id("x" + i)));
             }
         }
     }
