@@ -16,8 +16,8 @@ keeper() { # MOUNT: a shared lock under a read delegation
 }
 
 thief() { # MOUNT
-	need "somebody who wants it" program client2 thief contender.py --interval 0.5 --fresh-open-only --give-up 30 \
-		--max-pending 20 --via NFSv4.2="/mnt/$1" kept:0
+	need "somebody who wants it" program client2 thief contender.py --interval 0.3 --fresh-open-only --give-up 20 \
+		--max-pending 110 --via NFSv4.2="/mnt/$1" kept:0
 }
 
 # stolen: how often the thief was granted the lock. The keeper still runs: nobody told it.
@@ -28,7 +28,7 @@ stolen() {
 
 need "storage" storage 0 web
 need "mount" on node1 mount /dev/disk/by-id/virtio-shared0 /srv/web
-need "the node's own NFS server" guest node1 bare-nfsd start /srv/web/export 10 15 60
+need "the node's own NFS server" guest node1 bare-nfsd start /srv/web/export 10 15
 need "no grace" guest node1 bare-nfsd end-grace
 SVC=web
 on node1 sh -c 'echo text >/srv/web/export/kept'
@@ -41,7 +41,7 @@ thief bare
 need "lockd's grace ends" guest node1 server.py wait-grace 90
 until_true 30 on client2 grep -q '"granted": \[0\]' /var/tmp/load/thief.log >/dev/null
 n=$(stolen bare)
-check "nfs-utils alone, NFSv4 grace 15 s, NLM grace 60 s: the lock is stolen ($n times)" test "$n" -gt 0
+check "nfs-utils alone, NFSv4 grace 15 s, NLM grace 50 s: the lock is stolen ($n times)" test "$n" -gt 0
 on client1 systemctl stop load-keeper
 LOADS=()
 unmount_clients

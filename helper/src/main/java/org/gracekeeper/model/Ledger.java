@@ -57,6 +57,11 @@ public record Ledger(String service, long generation, String scope, int leaseTim
         return nlm.stream().mapToInt(LockCoverage.Range::depth).sum();
     }
 
+    /** Whether anybody may come to reclaim something. */
+    public boolean holdsAnything() {
+        return !nlmKnown() || !v4Known() || !nlm.isEmpty() || !clients.isEmpty();
+    }
+
     public Optional<HeldState> client(String owner) {
         return clients.stream().filter(c -> c.owner().equals(owner)).findFirst();
     }
@@ -67,7 +72,7 @@ public record Ledger(String service, long generation, String scope, int leaseTim
      * @param ownGeneration the start that this node made and now ends; empty when it failed before it was counted
      * @param generation the start that the state directory counted last
      * @param stored the ledger in the state directory, of whatever start
-     * @param served whether the start came as far as to serve
+     * @param served whether the start came as far as to let clients through
      * @param complete whether everything that is held can be seen now: the server still has it, and nobody can reach it
      */
     public record AtStop(OptionalLong ownGeneration, long generation, Optional<Ledger> stored, boolean served,

@@ -116,6 +116,13 @@ public final class NfsdcldDb {
         }
     }
 
+    /** A consistent copy, made by SQLite itself. {@code target} must not exist; it is not synced. */
+    public void copy(Path target) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.run("VACUUM INTO ?", target.toString());
+        }
+    }
+
     private Sqlite open(boolean readOnly) throws IOException {
         Sqlite db = Sqlite.open(file, readOnly);
         try {

@@ -46,7 +46,7 @@ final class HostResolver {
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         String parent = parents.choose(config, deadline);
-        return new RunningService(config, parent, planned, new ArrayList<>(devices), graceTime(config), 0, false,
+        return new RunningService(config, parent, planned, new ArrayList<>(devices), graceTime(config), 0, false, false,
                 false);
     }
 

@@ -22,6 +22,7 @@ final class LayerStack {
     private final RecordsLayer records;
     private final Holdings holdings;
     private final ServerLayer server;
+    private final OpenLayer open;
     private final ExportsLayer exports;
     private final RecoveryWatch watch;
     private final NodeLockd nodeLockd;
@@ -29,7 +30,7 @@ final class LayerStack {
     private final ClusterAttribute attribute;
 
     LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, Holdings holdings,
-            ServerLayer server, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
+            ServerLayer server, OpenLayer open, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
             ClusterAttribute attribute) {
         this.registry = registry;
         this.node = node;
@@ -37,6 +38,7 @@ final class LayerStack {
         this.records = records;
         this.holdings = holdings;
         this.server = server;
+        this.open = open;
         this.exports = exports;
         this.watch = watch;
         this.nodeLockd = nodeLockd;
@@ -61,7 +63,9 @@ final class LayerStack {
             if (layer == server) {
                 RunningService started = current.service().started(node.bootSeconds());
                 registry.update(started);
-                current = new Operation(started, current.deadline(), current.log());
+                current = current.of(started);
+            } else if (layer == open) {
+                current = current.of(current.service().withOpened());
             }
             timed(current, "up", layer, layerBegin);
         }
@@ -98,7 +102,7 @@ final class LayerStack {
         holdings.requireNone(operation.service());
         RunningService anew = operation.service().notStarted();
         registry.update(anew);
-        Operation start = new Operation(anew, operation.deadline(), operation.log());
+        Operation start = operation.of(anew);
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
         layers.get(0).up(start);
         up(start, lowest);

@@ -91,6 +91,16 @@ final class LedgerStore {
         }
     }
 
+    /** Whether anybody may have something to reclaim from the start that the state directory counted last. */
+    boolean expectsAnybody(StateDirectory state) throws IOException {
+        Optional<Ledger> ledger = find(state).ledger();
+        if (ledger.isPresent()) {
+            return ledger.get().holdsAnything();
+        }
+        ClaimLayer.Claim claim = ClaimLayer.read(state);
+        return claim == null || claim.generation() > 1;
+    }
+
     private static Ledger read(Path file) throws IOException {
         if (Files.size(file) > MAX) {
             throw new UnexpectedFormatException(file.toString(), "larger than any ledger");

@@ -18,13 +18,19 @@ import org.gracekeeper.protocol.OcfException;
  */
 final class OpenLayer implements Layer {
     private final Node node;
+    private final Registry registry;
     private final ServiceLink link;
     private final AddressGuard guard;
+    private final RecordsLayer records;
+    private final Recovery recovery;
 
-    OpenLayer(Node node, ServiceLink link, AddressGuard guard) {
+    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery) {
         this.node = node;
+        this.registry = registry;
         this.link = link;
         this.guard = guard;
+        this.records = records;
+        this.recovery = recovery;
     }
 
     @Override
@@ -35,6 +41,15 @@ final class OpenLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.require(operation);
+        records.opens(operation.state());
+        try {
+            // After all that may take long: storage may have stalled just now.
+            recovery.requireTime(operation.service());
+        } catch (OcfException e) {
+            records.staysClosed(operation.state());
+            throw e;
+        }
+        registry.update(operation.service().withOpened());
         link.open(operation);
         tickle(operation);
     }

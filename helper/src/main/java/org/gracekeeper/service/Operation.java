@@ -22,6 +22,11 @@ record Operation(RunningService service, Deadline deadline, BiConsumer<Level, St
         return service.state();
     }
 
+    /** The same for what is known of the service now. */
+    Operation of(RunningService now) {
+        return new Operation(now, deadline, log);
+    }
+
     void info(String text) {
         log.accept(Level.INFO, text);
     }

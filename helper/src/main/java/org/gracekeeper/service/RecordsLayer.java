@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
 import java.util.Optional;
@@ -49,14 +50,62 @@ final class RecordsLayer implements Layer {
         RunningService service = operation.service();
         StateDirectory state = service.state();
         gather(state);
+        keepClientDatabase(state);
         files.deleteTree(state.notifyRoot());
         ClaimLayer.directory(state.notifyRoot(), "rwxr-xr-x");
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
         holdV4Grace(service);
-        if (!service.config().hasNfsV3()) {
-            return;
+        if (service.config().hasNfsV3()) {
+            prepareNotifications(service);
         }
+        node.kernel().syncfs(state.root());
+    }
+
+    /**
+     * nfsdcld forgets who may reclaim when grace ends (sqlite_grace_done), also when that is by the kernel's clock and no
+     * client could come yet. A start that ends like that must not cost the next one its clients.
+     */
+    private void keepClientDatabase(StateDirectory state) throws IOException {
+        Path database = state.clientDatabase();
+        Path before = state.clientDatabaseBefore();
+        if (Files.exists(before)) {
+            // What nfsdcld had not finished belongs to what is thrown away.
+            Files.deleteIfExists(database.resolveSibling(database.getFileName() + "-journal"));
+            node.kernel().fsync(database.getParent());
+            Files.copy(before, database, StandardCopyOption.REPLACE_EXISTING);
+        } else if (Files.exists(database)) {
+            Path copy = before.resolveSibling(before.getFileName() + ".new");
+            Files.deleteIfExists(copy);
+            new NfsdcldDb(database).copy(copy);
+            node.kernel().syncfs(state.root());
+            Files.move(copy, before, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    /** Clients are let through from now on: the database tells what becomes of them. Durable when it returns. */
+    void opens(StateDirectory state) throws IOException {
+        rename(state.clientDatabaseBefore(), put(state));
+    }
+
+    /** They are not, after all. */
+    void staysClosed(StateDirectory state) throws IOException {
+        rename(put(state), state.clientDatabaseBefore());
+    }
+
+    private static Path put(StateDirectory state) {
+        return state.clientDatabaseBefore().resolveSibling("before-last.sqlite");
+    }
+
+    private void rename(Path from, Path to) throws IOException {
+        if (Files.exists(from)) {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+            node.kernel().fsync(to.getParent());
+        }
+    }
+
+    private void prepareNotifications(RunningService service) throws IOException {
+        StateDirectory state = service.state();
         UserPrincipal owner = statdUser(state);
         byte[] number = NsmState.read(state.nsmState()).map(NsmState::next).orElse(NsmState.FIRST).bytes();
         files.write(state.nsmState(), number);
@@ -73,7 +122,6 @@ final class RecordsLayer implements Layer {
             own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
         }
         own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
-        node.kernel().syncfs(state.root());
     }
 
     /**

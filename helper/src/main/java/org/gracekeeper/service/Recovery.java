@@ -22,6 +22,8 @@ import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 
 /**
  * Looks at a service that recovers and does what {@link RecoveryDecision} says. What was seen back is remembered for as
@@ -116,6 +118,22 @@ final class Recovery {
         return Math.max(0, service.startedAt() + service.graceTime() - node.bootSeconds());
     }
 
+    /**
+     * While the service is still closed to its clients: the kernel's clocks run all the same.
+     *
+     * @throws OcfException (GENERIC) too little of its grace is left for those who have to reclaim. The next start begins
+     *     anew with all that this one had
+     */
+    void requireTime(RunningService service) throws IOException, OcfException {
+        if (secondsLeft(service) * 2 >= service.graceTime() || !ledgers.expectsAnybody(service.state())) {
+            return;
+        }
+        throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of the %d s of its grace were over before"
+                + " a client could come, so locks would be lost: the next start begins its grace anew; see what holds up"
+                + " this node or its storage, or raise grace_time", service.config().name(),
+                node.bootSeconds() - service.startedAt(), service.graceTime()));
+    }
+
     /** The service starts: what was seen of it before does not count. */
     void open(ServiceName name) {
         seen.remove(name);
@@ -135,7 +153,7 @@ final class Recovery {
      */
     boolean step(RunningService service) throws IOException, InterruptedException {
         ServiceName name = service.config().name();
-        if (!service.serving() || closed.contains(name)) {
+        if (service.startedAt() == 0 || service.stopping() || closed.contains(name)) {
             throw new IOException("service " + name + " does not serve: there is no recovery to look at");
         }
         Grace grace = grace(service);

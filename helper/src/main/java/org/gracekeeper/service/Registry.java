@@ -51,8 +51,15 @@ final class Registry {
             List<String> devices,
             int graceTime,
             double startedAt,
+            Boolean opened,
             boolean recovered,
-            boolean stopping) {}
+            boolean stopping) {
+
+        /** An older version did not tell the two apart. */
+        boolean wasOpened() {
+            return opened == null ? startedAt > 0 : opened;
+        }
+    }
 
     boolean exists(ServiceName name) {
         return Files.isDirectory(directory(name));
@@ -71,6 +78,7 @@ final class Registry {
                 service.devices().stream().map(DeviceId::toString).toList(),
                 service.graceTime(),
                 service.startedAt(),
+                service.opened(),
                 service.recovered(),
                 service.stopping());
         files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
@@ -116,6 +124,7 @@ final class Registry {
                     stored.devices().stream().map(DeviceId::parse).toList(),
                     stored.graceTime(),
                     stored.startedAt(),
+                    stored.wasOpened(),
                     stored.recovered(),
                     stored.stopping()));
         } catch (OcfException e) {

@@ -15,6 +15,7 @@ import org.gracekeeper.model.ServiceConfig;
  * @param devices the exported file systems; numbers are this node's, another node may have others
  * @param graceTime seconds; more than configured when the lease was longer before the move
  * @param startedAt when nfsd was started, in seconds since the node's boot; 0 before that
+ * @param opened whether a client may have got through since; a server behind closed doors grants nothing
  * @param stopping whether its stop has begun: from then on an empty server proves nothing
  * @param recovered whether recovery has ended: nobody can reclaim a lock any more
  */
@@ -25,6 +26,7 @@ public record RunningService(
         List<DeviceId> devices,
         int graceTime,
         double startedAt,
+        boolean opened,
         boolean recovered,
         boolean stopping) {
 
@@ -41,9 +43,9 @@ public record RunningService(
         return new StateDirectory(config.stateDir());
     }
 
-    /** Whether clients are served, and recovery may be looked at: nfsd was started, and its end has not begun. */
+    /** Whether clients are served: they get through, and the end has not begun. */
     boolean serving() {
-        return startedAt > 0 && !stopping;
+        return opened && !stopping;
     }
 
     RunningService notStarted() {
@@ -51,18 +53,23 @@ public record RunningService(
     }
 
     RunningService started(double at) {
-        return new RunningService(config, parent, exports, devices, graceTime, at, false, false);
+        return new RunningService(config, parent, exports, devices, graceTime, at, false, false, false);
+    }
+
+    RunningService withOpened() {
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true, recovered, stopping);
     }
 
     RunningService withRecovered() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true, stopping);
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, opened, true, stopping);
     }
 
     RunningService withStopping() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, recovered, true);
+        return new RunningService(config, parent, exports, devices, graceTime, startedAt, opened, recovered, true);
     }
 
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
-        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, recovered, stopping);
+        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, opened, recovered,
+                stopping);
     }
 }

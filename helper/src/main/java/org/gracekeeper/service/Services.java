@@ -58,6 +58,7 @@ public final class Services {
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
+        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
@@ -68,12 +69,12 @@ public final class Services {
                 server,
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, files,
                         reserve),
-                new OpenLayer(node, link, guard),
+                open,
                 new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(
-                registry, node, layers, records, holdings, server, exports, watch, nodeLockd, leases, attribute);
+                registry, node, layers, records, holdings, server, open, exports, watch, nodeLockd, leases, attribute);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
                 Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);

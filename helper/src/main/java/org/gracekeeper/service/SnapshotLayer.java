@@ -19,6 +19,7 @@ import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 
 /**
@@ -63,8 +64,9 @@ final class SnapshotLayer implements Layer {
     }
 
     @Override
-    public void up(Operation operation) throws InterruptedException {
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         RunningService service = operation.service();
+        recovery.requireTime(service);
         LedgerStore.Found found = ledgers.find(service.state());
         operation.info(found.ledger().map(SnapshotLayer::summary)
                 .orElse("recovering without a ledger: " + found.problem()));
@@ -153,8 +155,8 @@ final class SnapshotLayer implements Layer {
             return;
         }
         Ledger.AtStop stop = new Ledger.AtStop(registry.generation(service.config().name()), claim.generation(),
-                ledgers.stored(service.state()), service.startedAt() > 0,
-                service.startedAt() > 0 && isComplete(service));
+                ledgers.stored(service.state()), service.opened(),
+                service.opened() && isComplete(service));
         switch (Ledger.step(stop)) {
             case HAND_ON:
                 ledgers.write(service.state(), stop.earlier().orElseThrow().of(claim.generation()));

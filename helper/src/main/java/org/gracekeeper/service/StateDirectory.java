@@ -42,6 +42,11 @@ public record StateDirectory(Path root) {
         return nfs().resolve("nfsdcld").resolve("main.sqlite");
     }
 
+    /** The database as it was before a start of which no client has seen anything yet. */
+    public Path clientDatabaseBefore() {
+        return nfs().resolve("nfsdcld").resolve("before.sqlite");
+    }
+
     public Path nsm() {
         return root.resolve("nsm");
     }

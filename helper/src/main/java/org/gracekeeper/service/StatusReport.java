@@ -121,7 +121,7 @@ public final class StatusReport {
         long locks = 0;
         List<Holder> holders = List.of();
         List<RecoveryDecision.Missing> missing = List.of();
-        String state = service.stopping() ? "stopping" : service.startedAt() == 0 ? "starting"
+        String state = service.stopping() ? "stopping" : !service.opened() ? "starting"
                 : healthy ? "serving" : "damaged";
         try {
             Recovery.Grace seen = recovery.grace(service);

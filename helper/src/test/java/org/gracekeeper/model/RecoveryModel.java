@@ -49,7 +49,8 @@ final class RecoveryModel {
     /** Ways in which the helper's bookkeeping could be wrong; the histories have to find each. */
     enum Flaw {
         NONE, LEDGER_OF_ANY_START, NOTHING_CARRIED_OVER, HOSTS_FORGOTTEN_WHEN_NOTIFIED, REPEATED_STOP_WRITES_AGAIN,
-        LEDGER_OF_AN_OPEN_SERVER, HANDED_ON_BY_A_START_THAT_WAS_NOT_COUNTED
+        LEDGER_OF_AN_OPEN_SERVER, HANDED_ON_BY_A_START_THAT_WAS_NOT_COUNTED, OPENED_TOO_LATE, CLOSED_DOOR_COUNTS_AS_SERVED,
+        CLIENTS_FORGOTTEN_BEHIND_A_CLOSED_DOOR
     }
 
     /** One lock owner's locks: kind of access for each byte of each file. */
@@ -400,6 +401,9 @@ final class RecoveryModel {
     }
 
     private void start() {
+        // RecordsLayer keeps a copy of nfsdcld's database until the door opens.
+        Set<String> recordedBefore = Set.copyOf(recorded);
+        Optional<Set<String>> recoveryBefore = recovery.map(Set::copyOf);
         generation++;
         monitored.clear();
         startedAt = now;
@@ -415,10 +419,43 @@ final class RecoveryModel {
         if (!v4Grace) {
             recovery = Optional.empty();
         }
+        if (!opensInTime()) {
+            writeLedger(OptionalLong.of(generation), flaw == Flaw.CLOSED_DOOR_COUNTS_AS_SERVED,
+                    flaw == Flaw.CLOSED_DOOR_COUNTS_AS_SERVED);
+            if (flaw != Flaw.CLIENTS_FORGOTTEN_BEHIND_A_CLOSED_DOOR) {
+                recorded.clear();
+                recorded.addAll(recordedBefore);
+                recovery = recoveryBefore.map(HashSet::new);
+            }
+            start();
+            return;
+        }
         look();
         if (flaw == Flaw.HOSTS_FORGOTTEN_WHEN_NOTIFIED) {
             nsm.clear();
         }
+    }
+
+    /**
+     * Something delays the start when nfsd runs already and nobody can reach it; the kernel's clock goes on.
+     *
+     * @return whether the door is opened: enough of the grace is left, or nobody is expected
+     */
+    private boolean opensInTime() {
+        if (random.nextInt(8) == 0) {
+            now += random.nextInt(2 * GRACE);
+        }
+        boolean expected = valid().map(Ledger::holdsAnything).orElse(generation > 1);
+        boolean opens = (startedAt + GRACE - now) * 2 >= GRACE || !expected || flaw == Flaw.OPENED_TOO_LATE;
+        if (now - startedAt >= GRACE) {
+            nlmGrace = false;
+            v4Grace = false;
+            recovery = Optional.empty();
+            if (opens && clients.stream().anyMatch(c -> !c.everythingIsHeld())) {
+                throw new Lost("grace was over before anybody could come");
+            }
+        }
+        return opens;
     }
 
     /** nfsd lets nobody reclaim whom nfsdcld has not recorded. */

@@ -109,6 +109,18 @@ class NfsdcldDbTest {
     }
 
     @Test
+    void aCopyIsADatabaseOfItsOwn() throws Exception {
+        db.record(List.of(id("a")));
+        graceStart(17);
+        Path copy = dir.resolve("copy.sqlite");
+        db.copy(copy);
+        sql("UPDATE grace SET recovery = \"0\"; DROP TABLE \"rec-0000000000000001\";");
+
+        assertEquals(new NfsdcldDb.Recovery(Set.of("61"), Set.of()), new NfsdcldDb(copy).recovery());
+        assertThrows(IOException.class, () -> db.copy(copy), "it exists");
+    }
+
+    @Test
     void readersDoNotDisturbNfsdcld() throws Exception {
         try (Sqlite nfsdcld = Sqlite.open(file, false)) {
             for (int i = 0; i < 20; i++) {

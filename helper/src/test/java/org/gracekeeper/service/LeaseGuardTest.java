@@ -50,7 +50,7 @@ class LeaseGuardTest {
                 Metadata.defaults());
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
         registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 90, 5,
-                true, false), parameters);
+                true, true, false), parameters);
     }
 
     private String value() throws IOException {
