@@ -17,6 +17,7 @@ import org.gracekeeper.protocol.Request;
 import org.gracekeeper.service.Deadline;
 import org.gracekeeper.service.ServiceManager;
 import org.gracekeeper.service.Services;
+import org.gracekeeper.service.TimelineReport;
 
 /** Turns a request into a call and its outcome into an answer. The only place that catches everything. Thread-safe. */
 final class Dispatcher {
@@ -30,6 +31,8 @@ final class Dispatcher {
     private static final double STOP_SHARE = 0.55;
 
     private static final String GRACE_USAGE = "usage: gracekeeper grace start|status|end SERVICE [--force]\n";
+
+    private static final String TIMELINE_USAGE = "usage: gracekeeper timeline SERVICE [--svg|--json]\n";
 
     private final Services services;
 
@@ -51,7 +54,7 @@ final class Dispatcher {
         Reply.AgentBuilder lines = new Reply.AgentBuilder();
         String resource = request.environment().get("OCF_RESOURCE_INSTANCE");
         ServiceManager.Call call = new ServiceManager.Call(
-                resource, request.environment(), deadline(request), (level, text) -> {
+                resource, request.environment(), deadline(request), System.nanoTime(), (level, text) -> {
                     synchronized (lines) {
                         lines.line(level, text);
                     }
@@ -101,6 +104,7 @@ final class Dispatcher {
                 case "ping" -> Reply.text(0, "pong");
                 case "status" -> status(request.arguments());
                 case "grace" -> grace(request.arguments());
+                case "timeline" -> timeline(request.arguments());
                 default -> Reply.text(OcfCode.ARGS.number(), "unknown command " + request.verb());
             };
         } catch (OcfException e) {
@@ -129,6 +133,18 @@ final class Dispatcher {
         return Reply.text(0, json ? services.report().json(only) : services.report().text(only));
     }
 
+    private Reply timeline(List<String> arguments) throws OcfException, IOException {
+        List<String> forms = arguments.stream().filter(a -> a.startsWith("-")).toList();
+        List<String> names = arguments.stream().filter(a -> !a.startsWith("-")).toList();
+        if (names.size() != 1 || forms.size() > 1 || !List.of("--svg", "--json").containsAll(forms)) {
+            return Reply.text(OcfCode.ARGS.number(), TIMELINE_USAGE);
+        }
+        ServiceName name = ServiceName.ofResource(names.get(0));
+        TimelineReport timelines = services.timelines();
+        return Reply.text(0, forms.isEmpty() ? timelines.text(name)
+                : forms.get(0).equals("--svg") ? timelines.svg(name) : timelines.json(name));
+    }
+
     private Reply grace(List<String> arguments) throws OcfException, IOException, InterruptedException {
         boolean force = arguments.contains("--force");
         List<String> words = arguments.stream().filter(a -> !a.equals("--force")).toList();
@@ -138,7 +154,7 @@ final class Dispatcher {
         String name = words.get(1);
         StringBuffer lines = new StringBuffer(); // a step that was left behind may still have something to say
         ServiceManager.Call call = new ServiceManager.Call(name, Map.of(),
-                Deadline.after(Duration.ofMillis(DEFAULT_TIMEOUT_MILLIS)), (level, text) -> {
+                Deadline.after(Duration.ofMillis(DEFAULT_TIMEOUT_MILLIS)), System.nanoTime(), (level, text) -> {
                     lines.append(text).append('\n');
                     log(level, "service " + name + ": grace: " + text);
                 });

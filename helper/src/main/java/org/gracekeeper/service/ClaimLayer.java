@@ -4,7 +4,6 @@ package org.gracekeeper.service;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -33,15 +32,17 @@ final class ClaimLayer implements Layer {
     private final Processes processes;
     private final Holdings holdings;
     private final Reserve reserve;
+    private final TimelineLog timeline;
 
     ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings,
-            Reserve reserve) {
+            Reserve reserve, TimelineLog timeline) {
         this.node = node;
         this.registry = registry;
         this.files = files;
         this.processes = processes;
         this.holdings = holdings;
         this.reserve = reserve;
+        this.timeline = timeline;
     }
 
     /**
@@ -78,6 +79,7 @@ final class ClaimLayer implements Layer {
         Claim previous = read(state);
         if (previous != null) {
             check(operation, previous);
+            timeline.before(service.config().name(), previous.node(), previous.clean());
         }
         reserve.release(state);
         directory(state.nsm(), "rwx------");
@@ -99,7 +101,7 @@ final class ClaimLayer implements Layer {
         // Until recovery has ended there may be clients that still go by the lease of before.
         int lease = Math.max(service.config().leaseTime(), previous == null ? 0 : previous.leaseTime());
         write(state, new Claim(Claim.FORMAT, service.config().name().value(), service.config().scope(), node.hostname(),
-                bootId(), generation, lease, service.graceTime(), false));
+                node.bootId(), generation, lease, service.graceTime(), false));
         registry.claimed(service.config().name(), generation);
     }
 
@@ -111,7 +113,7 @@ final class ClaimLayer implements Layer {
             Claim claim = read(state);
             // A start that was refused is taken down too: what it found there is another's, or nobody's yet.
             if (claim != null && claim.service().equals(operation.instance().name().value())
-                    && claim.bootId().equals(bootId())) {
+                    && claim.bootId().equals(node.bootId())) {
                 write(state, claim.stopped());
                 reserve.take(state);
             }
@@ -187,7 +189,7 @@ final class ClaimLayer implements Layer {
             operation.warn("scope was " + previous.scope() + " and is now " + service.config().scope()
                     + ": NFSv4 clients will take this for another server and lose their locks");
         }
-        if (!previous.clean() && !previous.bootId().equals(bootId())) {
+        if (!previous.clean() && !previous.bootId().equals(node.bootId())) {
             operation.info("node " + previous.node() + " did not stop the service in order: recovering as after a crash");
         }
         if (service.graceTime() > service.config().graceTime()) {
@@ -225,10 +227,5 @@ final class ClaimLayer implements Layer {
 
     private void write(StateDirectory state, Claim claim) throws IOException {
         files.write(state.record(), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(claim));
-    }
-
-    private String bootId() throws IOException {
-        return new String(node.kernel().read(Path.of("/proc/sys/kernel/random/boot_id"), 64),
-                StandardCharsets.US_ASCII).strip();
     }
 }

@@ -18,6 +18,9 @@ public record Instance(ServiceName name) {
     /** One directory per service, from before start creates anything until stop has removed everything. */
     public static final Path SERVICES = RUN.resolve("services");
 
+    /** What the last stop and start of each service spent their time on, kept when it has left the node. */
+    public static final Path TIMELINES = RUN.resolve("timelines");
+
     /** Where mount namespaces are pinned: a private mount, because a shared one takes no such pin. */
     public static final Path PINS = RUN.resolve("ns");
 

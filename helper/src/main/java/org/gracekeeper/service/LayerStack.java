@@ -10,7 +10,7 @@ import java.util.Optional;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
-import org.gracekeeper.protocol.Reply.Level;
+import org.gracekeeper.timeline.Event.Kind;
 
 /** Goes through a service's layers: up in order, down in reverse, past every error. Thread-safe. */
 final class LayerStack {
@@ -28,10 +28,11 @@ final class LayerStack {
     private final NodeLockd nodeLockd;
     private final LeaseGuard leases;
     private final ClusterAttribute attribute;
+    private final TimelineLog timeline;
 
     LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, Holdings holdings,
-            ServerLayer server, OpenLayer open, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd, LeaseGuard leases,
-            ClusterAttribute attribute) {
+            ServerLayer server, OpenLayer open, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd,
+            LeaseGuard leases, ClusterAttribute attribute, TimelineLog timeline) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
@@ -44,30 +45,40 @@ final class LayerStack {
         this.nodeLockd = nodeLockd;
         this.leases = leases;
         this.attribute = attribute;
+        this.timeline = timeline;
     }
 
     void up(Operation operation) throws IOException, OcfException, InterruptedException {
-        up(operation, 0);
+        timeline.startBegins(operation, false);
+        up(operation, layers);
     }
 
-    private void up(Operation operation, int lowest) throws IOException, OcfException, InterruptedException {
+    private void up(Operation operation, List<Layer> missing) throws IOException, OcfException, InterruptedException {
+        try {
+            build(operation, missing);
+            timeline.done(operation, "");
+        } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
+            timeline.done(operation, String.valueOf(e.getMessage()));
+            throw e;
+        }
+    }
+
+    private void build(Operation operation, List<Layer> missing) throws IOException, OcfException, InterruptedException {
         Operation current = operation;
         long begin = System.nanoTime();
-        for (Layer layer : layers.subList(lowest, layers.size())) {
-            long layerBegin = System.nanoTime();
+        for (Layer layer : missing) {
             if (current.deadline().passed()) {
                 throw new OcfException(OcfCode.GENERIC, "start of service " + current.instance().name()
                         + " ran out of time before its " + layer.name() + ": raise the start timeout");
             }
-            layer.up(current);
+            Operation known = current;
+            timeline.timed(known, Kind.UP, layer, () -> layer.up(known));
             if (layer == server) {
-                RunningService started = current.service().started(node.bootSeconds());
-                registry.update(started);
-                current = current.of(started);
+                current = current.with(current.service().started(node.bootSeconds()));
+                registry.update(current.service());
             } else if (layer == open) {
-                current = current.of(current.service().withOpened());
+                current = current.with(current.service().withOpened());
             }
-            timed(current, "up", layer, layerBegin);
         }
         current.info(String.format("started in %.2f s", (System.nanoTime() - begin) / 1e9));
     }
@@ -79,8 +90,11 @@ final class LayerStack {
     void down(Operation operation) throws OcfException, InterruptedException {
         long begin = System.nanoTime();
         List<String> errors = new ArrayList<>();
+        timeline.stopBegins(operation, "");
         String proof = down(operation, 0, errors);
         attribute.delete(operation.instance().name());
+        timeline.done(operation, proof == null ? "" : proof);
+        timeline.handOn(operation);
         if (proof != null) {
             throw new OcfException(OcfCode.GENERIC, "service " + operation.instance().name() + " is not stopped: "
                     + proof + (errors.size() > 1 ? " (before that: " + String.join("; ", errors) + ")" : ""));
@@ -96,16 +110,18 @@ final class LayerStack {
     void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
         int lowest = layers.indexOf(records);
         List<String> errors = new ArrayList<>();
+        timeline.stopBegins(operation, "for a new grace period");
         down(operation, lowest, errors);
+        Operation start = operation.with(operation.service().notStarted()).askedFor(timeline.done(operation, ""));
         errors.forEach(operation::warn);
         // What is left would be taken for locks that have been reclaimed.
         holdings.requireNone(operation.service());
-        RunningService anew = operation.service().notStarted();
-        registry.update(anew);
-        Operation start = operation.of(anew);
+        timeline.startBegins(start, true);
+        registry.update(start.service());
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
-        layers.get(0).up(start);
-        up(start, lowest);
+        List<Layer> missing = new ArrayList<>(List.of(layers.get(0)));
+        missing.addAll(layers.subList(lowest, layers.size()));
+        up(start, missing);
     }
 
     /** @return why the lowest layer is not down, or null */
@@ -118,17 +134,16 @@ final class LayerStack {
         }
         for (int i = layers.size() - 1; i >= lowest; i--) {
             Layer layer = layers.get(i);
-            long layerBegin = System.nanoTime();
             try {
                 Duration limit = operation.deadline().remaining().dividedBy(2);
-                Bounded.run("stop of " + layer.name(), limit, () -> layer.down(operation));
+                timeline.timed(operation, Kind.DOWN, layer,
+                        () -> Bounded.run("stop of " + layer.name(), limit, () -> layer.down(operation)));
             } catch (IOException | RuntimeException e) {
                 String text = layer.name() + ": " + e.getMessage();
                 LOG.log(System.Logger.Level.WARNING, "service " + operation.instance().name() + ": stop: " + text, e);
                 errors.add(text);
                 proof = i == lowest ? e.getMessage() : proof;
             }
-            timed(operation, "down", layer, layerBegin);
         }
         return proof;
     }
@@ -187,10 +202,5 @@ final class LayerStack {
                 LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
             }
         }
-    }
-
-    private static void timed(Operation operation, String direction, Layer layer, long begin) {
-        operation.log().accept(Level.DEBUG, String.format(
-                "%s %s ms=%d", direction, layer.name(), (System.nanoTime() - begin) / 1_000_000));
     }
 }

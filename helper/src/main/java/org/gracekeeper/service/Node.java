@@ -81,6 +81,11 @@ final class Node {
         return new String(kernel.read(Path.of("/proc/sys/kernel/osrelease"), 256), StandardCharsets.US_ASCII).strip();
     }
 
+    /** The kernel's name for this boot: another one after each. */
+    String bootId() throws IOException {
+        return new String(kernel.read(Path.of("/proc/sys/kernel/random/boot_id"), 64), StandardCharsets.US_ASCII).strip();
+    }
+
     /** The node's own name, read from the host's UTS namespace. */
     String hostname() throws IOException {
         return new String(kernel.read(Path.of("/proc/sys/kernel/hostname"), 256), StandardCharsets.US_ASCII).strip();

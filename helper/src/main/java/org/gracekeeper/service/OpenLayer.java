@@ -11,6 +11,7 @@ import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.net.Tickle;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.timeline.Event;
 
 /**
  * Traffic is let in by setting the service's device up, and shut out in both directions by setting it down; the
@@ -35,7 +36,7 @@ final class OpenLayer implements Layer {
 
     @Override
     public String name() {
-        return "open";
+        return Event.OPEN;
     }
 
     @Override

@@ -10,9 +10,20 @@ import org.gracekeeper.protocol.Reply.Level;
  *
  * @param service what is known of the service: resolved by start, read back from /run by everything else
  * @param deadline when the caller stops waiting
+ * @param requested when the action was asked for, as {@link System#nanoTime}
  * @param log lines for the agent and the journal
  */
-record Operation(RunningService service, Deadline deadline, BiConsumer<Level, String> log) {
+record Operation(RunningService service, Deadline deadline, long requested, BiConsumer<Level, String> log) {
+
+    /** The same of a service of which more is known now. */
+    Operation with(RunningService changed) {
+        return new Operation(changed, deadline, requested, log);
+    }
+
+    /** The same, as if it had been asked for then, by {@link System#nanoTime}. */
+    Operation askedFor(long when) {
+        return new Operation(service, deadline, when, log);
+    }
 
     Instance instance() {
         return service.instance();
@@ -20,11 +31,6 @@ record Operation(RunningService service, Deadline deadline, BiConsumer<Level, St
 
     StateDirectory state() {
         return service.state();
-    }
-
-    /** The same for what is known of the service now. */
-    Operation of(RunningService now) {
-        return new Operation(now, deadline, log);
     }
 
     void info(String text) {

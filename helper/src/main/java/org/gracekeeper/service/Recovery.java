@@ -39,12 +39,13 @@ final class Recovery {
     private final Holdings holdings;
     private final LedgerStore ledgers;
     private final ClaimLayer claims;
+    private final TimelineLog timeline;
     private final Map<ServiceName, Seen> seen = new ConcurrentHashMap<>();
     /** Services whose stop has begun: what is seen of them from then on proves nothing. */
     private final Set<ServiceName> closed = ConcurrentHashMap.newKeySet();
 
     Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
-            ClaimLayer claims) {
+            ClaimLayer claims, TimelineLog timeline) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
@@ -52,6 +53,7 @@ final class Recovery {
         this.holdings = holdings;
         this.ledgers = ledgers;
         this.claims = claims;
+        this.timeline = timeline;
     }
 
     /**
@@ -256,8 +258,10 @@ final class Recovery {
     }
 
     private void log(RunningService service, String which, String reason) throws IOException {
+        double seconds = node.bootSeconds() - service.startedAt();
+        timeline.graceEnded(service.config().name(), which, seconds, reason);
         LOG.log(System.Logger.Level.INFO, String.format("service %s: %s grace ended after %.1f s: %s",
-                service.config().name(), which, node.bootSeconds() - service.startedAt(), reason));
+                service.config().name(), which, seconds, reason));
     }
 
     private Observed observe(RunningService service, Grace grace, double left)

@@ -26,12 +26,14 @@ final class RecoveryWatch {
     private final Registry registry;
     private final Recovery recovery;
     private final ClusterAttribute attribute;
+    private final TimelineLog timeline;
     private final Map<ServiceName, Thread> watches = new ConcurrentHashMap<>();
 
-    RecoveryWatch(Registry registry, Recovery recovery, ClusterAttribute attribute) {
+    RecoveryWatch(Registry registry, Recovery recovery, ClusterAttribute attribute, TimelineLog timeline) {
         this.registry = registry;
         this.recovery = recovery;
         this.attribute = attribute;
+        this.timeline = timeline;
     }
 
     /** Starts to watch, unless that is done already. */
@@ -113,6 +115,7 @@ final class RecoveryWatch {
             return true;
         }
         registry.update(now.get().withRecovered());
+        timeline.recovered(name);
         attribute.set(name, "serving");
         LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);
         return true;

@@ -17,11 +17,14 @@ import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.LockCoverage;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.RecoveryDecision;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Sqlite;
+import org.gracekeeper.timeline.Event;
+import org.gracekeeper.timeline.Phase;
 
 /**
  * A recovery of made-up clients, in files of its own, gone through some times before the first real one.
@@ -81,12 +84,25 @@ final class Rehearsal {
         LedgerStore ledgers = new LedgerStore(files);
         ledgers.write(state, ledger);
         Optional<Ledger> stored = ledgers.stored(state);
+        recordTimes(state);
         Set<String> recorded = database.recovery().complete();
         List<String> hosts = records.recoverySet(state);
         RecoveryDecision none = decide(stored, hosts, LockCoverage.NONE, recorded, List.of());
         RecoveryDecision all = decide(stored, hosts, LockCoverage.NONE.max(LockCoverage.of(ranges.v4())), recorded, held);
         if (none.endNlm() || none.endV4() || none.missing().size() != 2 || !all.endNlm() || !all.endV4()) {
             throw new IOException("recovery was rehearsed with a wrong outcome: " + none + ", " + all);
+        }
+    }
+
+    /** Within the outage, too. */
+    private void recordTimes(StateDirectory state) throws IOException {
+        TimelineStore times = new TimelineStore(root.resolve("timelines"), files);
+        ServiceName name = new ServiceName("rehearsal");
+        times.begin(name);
+        times.append(name, new Event(Event.Kind.STOP, "rehearsal", "", 1, 2, ""));
+        times.handOn(state, name, 1, Phase.events(Phase.of(times.own(name).events())));
+        if (times.handed(state, name, 1).events().size() != 1) {
+            throw new IOException("a stop was recorded with a wrong outcome: " + times.handed(state, name, 1));
         }
     }
 

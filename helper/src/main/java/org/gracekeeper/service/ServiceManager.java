@@ -53,9 +53,19 @@ public final class ServiceManager {
         this.leases = leases;
     }
 
-    /** What an action is called with, and where its log lines go. */
-    public record Call(String resource, Map<String, String> environment, Deadline deadline,
-            BiConsumer<Level, String> log) {}
+    /**
+     * What an action is called with, and where its log lines go.
+     *
+     * @param requested when, as {@link System#nanoTime}
+     */
+    public record Call(String resource, Map<String, String> environment, Deadline deadline, long requested,
+            BiConsumer<Level, String> log) {
+
+        /** A part of the action that begins now. */
+        private Call again() {
+            return new Call(resource, environment, deadline, System.nanoTime(), log);
+        }
+    }
 
     /** Parameters alone, or with this host where {@code onHost} is set. */
     public OcfCode validate(Call call, boolean onHost) throws OcfException, IOException {
@@ -73,6 +83,7 @@ public final class ServiceManager {
         ServiceSlot slot = slot(config.name());
         slot.acquire(call.deadline(), true);
         try {
+            Call bringing = call;
             if (registry.exists(config.name())) {
                 Optional<RunningService> running = registry.load(config.name());
                 if (running.isPresent() && stack.problem(operation(running.get(), call)).isEmpty()) {
@@ -81,8 +92,9 @@ public final class ServiceManager {
                 }
                 call.log().accept(Level.WARN, "found half of the service running: taking it down first");
                 takeDown(config.name(), call);
+                bringing = call.again();
             }
-            bringUp(resolved, parameters(call), call);
+            bringUp(resolved, parameters(call), bringing);
             if (config.waitForRecovery()) {
                 awaitRecovery(config.name(), call);
             }
@@ -176,7 +188,7 @@ public final class ServiceManager {
             } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
                 boolean interrupted = Thread.interrupted();
                 call.log().accept(Level.WARN, "taking the service down: " + e.getMessage());
-                takeDown(name, call);
+                takeDown(name, call.again());
                 if (interrupted) {
                     Thread.currentThread().interrupt();
                 }
@@ -252,12 +264,12 @@ public final class ServiceManager {
         Deadline work = call.deadline().part(Duration.ofMillis((long) (budget.toMillis() * (1 - UNDO_SHARE))));
         registry.save(resolved, parameters);
         try {
-            stack.up(new Operation(resolved, work, call.log()));
+            stack.up(new Operation(resolved, work, call.requested(), call.log()));
         } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
             // The interrupt has done its work; what follows has to run undisturbed.
             boolean interrupted = Thread.interrupted() || e instanceof InterruptedException;
             call.log().accept(Level.WARN, "start failed, taking down what there is: " + e.getMessage());
-            takeDown(name, call);
+            takeDown(name, call.again());
             if (interrupted) {
                 throw new OcfException(OcfCode.GENERIC, "start of service " + name + " was given up for a stop", e);
             }
@@ -294,7 +306,7 @@ public final class ServiceManager {
     }
 
     private static Operation operation(RunningService service, Call call) {
-        return new Operation(service, call.deadline(), call.log());
+        return new Operation(service, call.deadline(), call.requested(), call.log());
     }
 
     private ServiceSlot slot(ServiceName name) {

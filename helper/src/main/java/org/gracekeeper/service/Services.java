@@ -21,12 +21,15 @@ public final class Services {
 
     private final ServiceManager manager;
     private final StatusReport report;
+    private final TimelineReport timelines;
     private final Registry registry;
     private final Rehearsal rehearsal;
 
-    private Services(ServiceManager manager, StatusReport report, Registry registry, Rehearsal rehearsal) {
+    private Services(ServiceManager manager, StatusReport report, TimelineReport timelines, Registry registry,
+            Rehearsal rehearsal) {
         this.manager = manager;
         this.report = report;
+        this.timelines = timelines;
         this.registry = registry;
         this.rehearsal = rehearsal;
     }
@@ -51,9 +54,11 @@ public final class Services {
         Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
         Reserve reserve = new Reserve(kernel, files);
         LedgerStore ledgers = new LedgerStore(files);
-        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve);
-        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim);
-        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute);
+        TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
+        TimelineLog timeline = new TimelineLog(timelines, registry, node);
+        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve, timeline);
+        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
+        RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
@@ -74,13 +79,14 @@ public final class Services {
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(
-                registry, node, layers, records, holdings, server, open, exports, watch, nodeLockd, leases, attribute);
+                registry, node, layers, records, holdings, server, open, exports, watch, nodeLockd, leases, attribute,
+                timeline);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(
                 Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
-        return new Services(
-                manager, new StatusReport(registry, stack, holdings, records, recovery), registry, rehearsal);
+        return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
+                new TimelineReport(registry, timelines), registry, rehearsal);
     }
 
     /**
@@ -105,5 +111,9 @@ public final class Services {
 
     public StatusReport report() {
         return report;
+    }
+
+    public TimelineReport timelines() {
+        return timelines;
     }
 }

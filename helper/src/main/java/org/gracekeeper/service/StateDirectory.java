@@ -66,6 +66,11 @@ public record StateDirectory(Path root) {
         return root.resolve("ledger");
     }
 
+    /** How the last stop went, see {@link TimelineStore}. */
+    public Path timeline() {
+        return root.resolve("timeline");
+    }
+
     /** Room for the next stop and start, see {@link Reserve}. */
     public Path reserve() {
         return root.resolve("reserve");

@@ -113,7 +113,7 @@ public final class StatusReport {
 
     private ServiceStatus status(RunningService service) throws InterruptedException {
         Operation operation = new Operation(
-                service, Deadline.after(java.time.Duration.ofSeconds(20)), (level, text) -> { });
+                service, Deadline.after(java.time.Duration.ofSeconds(20)), System.nanoTime(), (level, text) -> { });
         List<LayerStack.LayerState> layers = stack.states(operation);
         boolean healthy = layers.stream().allMatch(l -> l.state().equals("ok"));
         String grace = "unknown";

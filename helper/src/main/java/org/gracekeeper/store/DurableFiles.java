@@ -41,8 +41,16 @@ public final class DurableFiles {
      */
     public void write(Path file, byte[] data) throws IOException {
         Attributes attributes = Files.exists(file, LinkOption.NOFOLLOW_LINKS) ? Attributes.of(file) : null;
-        replace(file, data, attributes);
+        replace(file, data, attributes, true);
         kernel.fsync(directoryOf(file));
+    }
+
+    /**
+     * Replaces a file's content as a whole, root's with mode 0600, and leaves it to the kernel when it comes to stable
+     * storage: for what may be lost, and must not cost time.
+     */
+    public void writeUnsynced(Path file, byte[] data) throws IOException {
+        replace(file, data, null, false);
     }
 
     /**
@@ -91,12 +99,12 @@ public final class DurableFiles {
             data.flip();
             byte[] bytes = new byte[data.remaining()];
             data.get(bytes);
-            replace(to, bytes, Attributes.of(from));
+            replace(to, bytes, Attributes.of(from), true);
         }
     }
 
     /** Without the directory's fsync. The temporary name begins with a dot, which statd ignores. */
-    private void replace(Path file, byte[] data, Attributes attributes) throws IOException {
+    private void replace(Path file, byte[] data, Attributes attributes, boolean durable) throws IOException {
         Path temporary = file.resolveSibling("." + file.getFileName() + ".new");
         Files.deleteIfExists(temporary); // of a writer that died
         try {
@@ -110,7 +118,9 @@ public final class DurableFiles {
                 if (attributes != null) {
                     attributes.apply(kernel, temporary);
                 }
-                out.force(true);
+                if (durable) {
+                    out.force(true);
+                }
             }
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {

@@ -10,6 +10,7 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.verifyNoInteractions;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +32,20 @@ class DurableFilesTest {
 
     @TempDir
     Path dir;
+
+    @Test
+    void withoutSyncAFileIsStillReplacedAsAWhole() throws Exception {
+        Path file = dir.resolve("f");
+        Kernel kernel = mock(Kernel.class);
+
+        new DurableFiles(kernel).writeUnsynced(file, bytes("a longer one"));
+        new DurableFiles(kernel).writeUnsynced(file, bytes("second"));
+
+        assertEquals("second", Files.readString(file));
+        assertEquals(0600, mode(file));
+        verifyNoInteractions(kernel);
+        assertEquals(List.of("f"), names(dir));
+    }
 
     @Test
     void aNewFileIsPrivateAndNothingIsLeftBeside() throws Exception {
