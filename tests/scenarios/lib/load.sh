@@ -75,13 +75,13 @@ held() { # NODE NLM V4: the server has exactly that many locks
 	[ "$got" = "nlm $2, v4 $3" ]
 }
 
-# kept_lines NODE: what the server there has on the file "kept".
-kept_lines() { guest "$1" server.py locks /srv/web | grep ":$(on "$1" stat -c %i /srv/web/export/kept) "; }
+# kept_lines NODE [FILE]: what the server there has on the file, "kept" if none is named.
+kept_lines() { guest "$1" server.py locks /srv/web | grep ":$(on "$1" stat -c %i "/srv/web/export/${2:-kept}") "; }
 
-# delegated NODE: a delegation on the file "kept", and no lock: only the client's own kernel knows of that.
+# delegated NODE [FILE]: a delegation on it, and no lock: only the client's own kernel knows of that.
 delegated() {
 	local found
-	found=$(kept_lines "$1")
+	found=$(kept_lines "$@")
 	printf '%s\n' "$found"
 	grep -q DELEG <<<"$found" && ! grep -q POSIX <<<"$found"
 }
