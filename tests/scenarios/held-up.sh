@@ -20,7 +20,7 @@ back_on_node1() { # WORDS
 	need "$1: service web is started on node1" wait_started web node1 300
 	check "$1: the start was held up behind closed doors" on node2 grep -q 'opened False' /var/tmp/hold-up
 	check "$1: it says why it failed" on node2 sh -c \
-		"journalctl -b -o cat -u gracekeeperd | grep -c 'of its grace were over before a client could come' | grep -qx $2"
+		"journalctl -b -o cat -u gracekeeperd | grep -c 'start failed, .* of its grace were over before a client could come' | grep -qx $2"
 	check "$1: all locks are on node1" look node1
 	check "$1: grace ends on node1" wait_recovered node1
 	need "$1: the failure is forgotten" cluster crm_resource --cleanup -Q -r web

@@ -160,6 +160,9 @@ final class Recovery {
         }
         Grace grace = grace(service);
         logEndsByKernel(service, grace);
+        if (!grace.active() && !service.opened()) {
+            return true; // nobody came yet: whether that is the end is told when clients get through
+        }
         if (!grace.active()) {
             recordLast(service);
             records.recovered(service.state(), () -> !closed.contains(name));

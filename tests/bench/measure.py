@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""What each outage cost the clients.
+
+    measure.py DIR KIND KERNEL
+
+DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
+longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks; what became of the held
+locks. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
+"""
+import glob
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workload"))
+
+from lockload import gaps, read_log  # noqa: E402 (the path is set first)
+
+
+def stamps(lines, ahead, wanted):
+    """(when by the runner's clock, line) of the lines that count."""
+    shift = lines[0]["w"] - lines[0]["t"] - ahead
+    return [(line["t"] + shift, line) for line in lines if wanted(line)]
+
+
+def longest(times, outage):
+    """Seconds of the longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
+    since = outage["fenced"] if outage["fenced"] is not None else outage["begin"]
+    inside = [gap for gap in gaps(times, max(times, default=0)) if gap.end > since and gap.begin < outage["end"]]
+    if not times or max(times) < since:
+        return None
+    return round(max((gap.end - (max(gap.begin, since) if outage["fenced"] is not None else gap.begin) for gap in inside),
+                     default=0.0), 3)
+
+
+WANTED = {
+    "holder": lambda line: line["e"] == "write",
+    "prober": lambda line: line["e"] == "answer",
+    "contender": lambda line: line["e"] == "try" and line["control"] and line["granted"],
+}
+
+
+def measure(outages, logs, clocks, kind, kernel):
+    """A line for each outage. LOGS: {name: lines}."""
+    for outage in (o for o in outages if o["kind"] == kind):
+        until = next((o["begin"] for o in outages if o["kind"] == kind and o["begin"] > outage["begin"]), float("inf"))
+        result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "errors": 0, "stolen": 0}
+        for name, lines in sorted(logs.items()):
+            ahead = clocks.get(lines[0]["host"], 0.0)
+            role, short = lines[0]["role"], name[len(kind) + 1:]
+            if short == "contender":
+                result["stolen"] += sum(len(line["granted"]) for t, line in stamps(lines, ahead, lambda one: one["e"] == "try")
+                                        if outage["begin"] <= t < until)
+                continue
+            result["gaps"][short] = longest([t for t, _ in stamps(lines, ahead, WANTED[role])], outage)
+            if role == "holder":
+                result["errors"] += sum(
+                    outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
+        if outage["getlk"] is not None:
+            result["present"] = outage["getlk"]["present"]
+            result["lost"] = outage["getlk"]["missing"]
+        yield result
+
+
+def main():
+    directory, kind, kernel = sys.argv[1:4]
+    outages = read_log(os.path.join(directory, "outages.jsonl"))
+    with open(os.path.join(directory, "clocks.json"), encoding="utf-8") as file:
+        clocks = json.load(file)
+    logs = {os.path.basename(path)[:-len(".log")]: read_log(path)
+            for path in glob.glob(os.path.join(directory, f"{kind}-*.log"))}
+    for line in measure(outages, logs, clocks, kind, kernel):
+        print(json.dumps(line))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""python3 -m unittest discover -s tests/bench"""
+import unittest
+import xml.etree.ElementTree as xml
+
+import measure
+import summary
+
+
+def holder(times, host="c1", role="holder", kind="write", **fields):
+    return [{"t": 0.0, "w": 1000.0, "e": "start", "role": role, "host": host}] + [
+        {"t": t, "w": 1000.0 + t, "e": kind, **fields} for t in times]
+
+
+class MeasureTest(unittest.TestCase):
+    MOVE = {"kind": "web", "what": "move", "begin": 1010.0, "end": 1030.0, "fenced": None,
+            "getlk": {"present": 3, "missing": ["kept:3"]}}
+
+    def one(self, outage, **logs):
+        return list(measure.measure([outage], logs, {"c1": 0.0, "ahead": 5.0}, "web", "6.12"))[0]
+
+    def test_the_longest_gap_that_touches_the_outage_counts(self):
+        times = [0.0, 8.0, 9.0, 10.5, 16.0, 17.0, 40.0]
+        found = self.one(self.MOVE, **{"web-v3": holder(times)})
+        self.assertEqual({"v3": 23.0}, found["gaps"])
+        found = self.one(dict(self.MOVE, end=1016.5), **{"web-v3": holder(times)})
+        self.assertEqual({"v3": 5.5}, found["gaps"])
+        self.assertEqual(["kept:3"], found["lost"])
+
+    def test_a_clock_that_is_ahead_is_put_right(self):
+        found = self.one(dict(self.MOVE, end=1011.0), **{"web-v3": holder([14.0, 15.5, 21.0], host="ahead")})
+        self.assertEqual({"v3": 5.5}, found["gaps"])
+
+    def test_after_a_power_cut_a_gap_counts_from_the_fencing_on(self):
+        found = self.one(dict(self.MOVE, what="cut", fenced=1014.0), **{"web-v3": holder([9.0, 10.0, 20.0])})
+        self.assertEqual({"v3": 6.0}, found["gaps"])
+
+    def test_a_writer_that_never_came_back_has_no_end(self):
+        self.assertEqual({"v3": None}, self.one(self.MOVE, **{"web-v3": holder([1.0, 9.0])})["gaps"])
+
+    def test_only_grants_count_for_new_locks_and_held_ones_are_stolen(self):
+        logs = {"web-requester": holder([9.0, 14.0], role="contender", kind="try", control=True, granted=[0]),
+                "web-contender": holder([12.0], role="contender", kind="try", control=False, granted=[1, 2])}
+        logs["web-requester"].insert(2, {"t": 11.0, "w": 1011.0, "e": "try", "control": True, "granted": []})
+        found = self.one(self.MOVE, **logs)
+        self.assertEqual(({"requester": 5.0}, 2), (found["gaps"], found["stolen"]))
+
+
+class SummaryTest(unittest.TestCase):
+    def line(self, kind, **more):
+        return {"kind": kind, "what": "move", "kernel": "6.12", "gaps": {}, "errors": 0, "stolen": 0, **more}
+
+    def test_medians_worst_and_floors(self):
+        found = summary.collect([
+            self.line("floor", gaps={"prober": 2.0}),
+            self.line("gracekeeper", gaps={"v3": 3.0}, lost=[]), self.line("gracekeeper", gaps={"v3": 5.0}, lost=["a"]),
+            self.line("usual", gaps={"v3": None}, lost=["a", "b"])])
+        text = "\n".join(summary.table(found))
+        self.assertRegex(text, r"gracekeeper +2 +4\.0 / 5\.0 \(2\.0\).* 1, 0, 0")
+        self.assertRegex(text, r"usual +1 +endless / endless.* 2, 0, 0")
+        picture = xml.fromstring(summary.svg(found))
+        self.assertIn("NFSv3, gracekeeper", "".join(picture.itertext()))
+
+    def test_nothing_measured_is_said(self):
+        self.assertEqual([], summary.table(summary.collect([])))
+
+
+if __name__ == "__main__":
+    unittest.main()

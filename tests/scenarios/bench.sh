@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+# shellcheck shell=bash disable=SC2034 # the library reads the variables
+# Promise: clients' outage in moves and power cuts, beside the agents of today and beside Pacemaker alone (tests/bench/run)
+#
+# BENCH_KINDS take turns, each with a file system of its own and the same clients: holders over four versions that write,
+# a requester of new locks, a contender for the held ones. BENCH_MOVES and BENCH_CUTS say how often the service goes to the
+# other node, in order and by a power cut. "floor" has no NFS: its address is probed by datagrams.
+
+: "${BENCH_KINDS:=gracekeeper usual tuned floor}" "${BENCH_MOVES:=2}" "${BENCH_CUTS:=1}"
+# A grace period of 90 s, and clients that are asleep in it.
+PATIENCE=240
+ADDRESS4=10.77.0.100
+CLIENTS4='10.77.0.0/24'
+
+operations='op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor timeout=60s interval'
+filesystem() { # KIND DISK
+	echo "primitive fs-$1 Filesystem params device=/dev/disk/by-id/virtio-shared$2 directory=/srv/$1 fstype=ext4 $operations=20s"
+}
+address() { echo "primitive $1 IPaddr2 params ip=$ADDRESS4 cidr_netmask=24 $operations=10s"; } # NAME
+
+# What the documentation of these agents recommends; the names are as the programs of this scenario want them: the last one
+# to be started has that of the service. bench-node has what they need of a node before they work.
+group() { # KIND DISK
+	local kind=$1
+	filesystem "$kind" "$2"
+	case $kind in
+	gracekeeper)
+		# With the defaults of lease and grace.
+		echo "primitive $kind ocf:gracekeeper:nfs params ip=$ADDRESS4/24 state_dir=/srv/$kind/.gracekeeper exports=\"/srv/$kind/export $CLIENTS4(rw,no_root_squash,no_subtree_check)\" $operations=10s"
+		echo "group g-$kind fs-$kind $kind meta resource-stickiness=1000"
+		;;
+	usual | tuned)
+		echo "primitive nfsd-$kind nfsserver params nfs_shared_infodir=/srv/$kind/info nfs_server_scope=$kind nfs_no_notify=true $operations=10s"
+		echo "primitive export-$kind exportfs params clientspec=$CLIENTS4 directory=/srv/$kind/export options=rw,no_root_squash,no_subtree_check fsid=11 $operations=10s"
+		address "ip-$kind"
+		echo "primitive $kind nfsnotify params source_host=$ADDRESS4 $operations=30s"
+		if [ "$kind" = usual ]; then
+			echo "group g-$kind fs-$kind nfsd-$kind export-$kind ip-$kind $kind meta resource-stickiness=1000"
+		else
+			echo "primitive block-$kind portblock params protocol=tcp portno=2049 ip=$ADDRESS4 action=block $operations=10s"
+			echo "primitive unblock-$kind portblock params protocol=tcp portno=2049 ip=$ADDRESS4 action=unblock tickle_dir=/srv/$kind/tickle $operations=10s"
+			echo "group g-$kind fs-$kind block-$kind nfsd-$kind export-$kind ip-$kind unblock-$kind $kind meta resource-stickiness=1000"
+		fi
+		;;
+	floor)
+		echo "primitive dummy-$kind ocf:pacemaker:Dummy $operations=10s"
+		address "$kind"
+		echo "group g-$kind fs-$kind dummy-$kind $kind meta resource-stickiness=1000"
+		;;
+	esac
+}
+
+load() { # KIND
+	local version host
+	SVC=$1 HELD=()
+	if [ "$1" = floor ]; then
+		for node in "${NODES[@]}"; do echo_server "$node" || return 1; done
+		program client3 floor-prober echo.py "$ADDRESS4"
+		return
+	fi
+	for version in 3 4.0; do mount_nfs client1 "v$version" $ADDRESS4 vers=$version,hard || return 1; done
+	for version in 4.1 4.2; do mount_nfs client2 "v$version" $ADDRESS4 vers=$version,hard || return 1; done
+	mount_nfs client3 v3 $ADDRESS4 vers=3,hard && mount_nfs client3 v4.2 $ADDRESS4 vers=4.2,hard &&
+		on client3 touch /mnt/v4.2/free || return 1
+	for version in 3:1 4.0:1 4.1:2 4.2:2; do
+		host=client${version#*:} version=${version%:*}
+		hold "$host" "$1-v$version" "v$version" "NFSv$version" "kept-$version:0+4" || return 1
+		HELD+=("kept-$version:0+4")
+	done
+	program client3 "$1-contender" contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v4.2 "${HELD[@]}" &&
+		program client3 "$1-requester" contender.py --interval 0.2 --max-pending 110 --give-up 20 --via NFSv4.2=/mnt/v4.2 \
+			--control free:0
+}
+
+echo_server() { on "$1" systemd-run -q --collect --unit echo -- "$GUEST_DIR/echo.py" --serve; }
+
+# served: clients write again, and new locks are granted.
+served() {
+	local load
+	for load in "${LOADS[@]}"; do
+		case $load in
+		*-prober) grown "$load" '"answer"' ;;
+		*-requester) grown "$load" '"granted": \[0\]' ;;
+		*-v*) grown "$load" '"write"' ;;
+		esac || return 1
+	done
+}
+
+# grown HOST:NAME PATTERN: a new line of the program's log has it.
+grown() { on "${1%%:*}" timeout $PATIENCE sh -c "tail -n 0 -F /var/tmp/load/${1#*:}.log | grep -qm 1 '$2'"; }
+
+# outage WHAT NODE CMD...: CMD makes the service go to NODE.
+outage() {
+	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null
+	shift 2
+	event "$SVC: $what, to $to"
+	need "$SVC: $what" "$@"
+	check "$SVC: clients are served on $to" served
+	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
+	[ "$what" != cut ] || fenced=$(fenced_at "$to" "$begin")
+	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s}\n' "$SVC" "$what" "$begin" \
+		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" >>"$OUT/outages.jsonl"
+}
+
+# fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
+fenced_at() {
+	local at
+	at=$(on "$1" journalctl -o short-unix --no-pager --since "@${2%.*}" -t pacemaker-fenced -t pacemaker-controld |
+		grep -m 1 -E 'was terminated \(reboot\).*: OK' | cut -d ' ' -f 1)
+	python3 -c 'import json, sys
+print(float(sys.argv[1]) - json.load(open(sys.argv[2]))[sys.argv[3]])' "$at" "$OUT/clocks.json" "$1"
+}
+
+collect_logs() { # the programs end, their logs come here
+	local load pids=()
+	for load in "${LOADS[@]}"; do on "${load%%:*}" systemctl stop "load-${load#*:}" & pids+=($!); done
+	wait "${pids[@]}"
+	for load in "${LOADS[@]}"; do
+		"$LAB" get "${load%%:*}" "/var/tmp/load/${load#*:}.log" "$OUT/${load#*:}.log" || return 1
+	done
+	LOADS=()
+	unmount_clients
+}
+
+disk=0
+begin_audit
+for kind in $BENCH_KINDS; do
+	CLUSTER_NODE=node1
+	need "storage" storage $disk "$kind"
+	need "a directory for tickle" on node1 sh -ec \
+		"mount /dev/disk/by-id/virtio-shared$disk /srv/$kind; mkdir /srv/$kind/tickle; umount /srv/$kind"
+	for node in "${NODES[@]}"; do need "$node is as $kind wants it" guest "$node" bench-node "$kind"; done
+	need "configuration" configure < <(group "$kind" $disk)
+	need "$kind starts" settled 300s
+	need "$kind is on node1" place "$kind" node1
+	measure_clocks
+	need "$kind: clients" load "$kind"
+	need "$kind: clients are served" served
+	at=node1
+	for ((n = 0; n < BENCH_MOVES; n++)); do
+		outage move "$(other "$at")" move "$kind" "$(other "$at")"
+		at=$(other "$at")
+	done
+	for ((n = 0; n < BENCH_CUTS; n++)); do
+		outage cut "$(other "$at")" power_cut "$at"
+		need "$at is back" wait_nodes
+		measure_clocks
+		[ "$kind" != floor ] || need "the echo server of $at" echo_server "$at"
+		at=$(other "$at")
+	done
+	need "the logs come home" collect_logs
+	python3 "$TESTS/bench/measure.py" "$OUT" "$kind" "$KERNEL" >>"${BENCH_RESULTS:-$OUT/bench.jsonl}"
+	need "$kind stops" remove "$kind"
+	for node in "${NODES[@]}"; do need "$node is as before" guest "$node" bench-node none; done
+	disk=$((disk + 1))
+done
