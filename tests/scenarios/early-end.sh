@@ -5,8 +5,9 @@
 #
 # A client of each protocol holds some locks, while new requesters ask for a free range all the time, and contenders for
 # the held ones, which must never get one. The service moves; a sampler on the node tells when the last lock is back and when
-# one was still missing, a requester when the first new one is granted: not before. The same with early_end=no shows what the knowledge is worth. EARLY_COUNTS says how many locks each client
-# holds, EARLY_MOVES how often the service moves for each, EARLY_FULL_MOVES how often with early_end=no.
+# one was still missing, a requester when the first new one is granted: not before. The same with early_end=no shows what the
+# knowledge is worth. EARLY_COUNTS says how many locks each client holds, EARLY_MOVES how often the service moves for each,
+# EARLY_FULL_MOVES how often with early_end=no.
 #
 # The requesters use NFSv4.2. An NFSv3 lock that is held at the stop, and given up while no server answers, stays in the
 # ledger and never comes back: with NFSv3 requesters every fourth move or so would take the full time.

@@ -62,7 +62,7 @@ keep client1 3 5
 keep client2 4.2 5
 power_cut node1
 event "service web is started on node2"
-check "all locks are back at once" until_true 25 held node2 5 5
+check "all locks are back at once" until_true $GRACE held node2 5 5
 check "grace ends on node2" wait_recovered node2
 ended node2 | sed 's/^/      /' >&3
 check "NLM grace took its full time" between $((GRACE - 1)) "$(seconds node2 NLM)" $((GRACE + 8))
@@ -81,7 +81,7 @@ for kind in cut-short of-another-start missing; do
 	missing) on node1 rm /srv/web/.gracekeeper/ledger ;;
 	esac
 	need "service web starts" start_web
-	check "ledger $kind: all locks are back" until_true 25 held node1 5 5
+	check "ledger $kind: all locks are back" until_true $GRACE held node1 5 5
 	check "ledger $kind: grace ends" wait_recovered node1
 	ended node1 | sed 's/^/      /' >&3
 	check "ledger $kind: NLM grace took its full time" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 8))
