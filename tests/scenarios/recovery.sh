@@ -20,6 +20,11 @@ keepers_end() {
 	unmount_clients
 }
 
+# Which start of the service this is, as its state directory counts them.
+generation() { on "$1" cat /srv/web/.gracekeeper/gracekeeper.json | field generation -; } # NODE
+ends() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -c "service web: $2 grace ended after"; } # NODE NLM|NFSv4
+has_ended() { [ "$(ends "$1" "$2")" = "$3" ]; } # NODE NLM|NFSv4 TIMES: that often since the node booted
+
 stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
 start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
 
@@ -62,7 +67,7 @@ keep client1 3 5
 keep client2 4.2 5
 power_cut node1
 event "service web is started on node2"
-check "all locks are back at once" until_true $GRACE held node2 5 5
+check "all locks are back at once" until_true "$GRACE" held node2 5 5
 check "grace ends on node2" wait_recovered node2
 ended node2 | sed 's/^/      /' >&3
 check "NLM grace took its full time" between $((GRACE - 1)) "$(seconds node2 NLM)" $((GRACE + 8))
@@ -81,7 +86,7 @@ for kind in cut-short of-another-start missing; do
 	missing) on node1 rm /srv/web/.gracekeeper/ledger ;;
 	esac
 	need "service web starts" start_web
-	check "ledger $kind: all locks are back" until_true $GRACE held node1 5 5
+	check "ledger $kind: all locks are back" until_true "$GRACE" held node1 5 5
 	check "ledger $kind: grace ends" wait_recovered node1
 	ended node1 | sed 's/^/      /' >&3
 	check "ledger $kind: NLM grace took its full time" between $((GRACE - 1)) "$(seconds node1 NLM)" $((GRACE + 8))
@@ -113,8 +118,12 @@ check "only its locks are lost" held node1 0 5
 "$LAB" heal client1
 
 event "grace start: a running service recovers anew"
+before=$(generation node1) nlm=$(ends node1 NLM) v4=$(ends node1 NFSv4)
 check "grace start" on node1 gracekeeper grace start web
+same "it was a start, as the state directory counts them" $((before + 1)) "$(generation node1)"
 check "grace ends" wait_recovered node1
+check "NLM grace has ended once more" until_true 10 has_ended node1 NLM $((nlm + 1))
+check "NFSv4 grace has ended once more" until_true 10 has_ended node1 NFSv4 $((v4 + 1))
 check "the locks are back" held node1 0 5
 
 event "a start that waits for the end of recovery"
