@@ -25,6 +25,13 @@ generation() { on "$1" cat /srv/web/.gracekeeper/gracekeeper.json | field genera
 ends() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -c "service web: $2 grace ended after"; } # NODE NLM|NFSv4
 has_ended() { [ "$(ends "$1" "$2")" = "$3" ]; } # NODE NLM|NFSv4 TIMES: that often since the node booted
 
+state() { on "$1" gracekeeper status --json web | field 0.state -; } # NODE
+# How long the last start took on the node, in ms, as Pacemaker saw it.
+start_took() { # NODE
+	cluster cibadmin -Q --xpath "//node_state[@uname='$1']//lrm_resource[@id='web']/lrm_rsc_op[@operation='start']" |
+		sed -n 's/.* exec-time="\([0-9]*\)".*/\1/p' | tail -n 1
+}
+
 stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
 start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
 
@@ -126,11 +133,21 @@ check "NLM grace has ended once more" until_true 10 has_ended node1 NLM $((nlm +
 check "NFSv4 grace has ended once more" until_true 10 has_ended node1 NFSv4 $((v4 + 1))
 check "the locks are back" held node1 0 5
 
-event "a start that waits for the end of recovery"
+event "starts that wait for the end of recovery, or do not, with a holder that is off the network"
+keepers_end
+keep client1 3 5
+keep client2 4.2 5
+"$LAB" cut client1
+need "service web stops" stop_web
+need "service web starts" start_web
+same "with wait_for_recovery=no, recovery goes on when the start is over" recovering "$(state node1)"
 need "wait_for_recovery=yes" cluster crm_resource -r web -p wait_for_recovery -v yes -Q
 need "service web is started anew" settled 240s
-check "recovery is over when the start is" test "$(on node1 gracekeeper status --json web | field 0.state -)" = serving
-check "the locks are back" held node1 0 5
+took=$(start_took node1)
+check "with wait_for_recovery=yes, the start took the full grace time: $took ms" test "$took" -ge $((GRACE * 1000))
+same "recovery is over when the start is" serving "$(state node1)"
+check "only the locks of the one off the network are lost" held node1 0 5
+"$LAB" heal client1
 keepers_end
 # client1 came too late for its locks, which was the point; its kernel says so whenever it hears of the server.
 guest client1 kernel-log mark
