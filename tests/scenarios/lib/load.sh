@@ -122,6 +122,13 @@ ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "ser
 # seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
 seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
 
+# full_time NODE NLM|NFSv4: that grace there took grace_time, and no more. The helper looks ten times a second; what is allowed
+# above is for an emulated node.
+full_time() {
+	ended "$1"
+	between $((GRACE - 1)) "$(seconds "$1" "$2")" $((GRACE + 8))
+}
+
 between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
 
 # end_load: stop the programs, unmount, and make the report. Sets TOTALS (JSON).
