@@ -25,7 +25,6 @@ generation() { on "$1" cat /srv/web/.gracekeeper/gracekeeper.json | field genera
 ends() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -c "service web: $2 grace ended after"; } # NODE NLM|NFSv4
 has_ended() { [ "$(ends "$1" "$2")" = "$3" ]; } # NODE NLM|NFSv4 TIMES: that often since the node booted
 
-state() { on "$1" gracekeeper status --json web | field 0.state -; } # NODE
 # How long the last start took on the node, in ms, as Pacemaker saw it.
 start_took() { # NODE
 	cluster cibadmin -Q --xpath "//node_state[@uname='$1']//lrm_resource[@id='web']/lrm_rsc_op[@operation='start']" |

@@ -116,6 +116,9 @@ wait_recovered() {
 		"$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
 }
 
+# state NODE: of the service there, as the helper tells it.
+state() { on "$1" gracekeeper status --json "$SVC" | field 0.state -; }
+
 # ended NODE: what the helper says of the end of the last recovery there.
 ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2; }
 
