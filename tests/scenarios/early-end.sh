@@ -4,9 +4,10 @@
 # Promise: new locks are granted within a second after the last held one is back, and not before
 #
 # A client of each protocol holds some locks, while new requesters ask for a free range all the time, and contenders for
-# the held ones. The service moves; a sampler on the node tells when the last lock is back, a requester when the first new
-# one is granted. The same with early_end=no shows what the knowledge is worth. EARLY_COUNTS says how many locks each client
-# holds, EARLY_MOVES how often the service moves for each, EARLY_FULL_MOVES how often with early_end=no.
+# the held ones, which must never get one. The service moves; a sampler on the node tells when the last lock is back and when
+# one was still missing, a requester when the first new one is granted: not before. The same with early_end=no shows what the
+# knowledge is worth. EARLY_COUNTS says how many locks each client holds, EARLY_MOVES how often the service moves for each,
+# EARLY_FULL_MOVES how often with early_end=no.
 #
 # The requesters use NFSv4.2. An NFSv3 lock that is held at the stop, and given up while no server answers, stays in the
 # ledger and never comes back: with NFSv3 requesters every fourth move or so would take the full time.
@@ -40,17 +41,32 @@ moves() {
 	spans+=("$1 $2 $3 $begin $EPOCHREALTIME")
 }
 
+keep() { # HOST VERSION COUNT
+	program "$1" "keeper-$2" keeper.py --share --slots "/mnt/$2/kept-$2" "$3"
+}
+
+contenders_end() { # COUNT
+	local last
+	on client3 systemctl stop load-contender
+	need "the contenders' log" "$LAB" get client3 /var/tmp/load/contender.log "$OUT/contender-$1.log"
+	last=$(tail -n 1 "$OUT/contender-$1.log")
+	same "$1 locks: held locks granted to contenders" 0 "$(field granted "$last")"
+	check "$1 locks: contenders were refused" test "$(field denied "$last")" -gt 0
+	check "$1 locks: contenders had to wait while the server recovered" test "$(field waited "$last")" -gt 0
+}
+
 serve web "$ADDRESS4/24 $ADDRESS6/64"
 SVC=web
 measure_clocks
 for node in "${NODES[@]}"; do
 	need "sampler on $node" on "$node" systemd-run -q --unit load-sample -- \
-		"$GUEST_DIR/server.py" sample --log "/var/tmp/sample.log" /srv/web
+		"$GUEST_DIR/server.py" sample --log "/var/tmp/sample.log" --without /srv/web/export/free /srv/web
 done
 need "mounts" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client1 v40 $ADDRESS4 vers=4.0,hard
 need "mounts" mount_nfs client2 v41 "[$ADDRESS6]" vers=4.1,hard
 need "mounts" mount_nfs client2 v42 "[$ADDRESS6]" vers=4.2,hard
+need "mounts" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
 need "mounts" mount_nfs client3 v42 $ADDRESS4 vers=4.2,hard
 on client3 touch /mnt/v42/free
 need "requesters" program client3 requester contender.py --interval 0.2 --max-pending 110 --give-up 20 \
@@ -59,13 +75,17 @@ need "requesters" program client3 requester contender.py --interval 0.2 --max-pe
 spans=()
 for count in $EARLY_COUNTS; do
 	for version in v3 v40; do
-		need "$count locks over $version" program client1 "keeper-$version" keeper.py "/mnt/$version/kept-$version" "$count"
+		need "$count locks over $version" keep client1 "$version" "$count"
 	done
 	for version in v41 v42; do
-		need "$count locks over $version" program client2 "keeper-$version" keeper.py "/mnt/$version/kept-$version" "$count"
+		need "$count locks over $version" keep client2 "$version" "$count"
 	done
+	need "contenders" program client3 contender contender.py --interval 2 --sample 2 --blocking --via NFSv3=/mnt/v3 \
+		--via NFSv4.2=/mnt/v42 kept-v3:0+"$count" kept-v40:0+"$count" kept-v41:0+"$count" kept-v42:0+"$count"
 	moves "$count" yes "$EARLY_MOVES"
 	moves "$count" no "$EARLY_FULL_MOVES"
+	# The contenders first: they would be granted what the keepers give up.
+	contenders_end "$count"
 	for load in "${LOADS[@]}"; do
 		[[ $load != *:keeper-* ]] || on "${load%%:*}" systemctl stop "load-${load#*:}"
 	done
@@ -87,6 +107,9 @@ for span in "${spans[@]}"; do
 	check "$count locks, early_end=$early: every move was measured" python3 -c 'import json, sys
 found = json.loads(sys.argv[1])
 sys.exit(len(found) != int(sys.argv[2]) or any(one["after"] is None for one in found))' "$found" "$times"
+	check "$count locks, early_end=$early: nobody was granted a new lock while one was missing" python3 -c 'import json, sys
+print(sys.argv[1])
+sys.exit(any(one["early"] for one in json.loads(sys.argv[1])))' "$found"
 	[ "$early" = no ] || check "$count locks: the first grant at most 1 s after the last lock was back" python3 -c 'import json, sys
 print(sys.argv[1])
 sys.exit(max(one["after"] for one in json.loads(sys.argv[1])) > 1.0)' "$found"

@@ -33,6 +33,7 @@ need "the helper is removed" break_helper node1 removed
 need "service web moves" move web node2
 need "the helper is back" put_helper_back node1
 still_well node2
+check "NLM grace took its full time" full_time node2 NLM
 check "the logs come home" end_load
 check_load
 on node2 sh -c 'rm -r /srv/web/export/fill'

@@ -42,6 +42,11 @@ for how in killed stopped removed; do
 	need "helper $how: service web moves to node2" move web node2
 	event "service web is started on node2"
 	check "helper $how: all locks are on node2" look node2
+	if [ $how = removed ]; then
+		# Nobody wrote down which locks there were. Helpers that are only killed or stopped are brought back for the stop.
+		check "helper removed: grace ends on node2" wait_recovered node2
+		check "helper removed: NLM grace took its full time" full_time node2 NLM
+	fi
 	same "helper $how: fencings" "$FENCED" "$(fencings)"
 	[ $how = removed ] || need "the helper is $how" break_helper node1 $how
 	same "helper $how: the monitor on the node without the service" 7 "$(verdict node1)"

@@ -8,9 +8,11 @@
 # same locks before and after.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
-# Longer than any early end of these takes.
-GRACE=60
-EARLY=45
+# A client that waits for a lock asks again after 30 s at the latest, one that holds quietly renews its lease when two thirds
+# of it are over; the rest is for what an emulated node needs.
+EARLY=$(((LEASE * 2 / 3 > 30 ? LEASE * 2 / 3 : 30) + 15))
+# Longer than any early end of these takes, and never shorter than the lease.
+GRACE=$((EARLY + 15 > LEASE ? EARLY + 15 : LEASE))
 VERSIONS=(v3 v40 v42)
 host_of() { if [ "$1" = v42 ]; then echo client2; else echo client1; fi; } # VERSION
 

@@ -8,7 +8,7 @@
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
 # A client that was off the network for half a minute tries again at intervals that have grown to as much.
-GRACE=75
+((GRACE >= 75)) || GRACE=75
 : "${SOAK_SEED:=1}" "${SOAK_COUNT:=10}"
 RANDOM=$SOAK_SEED
 

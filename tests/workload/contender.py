@@ -84,16 +84,16 @@ def ask(fd, slot, blocking):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def try_slots(target, fd, token, count, say, blocking=False):
-    """In the attempt's own process: ask for each slot, in random order, and say what came of it. One that blocks asks for
-    one slot only."""
+def try_slots(target, fd, token, count, say, most=None, blocking=False):
+    """In the attempt's own process: ask for each slot, or MOST of them, in random order, and say what came of it. One that
+    blocks asks for one slot only."""
     if fd is None:
         try:
             fd = os.open(target.path, os.O_RDWR)
         except OSError as error:
             say({"open": errno_name(error)})
             return
-    for slot in random.sample(target.slots, 1 if blocking else len(target.slots)):
+    for slot in random.sample(target.slots, 1 if blocking else min(most or len(target.slots), len(target.slots))):
         try:
             ask(fd, slot, blocking)
         except OSError as error:
@@ -102,7 +102,8 @@ def try_slots(target, fd, token, count, say, blocking=False):
             else:
                 say({"error": errno_name(error), "slot": slot})
             continue
-        say({"granted": slot})
+        # The time now: the unlock below may have to wait for the next server, and this process with it.
+        say({"granted": slot, "at": round(time.time(), 4)})
         if not target.control:
             os.pwrite(fd, evidence(token, count), slot * SLOT + EVIDENCE)
             os.fsync(fd)
@@ -201,7 +202,8 @@ class Contender:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 os.close(read_end)
                 try_slots(target, None if fresh else target.opened, self._token, self._count["attempts"],
-                          lambda what: os.write(write_end, (json.dumps(what) + "\n").encode()), blocking)
+                          lambda what: os.write(write_end, (json.dumps(what) + "\n").encode()),
+                          self._args.sample, blocking)
             except BaseException as error:  # the child must never fall back into the parent's loop
                 os.write(write_end, (json.dumps({"error": repr(error)}) + "\n").encode())
             finally:
@@ -232,13 +234,14 @@ class Contender:
         os.close(attempt.fd)
         target.attempts.remove(attempt)
         self._leaving.add(attempt.pid)
-        denied, granted, errors = [], [], []
+        denied, granted, granted_at, errors = [], [], [], []
         for line in attempt.answer.decode().splitlines():
             said = json.loads(line)
             if "denied" in said:
                 denied.append(said["denied"])
             elif "granted" in said:
                 granted.append(said["granted"])
+                granted_at.append(said["at"])
             else:
                 errors.append(said.get("open") or said.get("error"))
         prefix = "control_" if target.control else ""
@@ -246,7 +249,7 @@ class Contender:
         self._count[prefix + "granted"] += len(granted)
         self._count["errors"] += len(errors)
         self._log.write(kind, file=target.file, via=target.via, mode=attempt.mode, control=target.control,
-                        denied=len(denied), granted=granted, errors=errors,
+                        denied=len(denied), granted=granted, granted_at=granted_at, errors=errors,
                         took=round(time.monotonic() - attempt.started, 3))
 
 
@@ -260,6 +263,7 @@ def main():
     parser.add_argument("--interval", type=float, default=1.0, help="seconds between two attempts on one file and mount")
     parser.add_argument("--max-pending", type=int, default=3)
     parser.add_argument("--give-up", type=float, default=4.0, help="age in seconds at which a waiting attempt may be killed")
+    parser.add_argument("--sample", type=int, help="ask for so many slots in an attempt, at random, not for all")
     parser.add_argument("--blocking", action="store_true", help="let every third attempt wait in the server's queue")
     parser.add_argument("--fresh-open-only", dest="reuse_open", action="store_false")
     parser.add_argument("ranges", nargs="*", metavar="FILE:FIRST+COUNT")

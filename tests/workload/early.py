@@ -6,10 +6,12 @@
     early.py DIR LOCKS_NLM LOCKS_V4 BEGIN END
     early.py --sum FILE
 
-DIR has clocks.json (each host's clock ahead of one that is common to all, in s), NODE.sample.log of the samplers and
-requester*.log of the contenders, whose names tell the host after the last "@". Only what happened between BEGIN and END
-(common clock) counts. Prints a JSON list: for each start "back", when the sampler saw the last lock or the last
-RECLAIM_COMPLETE, and "after", the seconds from then to the first grant of a free range by any requester.
+DIR has clocks.json (each host's clock ahead of one that is common to all, in s, and how uncertain that is), NODE.sample.log
+of the samplers and requester*.log of the contenders, whose names tell the host after the last "@". Only what happened
+between BEGIN and END (common clock) counts. Prints a JSON list: for each start "back", when the sampler saw the last lock or
+the last RECLAIM_COMPLETE; "after", the seconds from then to the first grant of a free range by any requester; and "early",
+how many grants there were before, when a lock was still missing for certain: from when the file system was mounted to the
+sampler's last look that missed one.
 With --sum it prints a table of FILE, whose lines have a number of locks, yes or no (early_end), and such a list.
 """
 import glob
@@ -17,26 +19,48 @@ import json
 import os
 import statistics
 import sys
+from typing import NamedTuple
 
 from lockload import read_log
 
 
+class Start(NamedTuple):
+    """A time that the file system is mounted on a node."""
+    begin: float
+    missed: float  # the last look that did not see all locks
+    back: float  # the first that did
+    completes: list  # when clients sent RECLAIM_COMPLETE
+
+    def ahead(self, seconds):
+        """The same by another clock, that this one is ahead of."""
+        return Start(self.begin - seconds, self.missed - seconds, self.back - seconds, [at - seconds for at in self.completes])
+
+
 def starts(lines, nlm, v4):
-    """For each time the file system is mounted: when all locks were there for the first time, and all said so."""
-    back, completes, found = None, [], []
+    """The starts that all locks came back in."""
+    now, found = None, []
     for line in lines:
         if line["e"] == "locks":
             if line["nlm"] is None:
-                if back is not None:
-                    found.append((back, completes))
-                back, completes = None, []
-            elif back is None and line["nlm"] >= nlm and line["v4"] >= v4:
-                back = line["w"]
-        elif line["e"] == "reclaim_complete":
-            completes.append(line["w"] - line["t"] + line["at"])
-    if back is not None:
-        found.append((back, completes))
+                now = None
+                continue
+            if now is None:
+                now = Start(line["w"], line["w"], None, [])
+            if now.back is None and line["nlm"] >= nlm and line["v4"] >= v4:
+                now = now._replace(missed=max(line["since"], now.begin), back=line["w"])
+                found.append(now)
+        elif line["e"] == "reclaim_complete" and now is not None:
+            now.completes.append(line["w"] - line["t"] + line["at"])
     return found
+
+
+def judge(start, grants, uncertain):
+    """What the sorted times of grants say of a start, by clocks that may be wrong by UNCERTAIN."""
+    # A client that holds nothing may say so at any time later; it is not waited for.
+    last = max([start.back] + [at for at in start.completes if at <= start.back + 1])
+    first = next((at for at in grants if at >= start.missed - uncertain), None)
+    return {"back": round(last, 3), "after": None if first is None else round(max(0.0, first - last), 3),
+            "early": sum(1 for at in grants if start.begin + uncertain < at < start.missed - uncertain)}
 
 
 def table(lines):
@@ -69,23 +93,15 @@ def main():
     grants = []
     for path in glob.glob(os.path.join(directory, "requester*.log")):
         host = path.rsplit("@", 1)[1][:-len(".log")]
-        grants += [line["w"] - clocks[host] for line in read_log(path) if line.get("granted")]
+        grants += [at - clocks[host] for line in read_log(path) for at in line.get("granted_at", [])]
     grants.sort()
     result = []
     for path in glob.glob(os.path.join(directory, "*.sample.log")):
         node = os.path.basename(path).split(".")[0]
-        for back, completes in starts(read_log(path), nlm, v4):
-            back -= clocks[node]
-            if not begin <= back <= end:
-                continue
-            # A client that holds nothing may say so at any time later; it is not waited for.
-            said = [at - clocks[node] for at in completes if at - clocks[node] <= back + 1]
-            last = max([back] + said)
-            # The grace before it ends may already have ended when the sampler looked: a grant just before counts as 0.
-            before = [t for t in grants if back - 1 < t <= last]
-            later = [t for t in grants if t > last]
-            after = 0.0 if before else (round(later[0] - last, 3) if later else None)
-            result.append({"node": node, "back": round(last, 3), "after": after})
+        for start in starts(read_log(path), nlm, v4):
+            start = start.ahead(clocks[node])
+            if begin <= start.back <= end:
+                result.append({"node": node, **judge(start, grants, clocks["uncertain"])})
     result.sort(key=lambda one: one["back"])
     print(json.dumps(result))
     return 0

@@ -10,12 +10,13 @@
     server.py locks DEVICE|PATH...
         The lines of /proc/locks on these block devices, or on the file systems these paths are on. Exit status 1 when
         there is one.
-    server.py count MOUNTPOINT
-        How many byte-range locks NFS clients hold on the file system that is mounted there: "nlm N, v4 N".
-    server.py sample --log FILE MOUNTPOINT
-        Watches, until SIGTERM, how many byte-range locks of NFS clients there are on the file system that is mounted
-        there, and logs every change; with each RECLAIM_COMPLETE that the kernel traces. It shares nothing with the
-        service's own way to find out.
+    server.py count [--without FILE] MOUNTPOINT
+        How many byte-range locks NFS clients hold on the file system that is mounted there: "nlm N, v4 N". Locks on FILE,
+        which may be missing, do not count: somebody asks for them all the time.
+    server.py sample --log FILE [--without FILE] MOUNTPOINT
+        Watches, until SIGTERM, how many different byte-range locks of NFS clients there are on the file system that is
+        mounted there, and logs every change, with the time of the look before ("since"): the change came later than that.
+        Also each RECLAIM_COMPLETE that the kernel traces. It shares nothing with the service's own way to find out.
     server.py grace --log FILE NAME
         Samples both grace states of a service's instance until SIGTERM, and logs every change. Run it inside the
         service's net and mount namespaces: the kernel answers for the namespace of the one who reads.
@@ -110,19 +111,31 @@ def comm(pid):
         return "nfsd"  # a thread of it that has ended
 
 
-def count_locks(mountpoint):
-    """Held POSIX locks of the NFS server: {"nlm": N, "v4": N}; None where nothing is mounted."""
+def held_locks(text, device, inode):
+    """Of each held POSIX lock on DEVICE, but not on the file with INODE, the words of its line without the number."""
+    return [tuple(line.split()[1:]) for line in parse_locks(text, device)
+            if "->" not in line and " POSIX " in line and f":{inode} " not in line]
+
+
+def count_locks(mountpoint, without=None, distinct=False):
+    """Held POSIX locks of the NFS server: {"nlm": N, "v4": N}; None where nothing is mounted. DISTINCT is for locks that
+    exclude each other: a line that is there twice is one lock, which the kernel moved while it was read."""
     if not os.path.ismount(mountpoint):
         return None
+    try:
+        inode = os.stat(without).st_ino if without else None
+    except FileNotFoundError:
+        inode = None
     with open("/proc/locks", encoding="ascii") as file:
-        text = file.read()
-    names = [comm(line.split()[4]) for line in parse_locks(text, device_of(mountpoint))
-             if "->" not in line and " POSIX " in line]
-    return {"nlm": names.count("lockd"), "v4": names.count("nfsd")}
+        found = held_locks(file.read(), device_of(mountpoint), inode)
+    found = set(found) if distinct else found
+    names = {pid: comm(pid) for pid in {words[3] for words in found}}
+    kinds = [names[words[3]] for words in found]
+    return {"nlm": kinds.count("lockd"), "v4": kinds.count("nfsd")}
 
 
 def count(args):
-    counts = count_locks(args.mountpoint)
+    counts = count_locks(args.mountpoint, args.without)
     if counts is None:
         print(f"nothing is mounted at {args.mountpoint}")
         return 1
@@ -151,13 +164,15 @@ def sample(args):
     log = Log(args.log)
     trace = open_trace()
     log.write("start", role="sample")
-    last, samples = "", 0
+    last, samples, since = "", 0, time.time()
     while not stop:
-        now = count_locks(args.mountpoint)
+        begin = time.time()
+        now = count_locks(args.mountpoint, args.without, distinct=True)
         samples += 1
         if now != last:
-            log.write("locks", **(now or {"nlm": None, "v4": None}))
+            log.write("locks", since=round(since, 4), **(now or {"nlm": None, "v4": None}))
             last = now
+        since = begin
         try:
             for line in os.read(trace, 65536).decode("ascii", "replace").splitlines():
                 stamp = re.search(r"([0-9]+\.[0-9]+): nfsd_clid_reclaim_complete", line)
@@ -220,11 +235,13 @@ def main():
     verb.add_argument("paths", nargs="+")
     verb.set_defaults(run=locks)
     verb = verbs.add_parser("count")
+    verb.add_argument("--without")
     verb.add_argument("mountpoint")
     verb.set_defaults(run=count)
     verb = verbs.add_parser("sample")
     verb.add_argument("--log", required=True)
     verb.add_argument("--interval", type=float, default=0.05)
+    verb.add_argument("--without")
     verb.add_argument("mountpoint")
     verb.set_defaults(run=sample)
     verb = verbs.add_parser("grace")

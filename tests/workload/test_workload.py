@@ -137,6 +137,12 @@ class ProcLocksTest(unittest.TestCase):
         self.assertEqual(3, len(server.parse_locks(self.TEXT, "fe:10")))
         self.assertEqual([], server.parse_locks(self.TEXT, "fe:11"))
 
+    def test_held_ones_without_a_file(self):
+        self.assertEqual([("POSIX", "ADVISORY", "WRITE", "501", "fe:10:13", "0", "3999")],
+                         server.held_locks(self.TEXT, "fe:10", None))
+        self.assertEqual([], server.held_locks(self.TEXT, "fe:10", 13))
+        self.assertEqual(1, len(server.held_locks(self.TEXT, "fe:10", 3)))
+
     def test_a_device_is_not_found_inside_an_inode_number(self):
         self.assertEqual([], server.parse_locks("1: POSIX ADVISORY WRITE 5 fe:11:10 fe:10 3", "fe:10"))
 
@@ -264,20 +270,76 @@ class RunTest(unittest.TestCase):
 
 class EarlyEndTest(unittest.TestCase):
     def test_a_start_is_back_with_its_last_lock(self):
-        lines = [{"t": 1, "w": 101, "e": "locks", "nlm": 2, "v4": 6},
-                 {"t": 5, "w": 105, "e": "locks", "nlm": None, "v4": None},
-                 {"t": 9, "w": 109, "e": "locks", "nlm": 0, "v4": 0},
-                 {"t": 10, "w": 110, "e": "locks", "nlm": 2, "v4": 3},
+        lines = [{"t": 1, "w": 101, "e": "locks", "since": 101, "nlm": 2, "v4": 6},
+                 {"t": 5, "w": 105, "e": "locks", "since": 104.9, "nlm": None, "v4": None},
+                 {"t": 9, "w": 109, "e": "locks", "since": 108.9, "nlm": 0, "v4": 0},
+                 {"t": 10, "w": 110, "e": "locks", "since": 109.9, "nlm": 2, "v4": 3},
                  {"t": 11, "w": 111, "e": "reclaim_complete", "at": 10.5},
-                 {"t": 12, "w": 112, "e": "locks", "nlm": 2, "v4": 6},
-                 {"t": 13, "w": 113, "e": "locks", "nlm": 1, "v4": 6}]
-        self.assertEqual([(101, []), (112, [110.5])], early.starts(lines, 2, 6))
+                 {"t": 12, "w": 112, "e": "locks", "since": 111.9, "nlm": 2, "v4": 6},
+                 {"t": 13, "w": 113, "e": "locks", "since": 112.9, "nlm": 1, "v4": 6}]
+        self.assertEqual([(101, 101, 101, []), (109, 111.9, 112, [110.5])], early.starts(lines, 2, 6))
+
+    START = early.Start(begin=100, missed=105, back=105.1, completes=[105.3, 120])
+
+    def judge(self, *grants, uncertain=0.01):
+        return early.judge(self.START, grants, uncertain)
+
+    def test_a_grant_after_the_last_lock_is_not_early(self):
+        self.assertEqual({"back": 105.3, "after": 0.5, "early": 0}, self.judge(99, 105.8, 106))
+
+    def test_a_grant_while_a_lock_is_missing_is_early(self):
+        for at in (100.1, 102, 104.98):
+            with self.subTest(at):
+                self.assertEqual((1, 0.5), (self.judge(at, 105.8)["early"], self.judge(at, 105.8)["after"]))
+
+    def test_a_grant_is_not_called_early_when_that_is_not_certain(self):
+        for at in (99.5, 100.005, 104.995, 105.05, 105.2):
+            with self.subTest(at):
+                self.assertEqual(0, self.judge(at, 105.8)["early"])
+        self.assertEqual(0, self.judge(104, uncertain=2)["early"])
+
+    def test_no_grant_is_told(self):
+        self.assertIsNone(self.judge(99)["after"])
+
+    def test_early_grants_are_found_in_logs(self):
+        """The clocks of node and client differ; the attempt was granted its lock long before it could be logged."""
+        for granted, found in ((1105.5, 0), (1104.5, 1), (1099.5, 0)):
+            with tempfile.TemporaryDirectory() as directory:
+                def write(name, *lines):
+                    with open(os.path.join(directory, name), "w", encoding="ascii") as file:
+                        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+                write("clocks.json", {"node1": 2000, "client3": 1000, "uncertain": 0.02})
+                write("node1.sample.log", {"t": 0, "w": 2090, "e": "locks", "since": 2090, "nlm": None, "v4": None},
+                      {"t": 10, "w": 2100, "e": "locks", "since": 2099.9, "nlm": 0, "v4": 1},
+                      {"t": 15.1, "w": 2105.1, "e": "locks", "since": 2105, "nlm": 1, "v4": 3})
+                write("requester@client3.log", {"t": 0, "w": 1107, "e": "try", "granted": [0], "granted_at": [granted]},
+                      {"t": 0, "w": 1107, "e": "try", "granted": [0], "granted_at": [1106]})
+                answer = subprocess.run([sys.executable, os.path.join(HERE, "early.py"), directory, "1", "3", "95", "110"],
+                                        check=True, capture_output=True, text=True).stdout
+                self.assertEqual([found], [one["early"] for one in json.loads(answer)], answer)
 
     def test_the_table_has_medians_and_their_ratio(self):
         rows = early.table(['10 yes [{"after": 0.5}, {"after": 0.25}, {"after": 0.75}]', '10 no [{"after": 20.0}]',
                             '1 yes [{"after": null}]'])
         self.assertEqual("    1  not every move was measured", rows[1])
         self.assertEqual(["10", "3", "0.50", "0.75", "1", "20.00", "40"], rows[2].split())
+
+    def test_a_keepers_slots_are_those_it_says(self):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+            ready, file = os.path.join(directory, "ready"), os.path.join(directory, "f")
+            with subprocess.Popen([sys.executable, os.path.join(HERE, "keeper.py"), "--name", "k", "--log",
+                                   os.path.join(directory, "log"), "--ready", ready, "--slots", "--buffered", file, "2"]) as keeper:
+                while not os.path.exists(ready):
+                    self.assertIsNone(keeper.poll())
+                    time.sleep(0.02)
+                with open(ready, encoding="ascii") as said:
+                    rng = parse_range(said.read().strip())
+                self.assertEqual(("f", 2), (rng.file, rng.count))
+                self.assertEqual([], server.missing_locks(directory, [rng]))
+                self.assertEqual([f"f:{rng.first + 2}"], server.missing_locks(directory, [rng._replace(count=3)]))
+                keeper.send_signal(signal.SIGTERM)
+                self.assertEqual(0, keeper.wait(timeout=20))
 
     def test_a_keeper_holds_its_locks_until_it_is_told(self):
         with tempfile.TemporaryDirectory() as directory:

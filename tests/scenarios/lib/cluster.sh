@@ -7,10 +7,9 @@ NODES=(node1 node2)
 CLIENTS=(client1 client2 client3)
 GUEST_DIR=/usr/local/lib/gracekeeper-tests
 JAR=/usr/share/gracekeeper/lib/gracekeeperd.jar
-# Short enough that a scenario does not wait for minutes, and long enough for clients that an emulated node keeps
-# waiting. Equal, as by default.
-LEASE=30
-GRACE=30
+# lease_time and grace_time. Short enough that a scenario does not wait for minutes, and long enough for clients that an
+# emulated node keeps waiting. Equal, as by default.
+: "${LEASE:=30}" "${GRACE:=30}"
 # Where cluster commands run: a node that is up.
 CLUSTER_NODE=node1
 

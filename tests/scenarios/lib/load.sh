@@ -14,16 +14,16 @@ event() { # WORDS [MORE-JSON-FIELDS]
 }
 
 measure_clocks() {
-	local host offset rest first=1
+	local host offset uncertain most=0
 	{
 		echo '{'
 		for host in "${NODES[@]}" "${CLIENTS[@]}"; do
-			read -r offset rest < <(python3 "$TESTS/workload/clocks.py" "$LAB" exec "$host" -- python3)
-			[ -n "$first" ] || echo ,
-			first=
-			printf ' "%s": %s' "$host" "${offset:-0}"
+			read -r offset uncertain < <(python3 "$TESTS/workload/clocks.py" "$LAB" exec "$host" -- python3)
+			printf ' "%s": %s,\n' "$host" "${offset:-0}"
+			most=$(printf '%s\n' "$most" "${uncertain:-0}" | sort -g | tail -n 1)
 		done
-		echo ' }'
+		# Of two hosts with each other.
+		printf ' "uncertain": %s }\n' "$(python3 -c 'import sys; print(2 * float(sys.argv[1]))' "$most")"
 	} >"$OUT/clocks.json"
 	say "      clocks ahead of this machine's, in s: $(tr -d '{}\n' <"$OUT/clocks.json")"
 }
@@ -68,9 +68,9 @@ usual_load() {
 # through the page cache.
 ALONE=()
 
-held() { # NODE NLM V4: the server has exactly that many locks
+held() { # NODE NLM V4: the server has exactly that many locks, beside those on "free", which a requester may have
 	local got
-	got=$(guest "$1" server.py count "/srv/$SVC")
+	got=$(guest "$1" server.py count --without "/srv/$SVC/export/free" "/srv/$SVC")
 	printf '%s\n' "$got"
 	[ "$got" = "nlm $2, v4 $3" ]
 }
@@ -116,11 +116,21 @@ wait_recovered() {
 		"$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
 }
 
+# state NODE: of the service there, as the helper tells it.
+state() { on "$1" gracekeeper status --json "$SVC" | field 0.state -; }
+
 # ended NODE: what the helper says of the end of the last recovery there.
 ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2; }
 
 # seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
 seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
+
+# full_time NODE NLM|NFSv4: that grace there took grace_time, and no more. The helper looks ten times a second; what is allowed
+# above is for an emulated node.
+full_time() {
+	ended "$1"
+	between $((GRACE - 1)) "$(seconds "$1" "$2")" $((GRACE + 8))
+}
 
 between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
 
