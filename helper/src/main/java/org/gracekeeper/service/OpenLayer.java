@@ -50,7 +50,7 @@ final class OpenLayer implements Layer {
             records.staysClosed(operation.state());
             throw e;
         }
-        registry.update(operation.service().withOpened());
+        registry.update(operation.instance().name(), RunningService::withOpened);
         link.open(operation);
         tickle(operation);
     }

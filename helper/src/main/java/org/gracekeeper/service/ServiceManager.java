@@ -167,8 +167,9 @@ public final class ServiceManager {
                 throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + config.name() + " names"
                         + " another file system now: restart the service instead");
             }
-            RunningService changed = running.with(config, wanted.exports());
-            registry.save(changed, parameters(call));
+            // As it is now: its recovery may just have ended.
+            RunningService changed = registry.update(
+                    config.name(), s -> s.with(config, wanted.exports()), parameters(call));
             stack.reload(operation(changed, call));
             return OcfCode.SUCCESS;
         } finally {
