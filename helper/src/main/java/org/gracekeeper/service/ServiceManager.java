@@ -114,7 +114,7 @@ public final class ServiceManager {
             if (registry.exists(name)) {
                 takeDown(name, call);
             } else if (emergency.isNeeded(name)) {
-                emergency.run(name, call.deadline());
+                emergencyStop(name, call);
             } else {
                 call.log().accept(Level.INFO, "not running here");
             }
@@ -284,17 +284,26 @@ public final class ServiceManager {
             service = registry.load(name);
         } catch (IOException e) {
             call.log().accept(Level.WARN, e.getMessage() + "; stopping without it");
-            emergency.run(name, call.deadline());
+            emergencyStop(name, call);
             return;
         }
         if (service.isPresent()) {
             stack.down(operation(service.get(), call));
             registry.remove(name);
-            try {
-                leases.update();
-            } catch (IOException e) {
-                call.log().accept(Level.WARN, "fs.leases-enable: " + e.getMessage());
-            }
+            updateLeases(call);
+        }
+    }
+
+    private void emergencyStop(ServiceName name, Call call) throws OcfException, IOException {
+        emergency.run(name, call.deadline());
+        updateLeases(call);
+    }
+
+    private void updateLeases(Call call) {
+        try {
+            leases.update();
+        } catch (IOException e) {
+            call.log().accept(Level.WARN, "fs.leases-enable: " + e.getMessage());
         }
     }
 
