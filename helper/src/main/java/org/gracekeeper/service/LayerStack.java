@@ -148,8 +148,18 @@ final class LayerStack {
         return proof;
     }
 
-    /** The first layer that is not as it should be. */
-    Optional<String> problem(Operation operation) throws IOException, InterruptedException {
+    /** For who has the service's slot: the first layer that is not as it should be; where all are, they are tended. */
+    Optional<String> monitor(Operation operation) throws IOException, InterruptedException {
+        Optional<String> problem = problem(operation);
+        if (problem.isEmpty() && operation.service().serving()) {
+            for (Layer layer : layers) {
+                layer.tend(operation);
+            }
+        }
+        return problem;
+    }
+
+    private Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         for (Layer layer : layers) {
             Optional<String> problem = layer.check(operation);
             if (problem.isPresent()) {

@@ -77,6 +77,12 @@ final class ServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        int threads = node.in(operation.instance().inside(), nfsd::threads);
+        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
+    }
+
+    @Override
+    public void tend(Operation operation) {
         if (!operation.service().config().delegations()) {
             try {
                 leases.keepOff(); // somebody may have set it meanwhile, "sysctl --system" for one
@@ -84,8 +90,6 @@ final class ServerLayer implements Layer {
                 operation.warn("fs.leases-enable: " + e.getMessage());
             }
         }
-        int threads = node.in(operation.instance().inside(), nfsd::threads);
-        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
     }
 
     /** Asks nfsd and mountd for an answer, through the service's own loopback. */

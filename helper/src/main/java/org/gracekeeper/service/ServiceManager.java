@@ -86,7 +86,7 @@ public final class ServiceManager {
             Call bringing = call;
             if (registry.exists(config.name())) {
                 Optional<RunningService> running = registry.load(config.name());
-                if (running.isPresent() && stack.problem(operation(running.get(), call)).isEmpty()) {
+                if (running.isPresent() && stack.monitor(operation(running.get(), call)).isEmpty()) {
                     call.log().accept(Level.INFO, "already running");
                     return OcfCode.SUCCESS;
                 }
@@ -140,7 +140,7 @@ public final class ServiceManager {
                 return OcfCode.NOT_RUNNING;
             }
             Operation operation = operation(service.get(), call);
-            Optional<String> problem = stack.problem(operation);
+            Optional<String> problem = stack.monitor(operation);
             if (problem.isEmpty() && deep) {
                 problem = stack.deepProblem(operation);
             }

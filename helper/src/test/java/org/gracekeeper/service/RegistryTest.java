@@ -34,7 +34,7 @@ class RegistryTest {
 
     @BeforeEach
     void aServiceThatServes() throws Exception {
-        service = TestService.at(dir).started(5);
+        service = TestService.at(dir).started(5).withOpened();
         name = service.config().name();
         registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
         registry.save(service, TestService.parameters(dir));
