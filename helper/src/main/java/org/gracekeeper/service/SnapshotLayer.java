@@ -84,7 +84,6 @@ final class SnapshotLayer implements Layer {
         recovery.close(operation.service().config().name());
         Errors errors = new Errors();
         errors.collect(() -> reserve.release(operation.state()));
-        errors.collect(() -> expireIdleClients(operation));
         errors.collect(() -> records.gather(operation.state()));
         errors.collect(() -> recovery.recordHolders(operation.service()));
         errors.collect(() -> {
@@ -94,6 +93,8 @@ final class SnapshotLayer implements Layer {
             }
         });
         errors.collect(() -> writeLedger(operation));
+        // Last: it may wait for requests in progress, and should the stop go on without it, nothing is missing.
+        errors.collect(() -> expireIdleClients(operation));
         node.kernel().syncfs(operation.state().root());
         errors.rethrow();
     }
@@ -123,7 +124,7 @@ final class SnapshotLayer implements Layer {
     }
 
     /**
-     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them. Not while they may still
+     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them, even without the ledger. Not while they may still
      * reclaim: then one that holds nothing yet is one that is expected.
      */
     private void expireIdleClients(Operation operation) throws IOException, InterruptedException {

@@ -5,16 +5,22 @@ package org.gracekeeper.service;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.spy;
 import static org.mockito.Mockito.when;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.gracekeeper.model.FileSystems;
+import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.store.DurableFiles;
@@ -23,6 +29,7 @@ import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.mockito.InOrder;
 
 class SnapshotLayerTest {
     private static final TcpPeer BEFORE = TcpPeer.parse("192.0.2.1:2049 192.0.2.20:700").orElseThrow();
@@ -38,6 +45,8 @@ class SnapshotLayerTest {
     private final RecordsLayer records = mock(RecordsLayer.class);
     private final Recovery recovery = mock(Recovery.class);
     private final Holdings holdings = mock(Holdings.class);
+    private final Registry registry = mock(Registry.class);
+    private final LedgerStore ledgers = mock(LedgerStore.class);
     private final PeerList peers = new PeerList(new DurableFiles(LinuxKernel.load()));
     private RunningService service;
     private SnapshotLayer layer;
@@ -56,8 +65,8 @@ class SnapshotLayerTest {
         when(nfsd.threads()).thenReturn(8);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         peers.save(service.state(), List.of(BEFORE), true);
-        layer = new SnapshotLayer(node, mock(Registry.class), link, nfsd, records, recovery, holdings,
-                mock(LedgerStore.class), peers, mock(Reserve.class));
+        layer = new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings,
+                ledgers, peers, mock(Reserve.class));
     }
 
     private List<TcpPeer> peersAfterStopOf(RunningService stopped) throws Exception {
@@ -86,6 +95,26 @@ class SnapshotLayerTest {
     void aStopInARecoveryAddsToThem() throws Exception {
         when(service.recovered()).thenReturn(false);
         assertEquals(List.of(BEFORE, NOW), peersAfterStopOf(service));
+    }
+
+    /** Expiry can hang in the kernel, and the stop then goes on to what makes statd forget everybody. */
+    @Test
+    void allIsKeptBeforeAnIdleClientIsExpired() throws Exception {
+        Nfs4Client idle = new Nfs4Client(1, "192.0.2.21:817", "confirmed", new byte[] {'a'}, 1, List.of(), "5", 0, "UP", 0);
+        when(holdings.clients(any())).thenReturn(List.of(idle));
+        when(holdings.fileSystems(any())).thenReturn(new FileSystems(Map.of(), true));
+        when(holdings.allLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
+        when(registry.generation(any())).thenReturn(OptionalLong.of(3));
+        new ObjectMapper().writeValue(service.state().record().toFile(),
+                new ClaimLayer.Claim(1, "web", "web", "node1", "boot", 3, 90, 90, false));
+
+        layer.down(TestService.operation(service, new ArrayList<>()));
+
+        InOrder order = inOrder(records, recovery, ledgers, nfsd);
+        order.verify(records).gather(service.state());
+        order.verify(recovery).recordHolders(service);
+        order.verify(ledgers).write(any(), any());
+        order.verify(nfsd).expireClient(idle);
     }
 
     @Test
