@@ -8,7 +8,7 @@
 A file system is mounted at DIR; DIR/export and DIR/.gracekeeper are there. --taken is an address that a service on
 another node has. Each case is one `start`; refused ones are followed by a probe (must say: not running) and a `stop`
 (must succeed). Before and after each case what the node has is compared: namespaces, links, addresses, mounts, units,
-daemons, /run/gracekeeper, the node-wide settings of lockd, and the files on the file system.
+daemons, /run/gracekeeper, the node-wide settings of lockd and of leases, and the files on the file system.
 Prints lines "ok ..." and "FAIL ..."; exit status 1 when there is one of the latter.
 """
 import argparse
@@ -80,6 +80,7 @@ def snapshot(directory, state):
         "daemons": [name for name in (read(path).strip() for path in glob.glob("/proc/[0-9]*/comm"))
                     if name in ("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd", "sm-notify", "nfsd")],
         "mounts": [" ".join(line.split()[3:5]) for line in read("/proc/self/mountinfo").splitlines()],
+        "leases": ["fs.leases-enable " + read("/proc/sys/fs/leases-enable").strip()],
         "lockd settings": [f"{path} {read(path).strip()}" for path in glob.glob("/proc/sys/fs/nfs/*")],
     }
     return {kind: sorted(lines) for kind, lines in kinds.items()}

@@ -28,8 +28,8 @@ public record Nfs4Client(long clientid, String address, String status, byte[] ow
         states = List.copyOf(states);
     }
 
-    /** Kinds of NFSv4 state. */
-    public enum Type { OPEN, LOCK, DELEG, LAYOUT }
+    /** Kinds of NFSv4 state; UNKNOWN is one that this version does not know, with nothing else told of it. */
+    public enum Type { OPEN, LOCK, DELEG, LAYOUT, UNKNOWN }
 
     /**
      * One stateid.

@@ -20,12 +20,14 @@ import org.gracekeeper.model.UnexpectedFormatException;
  *
  * <p>The kernel escapes names of clients and owners, but not file names: a client can put quotes, braces and newlines
  * there. So of a line of states only what stands before the file name is believed, and lines that do not begin like a
- * state are rests of a file name.
+ * state are rests of a file name, except the first. What begins like a state and cannot be read is one of unknown kind:
+ * whoever is thought to hold nothing is not waited for.
  */
 final class ClientInfo {
     private static final Pattern STATE = Pattern.compile(
             "- 0x([0-9a-f]{8,64}): \\{ type: (open|lock|deleg|layout)(?:, access: ([-rw]{1,2}))?"
                     + "(?:, deny: [-r][-w])?(, closed)?(?:, superblock: \"([0-9a-f]{1,8}):([0-9a-f]{1,8}):(-?[0-9]{1,20})\")?.*");
+    private static final String BEGIN = "- ";
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:x([0-9a-fA-F]{2})|([0-3][0-7]{2}))");
     private static final String REVOKED = ", admin-revoked }";
 
@@ -61,12 +63,18 @@ final class ClientInfo {
 
     static List<Nfs4Client.State> parseStates(String text) {
         List<Nfs4Client.State> states = new ArrayList<>();
+        boolean first = true;
         for (String line : text.split("\n")) {
             Matcher m = STATE.matcher(line);
-            // An NFSv4.0 open that was closed stays for a lease time, in case its CLOSE is repeated; 6.12 shows it.
-            if (m.matches() && m.group(4) == null) {
+            if (!m.matches()) {
+                if (line.startsWith(BEGIN) || first && !line.isBlank()) {
+                    states.add(new Nfs4Client.State("", Nfs4Client.Type.UNKNOWN, "", null, 0, false));
+                }
+            } else if (m.group(4) == null) {
+                // An NFSv4.0 open that was closed stays for a lease time, in case its CLOSE is repeated; 6.12 shows it.
                 states.add(state(m, line));
             }
+            first = false;
         }
         return states;
     }

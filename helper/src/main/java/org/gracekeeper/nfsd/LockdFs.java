@@ -44,9 +44,14 @@ public final class LockdFs {
         return number("nlm_grace_period");
     }
 
-    /** @param seconds 0 to 240; the kernel rounds up to a multiple of nlm_timeout (10 s) when it uses it */
+    /** @param seconds 0 to 240; the kernel rounds up to a multiple of {@link #timeout} when it uses it */
     public void setGracePeriod(int seconds) throws IOException {
         setNumber("nlm_grace_period", seconds);
+    }
+
+    /** Seconds, 3 to 20; 10 unless changed. */
+    public int timeout() throws IOException {
+        return number("nlm_timeout");
     }
 
     /** 0 means any port. */

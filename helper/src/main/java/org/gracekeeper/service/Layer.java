@@ -26,6 +26,12 @@ interface Layer {
      */
     void down(Operation operation) throws IOException, InterruptedException;
 
-    /** Looks at the layer of a service that should be running: empty, or what is wrong with it. */
+    /**
+     * Looks at the layer of a service that should be running: empty, or what is wrong with it. Changes nothing: it is called
+     * for the command line too, at any time, beside a start or a stop.
+     */
     Optional<String> check(Operation operation) throws IOException, InterruptedException;
+
+    /** What the monitor of a service that serves, with nothing wrong in any layer, keeps as it should be. */
+    default void tend(Operation operation) throws InterruptedException {}
 }

@@ -74,8 +74,8 @@ final class LayerStack {
             Operation known = current;
             timeline.timed(known, Kind.UP, layer, () -> layer.up(known));
             if (layer == server) {
-                current = current.with(current.service().started(node.bootSeconds()));
-                registry.update(current.service());
+                double now = node.bootSeconds();
+                current = current.with(registry.update(current.instance().name(), s -> s.started(now)));
             } else if (layer == open) {
                 current = current.with(current.service().withOpened());
             }
@@ -117,7 +117,7 @@ final class LayerStack {
         // What is left would be taken for locks that have been reclaimed.
         holdings.requireNone(operation.service());
         timeline.startBegins(start, true);
-        registry.update(start.service());
+        registry.update(start.instance().name(), RunningService::notStarted);
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
         List<Layer> missing = new ArrayList<>(List.of(layers.get(0)));
         missing.addAll(layers.subList(lowest, layers.size()));
@@ -128,7 +128,7 @@ final class LayerStack {
     private String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
         String proof = null;
         try {
-            registry.update(operation.service().withStopping());
+            registry.update(operation.instance().name(), RunningService::withStopping);
         } catch (IOException e) {
             errors.add("record: " + e.getMessage());
         }
@@ -148,8 +148,18 @@ final class LayerStack {
         return proof;
     }
 
-    /** The first layer that is not as it should be. */
-    Optional<String> problem(Operation operation) throws IOException, InterruptedException {
+    /** For who has the service's slot: the first layer that is not as it should be; where all are, they are tended. */
+    Optional<String> monitor(Operation operation) throws IOException, InterruptedException {
+        Optional<String> problem = problem(operation);
+        if (problem.isEmpty() && operation.service().serving()) {
+            for (Layer layer : layers) {
+                layer.tend(operation);
+            }
+        }
+        return problem;
+    }
+
+    private Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         for (Layer layer : layers) {
             Optional<String> problem = layer.check(operation);
             if (problem.isPresent()) {

@@ -38,33 +38,42 @@ final class NodeLockd {
     /** Values of lockd's sysctls, in their own units. */
     private record Settings(int gracePeriod, int tcpPort, int udpPort) {}
 
-    /**
-     * The grace time that the kernel gets, in seconds: lockd rounds up to tens, so nfsd gets the same, else NLM grace
-     * would be the longer one. The helper ends both when the configured time is over; without it they still agree.
-     */
-    static int rounded(RunningService service) {
-        int seconds = service.graceTime();
-        return service.config().hasNfsV3() ? Math.min((seconds + 9) / 10 * 10, MAX_GRACE) : seconds;
+    /** The start of a service's nfsd. */
+    @FunctionalInterface
+    interface Start {
+        /** @param graceTime the seconds that nfsd is to be given */
+        void run(int graceTime) throws IOException, InterruptedException;
     }
 
-    /**
-     * @param graceTime seconds
-     */
-    void whileSet(int graceTime, Step start) throws IOException, InterruptedException {
+    /** Starts a service with lockd's settings as it needs them. */
+    void whileSet(RunningService service, Start start) throws IOException, InterruptedException {
         lock.lockInterruptibly();
         try {
             restore();
             files.write(saved, JSON.writeValueAsBytes(
                     new Settings(lockd.gracePeriod(), lockd.tcpPort(), lockd.udpPort())));
             try {
-                set(new Settings(Math.min(graceTime, MAX_GRACE), PORT, PORT));
-                start.run();
+                set(new Settings(Math.min(service.graceTime(), MAX_GRACE), PORT, PORT));
+                start.run(graceTime(service));
             } finally {
                 restore();
             }
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * lockd rounds its time up to a multiple of nlm_timeout (fs/lockd/svc.c, get_lockd_grace_period), so nfsd gets the
+     * same, else NLM grace would be the longer one. The helper ends both when the configured time is over; without it they
+     * still agree, and neither is shorter than clients may need.
+     */
+    private int graceTime(RunningService service) throws IOException {
+        if (!service.config().hasNfsV3()) {
+            return service.graceTime();
+        }
+        int timeout = lockd.timeout();
+        return (Math.min(service.graceTime(), MAX_GRACE) + timeout - 1) / timeout * timeout;
     }
 
     /** Puts back what a start that was cut short left; does nothing otherwise. */

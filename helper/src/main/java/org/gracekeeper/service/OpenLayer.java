@@ -3,12 +3,10 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.net.TcpPeer;
-import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.net.Tickle;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.timeline.Event;
@@ -24,14 +22,17 @@ final class OpenLayer implements Layer {
     private final AddressGuard guard;
     private final RecordsLayer records;
     private final Recovery recovery;
+    private final PeerList peers;
 
-    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery) {
+    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery,
+            PeerList peers) {
         this.node = node;
         this.registry = registry;
         this.link = link;
         this.guard = guard;
         this.records = records;
         this.recovery = recovery;
+        this.peers = peers;
     }
 
     @Override
@@ -50,7 +51,7 @@ final class OpenLayer implements Layer {
             records.staysClosed(operation.state());
             throw e;
         }
-        registry.update(operation.service().withOpened());
+        registry.update(operation.instance().name(), RunningService::withOpened);
         link.open(operation);
         tickle(operation);
     }
@@ -72,15 +73,11 @@ final class OpenLayer implements Layer {
      * has that answer reset. Without it a client notices at its next retransmission, seconds later.
      */
     private void tickle(Operation operation) throws IOException, InterruptedException {
-        var file = operation.state().peers();
-        if (!Files.exists(file)) {
+        List<TcpPeer> before = peers.read(operation.state());
+        if (before.isEmpty()) {
             return;
         }
-        List<TcpPeer> peers = TcpPeers.parseFormatted(Files.readString(file, StandardCharsets.UTF_8));
-        if (peers.isEmpty()) {
-            return;
-        }
-        Tickle.Result result = node.in(operation.instance().network(), () -> new Tickle(node.kernel()).send(peers));
+        Tickle.Result result = node.in(operation.instance().network(), () -> new Tickle(node.kernel()).send(before));
         operation.info("reset " + result.sent() + " connections of the previous node");
         // Only a matter of seconds: these clients find out by themselves.
         result.failures().forEach(e -> operation.warn("connection of the previous node not reset: " + e.getMessage()));

@@ -30,10 +30,14 @@ final class RecoveryLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) {
+        return Optional.empty();
+    }
+
+    @Override
+    public void tend(Operation operation) {
         // A watch that this helper does not have yet was another helper's, which was killed.
-        if (operation.service().serving() && !operation.service().recovered()) {
+        if (!operation.service().recovered()) {
             watch.begin(operation.service().config().name());
         }
-        return Optional.empty();
     }
 }

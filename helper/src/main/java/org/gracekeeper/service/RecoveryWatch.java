@@ -109,12 +109,13 @@ final class RecoveryWatch {
         if (!recovery.step(service.get())) {
             return false;
         }
-        // Read anew: a reload may have changed it meanwhile, and a stop or another start may have begun.
-        Optional<RunningService> now = registry.load(name);
-        if (now.isEmpty() || !now.get().serving() || now.get().startedAt() != service.get().startedAt()) {
+        // As it is now: a reload may have changed it meanwhile, and a stop or another start may have begun.
+        double start = service.get().startedAt();
+        RunningService now = registry.update(
+                name, s -> s.serving() && s.startedAt() == start ? s.withRecovered() : s);
+        if (!now.serving() || now.startedAt() != start) {
             return true;
         }
-        registry.update(now.get().withRecovered());
         timeline.recovered(name);
         attribute.set(name, "serving");
         LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
@@ -25,7 +26,8 @@ import org.gracekeeper.store.DurableFiles;
 
 /**
  * The services of this node, as directories below {@link Instance#SERVICES}. It is on a tmpfs: after a boot there is
- * none. Beside the helper's own record each has plain files for the agent's emergency stop. Thread-safe.
+ * none. Beside the helper's own record each has plain files for the agent's emergency stop. Thread-safe: a record is
+ * changed by one at a time, from what it is then.
  */
 final class Registry {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -65,7 +67,7 @@ final class Registry {
         return Files.isDirectory(directory(name));
     }
 
-    void save(RunningService service, Parameters parameters) throws IOException {
+    synchronized void save(RunningService service, Parameters parameters) throws IOException {
         Path directory = directory(service.config().name());
         Files.createDirectories(directory);
         write(directory, "state_dir", List.of(service.config().stateDir().toString()));
@@ -84,13 +86,27 @@ final class Registry {
         files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
     }
 
-    /** Replaces what start found out, leaves the parameters. */
-    void update(RunningService service) throws IOException {
-        save(service, parameters(service.config().name()));
+    /**
+     * Changes what start found out, leaves the parameters.
+     *
+     * @return what is recorded now
+     * @throws IOException the service is not on this node, or its record cannot be read or written
+     */
+    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change) throws IOException {
+        return update(name, change, new Parameters(read(name).parameters()));
+    }
+
+    /** As {@link #update(ServiceName, UnaryOperator)}, with other parameters. */
+    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters)
+            throws IOException {
+        RunningService changed = load(name).map(change)
+                .orElseThrow(() -> new IOException("the record of service " + name + " is gone"));
+        save(changed, parameters);
+        return changed;
     }
 
     /** Remembers which start, as the state directory counts them, this node made. */
-    void claimed(ServiceName name, long generation) throws IOException {
+    synchronized void claimed(ServiceName name, long generation) throws IOException {
         write(directory(name), "generation", List.of(Long.toString(generation)));
     }
 
@@ -100,15 +116,11 @@ final class Registry {
         return Files.exists(file) ? OptionalLong.of(Long.parseLong(Files.readString(file).strip())) : OptionalLong.empty();
     }
 
-    Parameters parameters(ServiceName name) throws IOException {
-        return new Parameters(read(name).parameters());
-    }
-
     /**
      * @return empty when the service is not on this node
      * @throws IOException when it is, but its record cannot be read
      */
-    Optional<RunningService> load(ServiceName name) throws IOException {
+    synchronized Optional<RunningService> load(ServiceName name) throws IOException {
         if (!exists(name)) {
             return Optional.empty();
         }
@@ -132,7 +144,7 @@ final class Registry {
         }
     }
 
-    void remove(ServiceName name) throws IOException {
+    synchronized void remove(ServiceName name) throws IOException {
         files.deleteTree(directory(name));
     }
 

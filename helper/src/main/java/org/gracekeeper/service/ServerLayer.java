@@ -42,20 +42,17 @@ final class ServerLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         ServiceConfig config = operation.service().config();
         Instance instance = operation.instance();
-        node.in(instance.inside(), () -> {
-            nfsd.setVersions(config.versions());
-            nfsd.setLeaseTime(config.leaseTime());
-            nfsd.setGraceTime(NodeLockd.rounded(operation.service()));
-            listen();
-            return null;
-        });
         leases.update();
         if (config.delegations() && !KernelVersion.parse(node.kernelRelease()).delegationsSurviveRecovery()) {
             operation.warn("delegations=yes: locks that a client holds under a delegation are lost at the next move on"
                     + " kernel " + node.kernelRelease());
         }
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
-        nodeLockd.whileSet(NodeLockd.rounded(operation.service()), () -> node.in(instance.inside(), config.scope(), () -> {
+        nodeLockd.whileSet(operation.service(), graceTime -> node.in(instance.inside(), config.scope(), () -> {
+            nfsd.setVersions(config.versions());
+            nfsd.setLeaseTime(config.leaseTime());
+            nfsd.setGraceTime(graceTime); // before the first listener, with which it would be refused
+            listen();
             nfsd.setThreads(config.threads());
             return null;
         }));
@@ -80,6 +77,12 @@ final class ServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        int threads = node.in(operation.instance().inside(), nfsd::threads);
+        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
+    }
+
+    @Override
+    public void tend(Operation operation) {
         if (!operation.service().config().delegations()) {
             try {
                 leases.keepOff(); // somebody may have set it meanwhile, "sysctl --system" for one
@@ -87,8 +90,6 @@ final class ServerLayer implements Layer {
                 operation.warn("fs.leases-enable: " + e.getMessage());
             }
         }
-        int threads = node.in(operation.instance().inside(), nfsd::threads);
-        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
     }
 
     /** Asks nfsd and mountd for an answer, through the service's own loopback. */

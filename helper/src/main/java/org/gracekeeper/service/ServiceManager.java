@@ -86,7 +86,7 @@ public final class ServiceManager {
             Call bringing = call;
             if (registry.exists(config.name())) {
                 Optional<RunningService> running = registry.load(config.name());
-                if (running.isPresent() && stack.problem(operation(running.get(), call)).isEmpty()) {
+                if (running.isPresent() && stack.monitor(operation(running.get(), call)).isEmpty()) {
                     call.log().accept(Level.INFO, "already running");
                     return OcfCode.SUCCESS;
                 }
@@ -114,7 +114,7 @@ public final class ServiceManager {
             if (registry.exists(name)) {
                 takeDown(name, call);
             } else if (emergency.isNeeded(name)) {
-                emergency.run(name, call.deadline());
+                emergencyStop(name, call);
             } else {
                 call.log().accept(Level.INFO, "not running here");
             }
@@ -140,7 +140,7 @@ public final class ServiceManager {
                 return OcfCode.NOT_RUNNING;
             }
             Operation operation = operation(service.get(), call);
-            Optional<String> problem = stack.problem(operation);
+            Optional<String> problem = stack.monitor(operation);
             if (problem.isEmpty() && deep) {
                 problem = stack.deepProblem(operation);
             }
@@ -167,8 +167,9 @@ public final class ServiceManager {
                 throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + config.name() + " names"
                         + " another file system now: restart the service instead");
             }
-            RunningService changed = running.with(config, wanted.exports());
-            registry.save(changed, parameters(call));
+            // As it is now: its recovery may just have ended.
+            RunningService changed = registry.update(
+                    config.name(), s -> s.with(config, wanted.exports()), parameters(call));
             stack.reload(operation(changed, call));
             return OcfCode.SUCCESS;
         } finally {
@@ -283,17 +284,26 @@ public final class ServiceManager {
             service = registry.load(name);
         } catch (IOException e) {
             call.log().accept(Level.WARN, e.getMessage() + "; stopping without it");
-            emergency.run(name, call.deadline());
+            emergencyStop(name, call);
             return;
         }
         if (service.isPresent()) {
             stack.down(operation(service.get(), call));
             registry.remove(name);
-            try {
-                leases.update();
-            } catch (IOException e) {
-                call.log().accept(Level.WARN, "fs.leases-enable: " + e.getMessage());
-            }
+            updateLeases(call);
+        }
+    }
+
+    private void emergencyStop(ServiceName name, Call call) throws OcfException, IOException {
+        emergency.run(name, call.deadline());
+        updateLeases(call);
+    }
+
+    private void updateLeases(Call call) {
+        try {
+            leases.update();
+        } catch (IOException e) {
+            call.log().accept(Level.WARN, "fs.leases-enable: " + e.getMessage());
         }
     }
 

@@ -54,6 +54,7 @@ public final class Services {
         Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
         Reserve reserve = new Reserve(kernel, files);
         LedgerStore ledgers = new LedgerStore(files);
+        PeerList peers = new PeerList(files);
         TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
         ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve, timeline);
@@ -63,7 +64,7 @@ public final class Services {
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
-        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery);
+        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
@@ -72,7 +73,7 @@ public final class Services {
                 new DaemonsLayer(node, processes),
                 exports,
                 server,
-                new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, files,
+                new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,
                 new NotifyLayer(node, new NsmRecords(files)),

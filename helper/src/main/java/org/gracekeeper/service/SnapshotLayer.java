@@ -3,10 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,7 +17,6 @@ import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfException;
-import org.gracekeeper.store.DurableFiles;
 
 /**
  * What the next start recovers by. On the way down: what has to be on stable storage before the first lock is released,
@@ -40,12 +36,12 @@ final class SnapshotLayer implements Layer {
     private final ServiceLink link;
     private final Holdings holdings;
     private final LedgerStore ledgers;
-    private final DurableFiles files;
+    private final PeerList peers;
     private final Reserve reserve;
     private final Map<ServiceName, String> complaints = new ConcurrentHashMap<>();
 
     SnapshotLayer(Node node, Registry registry, ServiceLink link, NfsdFs nfsd, RecordsLayer records, Recovery recovery,
-            Holdings holdings, LedgerStore ledgers, DurableFiles files, Reserve reserve) {
+            Holdings holdings, LedgerStore ledgers, PeerList peers, Reserve reserve) {
         this.node = node;
         this.registry = registry;
         this.link = link;
@@ -54,7 +50,7 @@ final class SnapshotLayer implements Layer {
         this.recovery = recovery;
         this.holdings = holdings;
         this.ledgers = ledgers;
-        this.files = files;
+        this.peers = peers;
         this.reserve = reserve;
     }
 
@@ -88,17 +84,28 @@ final class SnapshotLayer implements Layer {
         recovery.close(operation.service().config().name());
         Errors errors = new Errors();
         errors.collect(() -> reserve.release(operation.state()));
-        errors.collect(() -> expireIdleClients(operation));
         errors.collect(() -> records.gather(operation.state()));
         errors.collect(() -> recovery.recordHolders(operation.service()));
-        errors.collect(() -> savePeers(operation.service()));
+        errors.collect(() -> {
+            // A server that is stopped, or never was open, has no connections; those of before are the last there were.
+            if (operation.service().opened() && isComplete(operation.service())) {
+                savePeers(operation.service());
+            }
+        });
         errors.collect(() -> writeLedger(operation));
+        // Last: it may wait for requests in progress, and should the stop go on without it, nothing is missing.
+        errors.collect(() -> expireIdleClients(operation));
         node.kernel().syncfs(operation.state().root());
         errors.rethrow();
     }
 
     @Override
-    public Optional<String> check(Operation operation) throws InterruptedException {
+    public Optional<String> check(Operation operation) {
+        return Optional.empty();
+    }
+
+    @Override
+    public void tend(Operation operation) throws InterruptedException {
         String complaint = "";
         try {
             complaint = reserve.problem(operation.state()).orElse("");
@@ -114,11 +121,10 @@ final class SnapshotLayer implements Layer {
         if (!complaint.isEmpty() && !complaint.equals(before)) {
             operation.warn(complaint);
         }
-        return Optional.empty();
     }
 
     /**
-     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them. Not while they may still
+     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them, even without the ledger. Not while they may still
      * reclaim: then one that holds nothing yet is one that is expected.
      */
     private void expireIdleClients(Operation operation) throws IOException, InterruptedException {
@@ -192,11 +198,7 @@ final class SnapshotLayer implements Layer {
 
     private void savePeers(RunningService service) throws IOException, InterruptedException {
         var addresses = service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet());
-        var peers = node.in(service.instance().network(), () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established(addresses));
-        byte[] text = TcpPeers.format(peers).getBytes(StandardCharsets.UTF_8);
-        Path file = service.state().peers();
-        if (!Files.exists(file) || !Arrays.equals(text, Files.readAllBytes(file))) {
-            files.write(file, text);
-        }
+        var now = node.in(service.instance().network(), () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established(addresses));
+        peers.save(service.state(), now, service.recovered());
     }
 }

@@ -17,11 +17,13 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.gracekeeper.sys.Kernel;
 
 /**
  * Files that are complete and on stable storage, or unchanged, whatever happens. Never follows a symbolic link in the
- * last part of a path: some directories belong to statd. One writer at a time for each path, the caller's business.
+ * last part of a path: some directories belong to statd. Of several writers of one path at once each writes the whole, and
+ * the last stays. Thread-safe; one for the whole program, since it knows which temporary files are in use.
  */
 public final class DurableFiles {
     private static final int MODE_BITS = 07777;
@@ -29,6 +31,8 @@ public final class DurableFiles {
     private static final long MAX_COPY = 64L << 20;
 
     private final Kernel kernel;
+    /** Temporary files that are being written. */
+    private final Set<Path> inUse = ConcurrentHashMap.newKeySet();
 
     public DurableFiles(Kernel kernel) {
         this.kernel = kernel;
@@ -103,11 +107,11 @@ public final class DurableFiles {
         }
     }
 
-    /** Without the directory's fsync. The temporary name begins with a dot, which statd ignores. */
+    /** Without the directory's fsync. */
     private void replace(Path file, byte[] data, Attributes attributes, boolean durable) throws IOException {
-        Path temporary = file.resolveSibling("." + file.getFileName() + ".new");
-        Files.deleteIfExists(temporary); // of a writer that died
+        Path temporary = temporary(file.toAbsolutePath());
         try {
+            Files.deleteIfExists(temporary); // of a writer that died
             try (FileChannel out = FileChannel.open(temporary,
                     Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
@@ -126,6 +130,19 @@ public final class DurableFiles {
         } catch (IOException e) {
             Files.deleteIfExists(temporary);
             throw e;
+        } finally {
+            inUse.remove(temporary);
+        }
+    }
+
+    /** One that no other writer has, the first one wherever possible. It begins with a dot, which statd ignores. */
+    private Path temporary(Path file) {
+        String name = "." + file.getFileName() + ".new";
+        for (int i = 0;; i++) {
+            Path temporary = file.resolveSibling(i == 0 ? name : name + i);
+            if (inUse.add(temporary)) {
+                return temporary;
+            }
         }
     }
 

@@ -10,7 +10,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.FileSystems;
+import org.gracekeeper.model.HeldState;
 import org.gracekeeper.model.Mutations;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.Nfs4Client.State;
@@ -70,6 +73,26 @@ class ClientInfoTest {
 
         assertEquals(List.of(new State("00000001c2e4f166a9a3d1b600000000", Type.OPEN, "rw", new DeviceId(8, 1), 5,
                 false)), ClientInfo.parseStates(line));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "- 0x00000001c2e4f166a9a3d1b600000000: { type: dirdeleg, superblock: \"08:01:5\" }",
+        "- 00000001c2e4f166a9a3d1b600000000: { type: open, access: rw, deny: -- }",
+        "- { stateid: 0x00000001c2e4f166a9a3d1b600000000, type: open }",
+        "open 00000001c2e4f166a9a3d1b600000000 rw"})
+    void aStateOfAFormThatIsNotKnownIsHeldAllTheSame(String line) throws Exception {
+        Nfs4Client client = ClientInfo.parse("5", Fixtures.read("linux-6.1/client-info"), line + "\n");
+
+        assertEquals(List.of(new State("", Type.UNKNOWN, "", null, 0, false)), client.states());
+        assertTrue(client.holdsState());
+        assertFalse(HeldState.of(client, new FileSystems(Map.of(), true)).holdsNothing());
+    }
+
+    @Test
+    void anOpenThatWasClosedIsNoState() {
+        assertEquals(List.of(), ClientInfo.parseStates("- 0x00000001c2e4f166a9a3d1b600000000: { type: open, access: r-,"
+                + " deny: --, closed, owner: \"o\" }\n"));
     }
 
     @Test

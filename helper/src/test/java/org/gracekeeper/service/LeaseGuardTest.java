@@ -9,12 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
-import org.gracekeeper.model.PlannedExport;
-import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
@@ -44,13 +39,8 @@ class LeaseGuardTest {
     }
 
     private void service(String name, String delegations) throws Exception {
-        Parameters parameters = Parameters.of(
-                Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
-                        "OCF_RESKEY_exports", "/srv/a/data *(rw)", "OCF_RESKEY_delegations", delegations),
-                Metadata.defaults());
-        ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
-        registry.save(new RunningService(config, "eth0", List.<PlannedExport>of(), List.of(new DeviceId(8, 1)), 90, 5,
-                true, true, false), parameters);
+        Parameters parameters = TestService.parameters(dir, "delegations", delegations);
+        registry.save(TestService.of(name, parameters).started(5), parameters);
     }
 
     private String value() throws IOException {

@@ -18,7 +18,12 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
@@ -83,6 +88,31 @@ class DurableFilesTest {
 
         assertEquals("untouched", Files.readString(victim));
         assertEquals("x", Files.readString(dir.resolve("f")));
+    }
+
+    @Test
+    void severalWritersOfOnePathEachWriteTheWhole() throws Exception {
+        Path file = dir.resolve("f");
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try {
+            List<Callable<Void>> writers = new ArrayList<>();
+            for (String text : List.of("a", "b", "c", "d")) {
+                writers.add(() -> {
+                    for (int i = 0; i < 50; i++) {
+                        files.write(file, bytes(text.repeat(10_000)));
+                    }
+                    return null;
+                });
+            }
+            for (Future<Void> each : threads.invokeAll(writers)) {
+                each.get();
+            }
+        } finally {
+            threads.shutdown();
+        }
+        String left = Files.readString(file);
+        assertEquals(left.substring(0, 1).repeat(10_000), left);
+        assertEquals(List.of("f"), names(dir));
     }
 
     @Test

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.gracekeeper.net.TcpPeer;
+import org.gracekeeper.net.TcpPeers;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * The TCP connections of a service, in its state directory: the next node resets them, so that clients need not wait for
+ * their next retransmission. Stateless; one at a time for a service.
+ */
+final class PeerList {
+    private final DurableFiles files;
+
+    PeerList(DurableFiles files) {
+        this.files = files;
+    }
+
+    /** What can be read of it; a damaged line costs its client some seconds, and nothing else. */
+    List<TcpPeer> read(StateDirectory state) throws IOException {
+        return Files.exists(state.peers()) ? TcpPeers.parseFormatted(text(state)) : List.of();
+    }
+
+    /** Whether there is something in it that is no connection. */
+    boolean isDamaged(StateDirectory state) throws IOException {
+        return Files.exists(state.peers()) && read(state).size() < text(state).lines().count();
+    }
+
+    /**
+     * @param recovered whether recovery has ended; before that there may be clients that have not come to this node yet,
+     *     and would not be known any more if it died now
+     */
+    void save(StateDirectory state, Collection<TcpPeer> now, boolean recovered) throws IOException {
+        Set<TcpPeer> all = new LinkedHashSet<>(recovered ? List.of() : read(state));
+        all.addAll(now);
+        byte[] bytes = TcpPeers.format(all).getBytes(StandardCharsets.US_ASCII);
+        Path file = state.peers();
+        if (!Files.exists(file) || !Arrays.equals(bytes, Files.readAllBytes(file))) {
+            files.write(file, bytes);
+        }
+    }
+
+    /** Every byte is some character of this one. */
+    private static String text(StateDirectory state) throws IOException {
+        return Files.readString(state.peers(), StandardCharsets.ISO_8859_1);
+    }
+}

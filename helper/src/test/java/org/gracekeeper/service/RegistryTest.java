@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.UnaryOperator;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RegistryTest {
+    private static final int TIMES = 100;
+
+    @TempDir
+    private Path dir;
+
+    private RunningService service;
+    private ServiceName name;
+    private Registry registry;
+
+    @BeforeEach
+    void aServiceThatServes() throws Exception {
+        service = TestService.at(dir).started(5).withOpened();
+        name = service.config().name();
+        registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        registry.save(service, TestService.parameters(dir));
+    }
+
+    @Test
+    void noChangeIsLostToAnother() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        try {
+            Callable<Void> counter = () -> {
+                for (int i = 0; i < TIMES; i++) {
+                    registry.update(name, s -> s.started(s.startedAt() + 1));
+                }
+                return null;
+            };
+            for (Future<Void> each : threads.invokeAll(List.of(counter, counter))) {
+                each.get();
+            }
+        } finally {
+            threads.shutdown();
+        }
+        assertEquals(5 + 2 * TIMES, registry.load(name).orElseThrow().startedAt());
+    }
+
+    @Test
+    void anotherConfigurationLeavesHowFarTheServiceHasCome() throws Exception {
+        registry.update(name, RunningService::withRecovered);
+        registry.update(name, RunningService::withStopping);
+
+        // What reload was called for was looked up before both.
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+
+        RunningService now = registry.load(name).orElseThrow();
+        assertTrue(now.recovered());
+        assertTrue(now.stopping());
+    }
+
+    @Test
+    void aChangeDoesNotBringBackWhatWasRemoved() throws Exception {
+        registry.remove(name);
+
+        assertThrows(IOException.class, () -> registry.update(name, UnaryOperator.identity()));
+
+        assertFalse(registry.exists(name));
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.exec.Commands;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ServiceManagerTest {
+    @TempDir
+    private Path dir;
+
+    private final List<String> said = new ArrayList<>();
+    private Path leasesEnable;
+    private ServiceManager manager;
+
+    /** Of which nothing can be read, as after an update gone wrong: only the emergency stop can stop it. */
+    @BeforeEach
+    void aServiceWithoutAReadableRecord() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        DurableFiles files = new DurableFiles(kernel);
+        Registry registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
+        leasesEnable = Files.writeString(dir.resolve("leases-enable"), "1\n");
+        LeaseGuard leases = new LeaseGuard(kernel, files, registry, leasesEnable, dir.resolve("saved"));
+        Parameters parameters = TestService.parameters(dir);
+        registry.save(TestService.of("web", parameters).started(5), parameters);
+        leases.update();
+        Files.writeString(dir.resolve("services/web/service.json"), "{");
+        Commands script = (timeout, stdin, argv) -> {
+            files.deleteTree(dir.resolve("services/web"));
+            return new CommandResult(argv, 0, "0\nwarn stopped without the helper\n", "", Duration.ZERO, false);
+        };
+        manager = new ServiceManager(
+                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases);
+    }
+
+    private OcfCode stop() throws Exception {
+        return manager.stop(new ServiceManager.Call("web", Map.of(), Deadline.after(Duration.ofSeconds(30)), 0,
+                (level, text) -> said.add(level + " " + text)));
+    }
+
+    @Test
+    void anEmergencyStopOfTheLastServiceAllowsLeasesAgain() throws Exception {
+        assertEquals("0", Files.readString(leasesEnable).lines().findFirst().orElseThrow());
+
+        assertEquals(OcfCode.SUCCESS, stop());
+
+        assertEquals("1", Files.readString(leasesEnable).lines().findFirst().orElseThrow());
+    }
+
+    @Test
+    void leasesThatCannotBeAllowedAreNoReasonForAStopToFail() throws Exception {
+        Files.delete(leasesEnable);
+
+        assertEquals(OcfCode.SUCCESS, stop());
+
+        assertTrue(said.stream().anyMatch(line -> line.startsWith("WARN fs.leases-enable")), said.toString());
+    }
+}

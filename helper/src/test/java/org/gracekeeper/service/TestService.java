@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfException;
+
+/** A service {@code web} with a state directory of the test's. */
+final class TestService {
+    private TestService() {
+    }
+
+    /** @param more names and values of further parameters */
+    static Parameters parameters(Path stateDir, String... more) throws OcfException, IOException {
+        Map<String, String> given = new HashMap<>(Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir",
+                stateDir.toString(), "OCF_RESKEY_exports", "/srv/a/data *(rw)"));
+        for (int i = 0; i < more.length; i += 2) {
+            given.put("OCF_RESKEY_" + more[i], more[i + 1]);
+        }
+        return Parameters.of(given, Metadata.defaults());
+    }
+
+    /** The service, not started yet. */
+    static RunningService at(Path stateDir, String... more) throws OcfException, IOException {
+        return of("web", parameters(stateDir, more));
+    }
+
+    static RunningService of(String name, Parameters parameters) throws OcfException {
+        ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
+        return new RunningService(config, "eth0", List.of(), List.of(), config.graceTime(), 0, false, false, false);
+    }
+
+    /** @param said gets the lines of the log */
+    static Operation operation(RunningService service, List<String> said) {
+        return new Operation(service, Deadline.after(Duration.ofSeconds(30)), System.nanoTime(), (level, text) -> said.add(text));
+    }
+}
