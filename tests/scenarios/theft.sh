@@ -79,6 +79,8 @@ for case in "10 15 4.2 helper" "10 15 4.1 alone" "10 60 4.0 helper" "30 30 4.2 a
 	fi
 	event "$case: service web is restarted"
 	need "restart" cluster crm_resource --restart -r web -Q
+	# It may return while the start is still under way.
+	need "service web is started" wait_started web node1
 	[ "$helper" = helper ] || need "the helper is removed" break_helper node1 removed
 	thief ours
 	check "$case: grace ends" wait_recovered node1
