@@ -319,6 +319,12 @@ class EarlyEndTest(unittest.TestCase):
                                         check=True, capture_output=True, text=True).stdout
                 self.assertEqual([found], [one["early"] for one in json.loads(answer)], answer)
 
+    def test_grants_around_a_time(self):
+        lines = [{"granted_at": [at]} for at in (95, 98, 131, 130)] + [{"granted_at": []}, {"e": "pending"}]
+        self.assertEqual((7, 25), early.around(lines, -5, 110))
+        self.assertEqual((4, None), early.around(lines, 0, 135))
+        self.assertEqual((None, 5), early.around(lines, 0, 90))
+
     def test_the_table_has_medians_and_their_ratio(self):
         rows = early.table(['10 yes [{"after": 0.5}, {"after": 0.25}, {"after": 0.75}]', '10 no [{"after": 20.0}]',
                             '1 yes [{"after": null}]'])
