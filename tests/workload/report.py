@@ -4,10 +4,12 @@
 """One timeline and one table out of everybody's logs.
 
     report.py DIR [--json FILE] [--title TEXT]
+    report.py --graces NODE AHEAD <JOURNAL
 
 DIR holds the logs (*.log) of holders and contenders, clocks.json ({host: seconds its clock is ahead of the runner's}) and
 events.jsonl, what the runner did: {"w": wall clock, "text": words} and, for every look at the server's locks,
-{"w":, "text":, "getlk": {"present":, "missing": [...]}}. All times are shown relative to the first event.
+{"w":, "text":, "getlk": {"present":, "missing": [...]}}; for every grace period, at its end, {"w":, "text":, "grace": {"node":,
+"which":, "seconds":}}, which --graces makes of the helper's journal (-o short-unix) and its host's clock. All times are shown relative to the first event.
 
 A lock is *kept* when the server had it at every look and its owner saw nothing strange; *lost* when a look did not find
 it, or when its owner's reads, writes or locking failed on it; *stolen* when another host was granted it or wrote into it.
@@ -16,6 +18,7 @@ Exit status: 0 all kept and no I/O error, 1 otherwise.
 import argparse
 import json
 import os
+import re
 import sys
 
 from lockload import gaps, longest_gap, read_log
@@ -54,11 +57,14 @@ class Contender:
     def __init__(self, lines, ahead):
         self.name, self.host = lines[0]["name"], lines[0]["host"]
         self._shift = lines[0]["w"] - lines[0]["t"] - ahead
+        self.began = lines[0]["t"] + self._shift
         tries = [line for line in lines if line["e"] in ("try", "given_up")]
         held = [line for line in tries if not line["control"]]
         free = [line for line in tries if line["control"]]
         self.granted = [(line["t"] + self._shift, f"{line['file']}:{slot}", line["via"])
                         for line in held for slot in line["granted"]]
+        self.attempts = [(line["t"] - line["took"] + self._shift, line["t"] + self._shift, line["via"],
+                          line["mode"].endswith("-wait")) for line in held]
         self.denied = sum(line["denied"] for line in held)
         self.waited = sum(1 for line in lines if line["e"] == "pending" and not line["control"])
         self.errors = [error for line in tries for error in line["errors"]]
@@ -126,6 +132,7 @@ def summary(events, holders, contenders):
         "longest_gap": {h.name: round(h.gap().seconds, 2) for h in holders},
         "looks": len(looks),
         "phases": phase_gaps(events, holders),
+        "graces": graces(events, contenders),
         "contender": {
             "denied": sum(c.denied for c in contenders),
             "granted": sum(len(c.granted) for c in contenders),
@@ -147,6 +154,35 @@ def phase_gaps(events, holders):
                          if gap.end > begin and gap.begin < end), default=0.0)
             of_phase = result.setdefault(phase, {})
             of_phase[holder.name] = round(max(worst, of_phase.get(holder.name, 0.0)), 2)
+    return result
+
+
+def grace_events(journal, node, ahead):
+    """The events that lines of the helper's journal make; its host's clock is AHEAD."""
+    for line in journal:
+        found = re.match(r"([0-9.]+) .*?: (service \S+: (NLM|NFSv4) grace ended after ([0-9.]+) s: .*)", line)
+        if found:
+            yield {"w": round(float(found[1]) - ahead, 3), "text": f"{node}: {found[2]}",
+                   "grace": {"node": node, "which": found[3], "seconds": float(found[4])}}
+
+
+def graces(events, contenders):
+    """For each grace period since there are contenders: how many attempts to get held locks it saw over each mount, how many of
+    them were waiting when it began, and how many of them were blocking requests. None was granted, or it is told elsewhere."""
+    result = []
+    for event in events:
+        if "grace" not in event:
+            continue
+        end, begin = event["w"], event["w"] - event["grace"]["seconds"]
+        if begin < min((contender.began for contender in contenders), default=end):
+            continue
+        asked, waiting, blocking = {}, {}, 0
+        for first, last, via, waits in (attempt for contender in contenders for attempt in contender.attempts):
+            if first < end and last > begin:
+                asked[via] = asked.get(via, 0) + 1
+                waiting[via] = waiting.get(via, 0) + (first < begin)
+                blocking += waits
+        result.append({**event["grace"], "asked": asked, "waiting": waiting, "blocking": blocking})
     return result
 
 
@@ -222,6 +258,10 @@ def show(events, holders, contenders, title):
 
 
 def main():
+    if sys.argv[1:2] == ["--graces"]:
+        for event in grace_events(sys.stdin, sys.argv[2], float(sys.argv[3])):
+            print(json.dumps(event))
+        return 0
     parser = argparse.ArgumentParser(description="merge the logs of one run")
     parser.add_argument("dir")
     parser.add_argument("--json", help="write the totals there")

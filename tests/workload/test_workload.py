@@ -112,6 +112,34 @@ class PhaseTest(unittest.TestCase):
         self.assertEqual(9, self.gaps_of(101, 102, 103, 112, 113, 114)["a"]["h"])
 
 
+class GraceTest(unittest.TestCase):
+    JOURNAL = ["1100.5 node1 java[77]: service web: NLM grace ended after 30.0 s: its time is over, 2 hosts may reclaim",
+               "1090.0 node1 java[77]: service web: start: started in 3.10 s"]
+
+    def contender(self, *tries):
+        """Tries: (end, how long, mode), by a clock that is 50 s ahead."""
+        lines = [{"t": 10, "w": 60, "e": "start", "role": "contender", "name": "c", "host": "client3"}]
+        lines += [{"t": end, "e": "try", "file": "f", "via": "NFSv3", "mode": mode, "control": False, "denied": 1, "granted": [],
+                   "errors": [], "took": took} for end, took, mode in tries]
+        return report.Contender(lines, 50)
+
+    def test_the_journal_makes_an_event(self):
+        self.assertEqual([(100.5, {"node": "node1", "which": "NLM", "seconds": 30.0})],
+                         [(event["w"], event["grace"]) for event in report.grace_events(self.JOURNAL, "node1", 1000)])
+
+    def test_attempts_of_a_grace_are_counted(self):
+        events = list(report.grace_events(self.JOURNAL, "node1", 1000))
+        found = report.graces(events, [self.contender((70, 0.1, "lock"), (72, 5, "open"), (80, 1, "lock-wait"), (110, 1, "lock"))])
+        self.assertEqual([({"NFSv3": 2}, {"NFSv3": 1}, 1)],
+                         [(grace["asked"], grace["waiting"], grace["blocking"]) for grace in found])
+
+    def test_without_attempts_it_has_none(self):
+        events = list(report.grace_events(self.JOURNAL, "node1", 1000))
+        self.assertEqual([({}, 0)], [(grace["asked"], grace["blocking"])
+                                     for grace in report.graces(events, [self.contender((60, 1, "lock"))])])
+        self.assertEqual([], report.graces(events, []))
+
+
 class LogTest(unittest.TestCase):
     def read(self, text):
         with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
