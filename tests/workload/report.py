@@ -11,6 +11,8 @@ events.jsonl, what the runner did: {"w": wall clock, "text": words} and, for eve
 {"w":, "text":, "getlk": {"present":, "missing": [...]}}; for every grace period, at its end, {"w":, "text":, "grace": {"node":,
 "which":, "seconds":}}, which --graces makes of the helper's journal (-o short-unix) and its host's clock. All times are shown relative to the first event.
 
+A client's host that crashes is an event with {"crashed": HOST}: its programs end there, and from then on their locks are nobody's.
+
 A lock is *kept* when the server had it at every look and its owner saw nothing strange; *lost* when a look did not find
 it, or when its owner's reads, writes or locking failed on it; *stolen* when another host was granted it or wrote into it.
 Exit status: 0 all kept and no I/O error, 1 otherwise.
@@ -34,12 +36,20 @@ class Holder:
         self.name, self.host, self.proto, self.slots = start["name"], start["host"], start["proto"], start["slots"]
         # One step from the monotonic clock to the runner's: a guest whose wall clock is stepped stays in order.
         self._shift = start["w"] - start["t"] - ahead
+        self.began = start["t"] + self._shift
+        self.until = float("inf")
         self.writes = [line["t"] + self._shift for line in lines if line["e"] == "write"]
         self.ended = next((line["t"] + self._shift for line in lines if line["e"] == "end"), None)
         self.errors = [line for line in lines if line["e"] == "error"]
         self.foreign = [line for line in lines if line["e"] == "foreign"]
         self.refused = any(line["e"] == "refused" for line in lines)
         self.last = lines[-1]["t"] + self._shift
+
+    def crash(self, at):
+        """Its host does, for the first time since it began."""
+        if self.began <= at < self.until:
+            self.until = self.ended = at
+            self.writes = [write for write in self.writes if write <= at]
 
     def when(self, line):
         return line["t"] + self._shift
@@ -61,8 +71,8 @@ class Contender:
         tries = [line for line in lines if line["e"] in ("try", "given_up")]
         held = [line for line in tries if not line["control"]]
         free = [line for line in tries if line["control"]]
-        self.granted = [(line["t"] + self._shift, f"{line['file']}:{slot}", line["via"])
-                        for line in held for slot in line["granted"]]
+        self.granted = [(at, f"{line['file']}:{slot}", line["via"])
+                        for line in held for slot, at in zip(line["granted"], self._times(line, ahead))]
         self.attempts = [(line["t"] - line["took"] + self._shift, line["t"] + self._shift, line["via"],
                           line["mode"].endswith("-wait")) for line in held]
         self.denied = sum(line["denied"] for line in held)
@@ -70,6 +80,11 @@ class Contender:
         self.errors = [error for line in tries for error in line["errors"]]
         self.free_granted = [(line["t"] + self._shift, line["via"]) for line in free if line["granted"]]
         self.ended = any(line["e"] == "end" for line in lines)
+
+
+    def _times(self, line, ahead):
+        """When each of its locks was granted; without that, when it was told."""
+        return [at - ahead for at in line.get("granted_at", [])] or [line["t"] + self._shift] * len(line["granted"])
 
 
 def load(directory):
@@ -92,15 +107,28 @@ def load(directory):
             holders.append(holder)
         elif role == "contender":
             contenders.append(Contender(lines, clocks.get(lines[0]["host"], 0.0)))
+    apply_crashes(events, holders, contenders)
     return events, holders, contenders
+
+
+def apply_crashes(events, holders, contenders):
+    """What a host held when it crashed may be granted to others from then on."""
+    for event in events:
+        for holder in holders:
+            if event.get("crashed") == holder.host:
+                holder.crash(event["w"])
+    until = {slot: holder.until for holder in holders for slot in holder.slots}
+    for contender in contenders:
+        contender.granted = [grant for grant in contender.granted if grant[0] < until.get(grant[1], float("inf"))]
 
 
 def verdicts(events, holders, contenders):
     """{slot: "kept" | "lost" | "stolen"} for every held slot."""
     result = {slot: "kept" for holder in holders for slot in holder.slots}
+    until = {slot: holder.until for holder in holders for slot in holder.slots}
     for event in events:
         for slot in event.get("getlk", {}).get("missing", []):
-            if slot in result:
+            if slot in result and event["w"] < until[slot]:
                 result[slot] = "lost"
     for holder in holders:
         for line in holder.errors:

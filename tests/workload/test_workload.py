@@ -112,6 +112,36 @@ class PhaseTest(unittest.TestCase):
         self.assertEqual(9, self.gaps_of(101, 102, 103, 112, 113, 114)["a"]["h"])
 
 
+class CrashTest(unittest.TestCase):
+    """A host that crashes at 100 with the lock f:0; another one that holds f:1."""
+
+    def totals(self, *grants, missing=(), crash=100):
+        events = [{"w": crash, "text": "", "crashed": "c"}, {"w": 130, "text": "", "getlk": {"missing": list(missing)}}]
+        holders = [report.Holder([{"t": 0, "w": 90, "e": "start", "name": host, "host": host, "proto": "p", "slots": [slot]},
+                                  {"t": 5, "w": 95, "e": "write", "slot": slot, "seq": 1}] + end, 0)
+                   for host, slot, end in (("c", "f:0", []), ("d", "f:1", [{"t": 50, "w": 140, "e": "end"}]))]
+        lines = [{"t": 0, "w": 90, "e": "start", "name": "x", "host": "e"}, {"t": 50, "w": 140, "e": "end"}]
+        lines += [{"t": 45, "w": 135, "e": "try", "file": "f", "via": "v", "mode": "lock", "control": False, "denied": 0,
+                   "granted": [slot], "granted_at": [at], "errors": [], "took": 40} for slot, at in grants]
+        contenders = [report.Contender(lines, 0)]
+        report.apply_crashes(events, holders, contenders)
+        found = report.summary(events, holders, contenders)
+        return found["kept"], found["lost"], found["stolen"], found["contender"]["granted"], found["not_ended"]
+
+    def test_its_locks_are_nobodys_from_then_on(self):
+        self.assertEqual((2, 0, 0, 0, []), self.totals((0, 110), missing=["f:0"]))
+
+    def test_before_they_could_be_stolen(self):
+        self.assertEqual((1, 0, 1, 1, []), self.totals((0, 99)))
+
+    def test_those_of_another_host_are_as_ever(self):
+        self.assertEqual((1, 0, 1, 1, []), self.totals((1, 110)))
+        self.assertEqual((1, 1, 0, 0, []), self.totals(missing=["f:1"]))
+
+    def test_a_crash_before_it_held_is_none_of_its(self):
+        self.assertEqual((1, 0, 1, 1, ["c"]), self.totals((0, 110), crash=80))
+
+
 class GraceTest(unittest.TestCase):
     JOURNAL = ["1100.5 node1 java[77]: service web: NLM grace ended after 30.0 s: its time is over, 2 hosts may reclaim",
                "1090.0 node1 java[77]: service web: start: started in 3.10 s"]

@@ -161,6 +161,24 @@ end_load() {
 	unmount_clients
 }
 
+# crash_client HOST: cut the power of a client's host. What its programs have logged comes home before: no more is expected of
+# them.
+crash_client() {
+	local load name left=()
+	for load in "${LOADS[@]}"; do
+		name=${load#*:}
+		if [ "${load%%:*}" = "$1" ]; then
+			"$LAB" get "$1" "/var/tmp/load/$name.log" "$OUT/$name.log" || return 1
+		else
+			left+=("$load")
+		fi
+	done
+	LOADS=("${left[@]}")
+	unset "MOUNTED[$1]"
+	event "power of $1 is cut" "\"crashed\": \"$1\""
+	"$LAB" crash "$1"
+}
+
 unmount_clients() {
 	local host pids=()
 	for host in "${!MOUNTED[@]}"; do
