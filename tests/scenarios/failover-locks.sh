@@ -4,7 +4,8 @@
 # Promise: five planned moves and three power cuts: no lock lost or stolen, no I/O error
 #
 # Clients hold locks over NFSv3, NFSv4.0 and NFSv4.2, IPv4 and IPv6, and write with fsync five times a second each, while
-# the service moves to and fro. A third host tries to get all of their locks all the time. After every move the server is
+# the service moves to and fro. A third host tries to get all of their locks all the time, over NFSv3, NFSv4.0 and NFSv4.2, with
+# requests that block and others, also while no server answers: those are the first that the next one hears. After every move the server is
 # asked for every lock (F_GETLK). Two of the locks are in files that nobody else has open, until the third host opens them
 # just when the service recovers.
 # At every planned move the file system is unmounted on the node it leaves, at the first try, and no lock is left there.
@@ -44,6 +45,7 @@ planned() {
 
 recovered() {
 	check "both grace periods end on $1" wait_recovered "$1"
+	note_graces "$1"
 	event "recovery on $1 is over"
 }
 
@@ -58,6 +60,7 @@ contend_late() {
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
+need "a second contender" hammer $ADDRESS4
 recovered node1
 check "all locks are on node1" look node1
 
@@ -91,6 +94,8 @@ need "node2 is back" wait_nodes
 
 check "the logs come home" end_load
 check_load
+# Those after the power cuts that nothing cut short.
+check_hammered 2
 audit "web=node1:$ADDRESS4"
 check "service web stops" remove web
 FENCED_BEFORE=$FENCED

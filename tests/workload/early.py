@@ -5,6 +5,7 @@
 
     early.py DIR LOCKS_NLM LOCKS_V4 BEGIN END
     early.py --sum FILE
+    early.py --around LOG AHEAD TIME
 
 DIR has clocks.json (each host's clock ahead of one that is common to all, in s, and how uncertain that is), NODE.sample.log
 of the samplers and requester*.log of the contenders, whose names tell the host after the last "@". Only what happened
@@ -12,7 +13,9 @@ between BEGIN and END (common clock) counts. Prints a JSON list: for each start 
 the last RECLAIM_COMPLETE; "after", the seconds from then to the first grant of a free range by any requester; and "early",
 how many grants there were before, when a lock was still missing for certain: from when the file system was mounted to the
 sampler's last look that missed one.
-With --sum it prints a table of FILE, whose lines have a number of locks, yes or no (early_end), and such a list.
+With --sum it prints a table of FILE, whose lines have a number of locks, yes or no (early_end), and such a list. With --around
+it prints how many seconds before TIME the last grant in a requester's LOG was, and how many after TIME the first: "BEFORE
+AFTER", empty where there was none; the clock of LOG is AHEAD of that of TIME.
 """
 import glob
 import json
@@ -82,7 +85,19 @@ def table(lines):
     return rows
 
 
+def around(lines, ahead, time):
+    """(seconds from the last grant before TIME, seconds to the first after it), None where there was none."""
+    grants = [at - ahead for line in lines for at in line.get("granted_at", [])]
+    before = max((at for at in grants if at <= time), default=None)
+    after = min((at for at in grants if at > time), default=None)
+    return None if before is None else time - before, None if after is None else after - time
+
+
 def main():
+    if sys.argv[1] == "--around":
+        answer = around(read_log(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))
+        print(" ".join("" if seconds is None else f"{seconds:.3f}" for seconds in answer))
+        return 0
     if sys.argv[1] == "--sum":
         with open(sys.argv[2], encoding="ascii") as file:
             print("\n".join(table(file)))

@@ -4,10 +4,14 @@
 """One timeline and one table out of everybody's logs.
 
     report.py DIR [--json FILE] [--title TEXT]
+    report.py --graces NODE AHEAD <JOURNAL
 
 DIR holds the logs (*.log) of holders and contenders, clocks.json ({host: seconds its clock is ahead of the runner's}) and
 events.jsonl, what the runner did: {"w": wall clock, "text": words} and, for every look at the server's locks,
-{"w":, "text":, "getlk": {"present":, "missing": [...]}}. All times are shown relative to the first event.
+{"w":, "text":, "getlk": {"present":, "missing": [...]}}; for every grace period, at its end, {"w":, "text":, "grace": {"node":,
+"which":, "seconds":}}, which --graces makes of the helper's journal (-o short-unix) and its host's clock. All times are shown relative to the first event.
+
+A client's host that crashes is an event with {"crashed": HOST}: its programs end there, and from then on their locks are nobody's.
 
 A lock is *kept* when the server had it at every look and its owner saw nothing strange; *lost* when a look did not find
 it, or when its owner's reads, writes or locking failed on it; *stolen* when another host was granted it or wrote into it.
@@ -16,6 +20,7 @@ Exit status: 0 all kept and no I/O error, 1 otherwise.
 import argparse
 import json
 import os
+import re
 import sys
 
 from lockload import gaps, longest_gap, read_log
@@ -31,12 +36,20 @@ class Holder:
         self.name, self.host, self.proto, self.slots = start["name"], start["host"], start["proto"], start["slots"]
         # One step from the monotonic clock to the runner's: a guest whose wall clock is stepped stays in order.
         self._shift = start["w"] - start["t"] - ahead
+        self.began = start["t"] + self._shift
+        self.until = float("inf")
         self.writes = [line["t"] + self._shift for line in lines if line["e"] == "write"]
         self.ended = next((line["t"] + self._shift for line in lines if line["e"] == "end"), None)
         self.errors = [line for line in lines if line["e"] == "error"]
         self.foreign = [line for line in lines if line["e"] == "foreign"]
         self.refused = any(line["e"] == "refused" for line in lines)
         self.last = lines[-1]["t"] + self._shift
+
+    def crash(self, at):
+        """Its host does, for the first time since it began."""
+        if self.began <= at < self.until:
+            self.until = self.ended = at
+            self.writes = [write for write in self.writes if write <= at]
 
     def when(self, line):
         return line["t"] + self._shift
@@ -54,16 +67,24 @@ class Contender:
     def __init__(self, lines, ahead):
         self.name, self.host = lines[0]["name"], lines[0]["host"]
         self._shift = lines[0]["w"] - lines[0]["t"] - ahead
+        self.began = lines[0]["t"] + self._shift
         tries = [line for line in lines if line["e"] in ("try", "given_up")]
         held = [line for line in tries if not line["control"]]
         free = [line for line in tries if line["control"]]
-        self.granted = [(line["t"] + self._shift, f"{line['file']}:{slot}", line["via"])
-                        for line in held for slot in line["granted"]]
+        self.granted = [(at, f"{line['file']}:{slot}", line["via"])
+                        for line in held for slot, at in zip(line["granted"], self._times(line, ahead))]
+        self.attempts = [(line["t"] - line["took"] + self._shift, line["t"] + self._shift, line["via"],
+                          line["mode"].endswith("-wait")) for line in held]
         self.denied = sum(line["denied"] for line in held)
         self.waited = sum(1 for line in lines if line["e"] == "pending" and not line["control"])
         self.errors = [error for line in tries for error in line["errors"]]
         self.free_granted = [(line["t"] + self._shift, line["via"]) for line in free if line["granted"]]
         self.ended = any(line["e"] == "end" for line in lines)
+
+
+    def _times(self, line, ahead):
+        """When each of its locks was granted; without that, when it was told."""
+        return [at - ahead for at in line.get("granted_at", [])] or [line["t"] + self._shift] * len(line["granted"])
 
 
 def load(directory):
@@ -86,15 +107,28 @@ def load(directory):
             holders.append(holder)
         elif role == "contender":
             contenders.append(Contender(lines, clocks.get(lines[0]["host"], 0.0)))
+    apply_crashes(events, holders, contenders)
     return events, holders, contenders
+
+
+def apply_crashes(events, holders, contenders):
+    """What a host held when it crashed may be granted to others from then on."""
+    for event in events:
+        for holder in holders:
+            if event.get("crashed") == holder.host:
+                holder.crash(event["w"])
+    until = {slot: holder.until for holder in holders for slot in holder.slots}
+    for contender in contenders:
+        contender.granted = [grant for grant in contender.granted if grant[0] < until.get(grant[1], float("inf"))]
 
 
 def verdicts(events, holders, contenders):
     """{slot: "kept" | "lost" | "stolen"} for every held slot."""
     result = {slot: "kept" for holder in holders for slot in holder.slots}
+    until = {slot: holder.until for holder in holders for slot in holder.slots}
     for event in events:
         for slot in event.get("getlk", {}).get("missing", []):
-            if slot in result:
+            if slot in result and event["w"] < until[slot]:
                 result[slot] = "lost"
     for holder in holders:
         for line in holder.errors:
@@ -126,6 +160,7 @@ def summary(events, holders, contenders):
         "longest_gap": {h.name: round(h.gap().seconds, 2) for h in holders},
         "looks": len(looks),
         "phases": phase_gaps(events, holders),
+        "graces": graces(events, contenders),
         "contender": {
             "denied": sum(c.denied for c in contenders),
             "granted": sum(len(c.granted) for c in contenders),
@@ -147,6 +182,35 @@ def phase_gaps(events, holders):
                          if gap.end > begin and gap.begin < end), default=0.0)
             of_phase = result.setdefault(phase, {})
             of_phase[holder.name] = round(max(worst, of_phase.get(holder.name, 0.0)), 2)
+    return result
+
+
+def grace_events(journal, node, ahead):
+    """The events that lines of the helper's journal make; its host's clock is AHEAD."""
+    for line in journal:
+        found = re.match(r"([0-9.]+) .*?: (service \S+: (NLM|NFSv4) grace ended after ([0-9.]+) s: .*)", line)
+        if found:
+            yield {"w": round(float(found[1]) - ahead, 3), "text": f"{node}: {found[2]}",
+                   "grace": {"node": node, "which": found[3], "seconds": float(found[4])}}
+
+
+def graces(events, contenders):
+    """For each grace period since there are contenders: how many attempts to get held locks it saw over each mount, how many of
+    them were waiting when it began, and how many of them were blocking requests. None was granted, or it is told elsewhere."""
+    result = []
+    for event in events:
+        if "grace" not in event:
+            continue
+        end, begin = event["w"], event["w"] - event["grace"]["seconds"]
+        if begin < min((contender.began for contender in contenders), default=end):
+            continue
+        asked, waiting, blocking = {}, {}, 0
+        for first, last, via, waits in (attempt for contender in contenders for attempt in contender.attempts):
+            if first < end and last > begin:
+                asked[via] = asked.get(via, 0) + 1
+                waiting[via] = waiting.get(via, 0) + (first < begin)
+                blocking += waits
+        result.append({**event["grace"], "asked": asked, "waiting": waiting, "blocking": blocking})
     return result
 
 
@@ -222,6 +286,10 @@ def show(events, holders, contenders, title):
 
 
 def main():
+    if sys.argv[1:2] == ["--graces"]:
+        for event in grace_events(sys.stdin, sys.argv[2], float(sys.argv[3])):
+            print(json.dumps(event))
+        return 0
     parser = argparse.ArgumentParser(description="merge the logs of one run")
     parser.add_argument("dir")
     parser.add_argument("--json", help="write the totals there")

@@ -112,6 +112,64 @@ class PhaseTest(unittest.TestCase):
         self.assertEqual(9, self.gaps_of(101, 102, 103, 112, 113, 114)["a"]["h"])
 
 
+class CrashTest(unittest.TestCase):
+    """A host that crashes at 100 with the lock f:0; another one that holds f:1."""
+
+    def totals(self, *grants, missing=(), crash=100):
+        events = [{"w": crash, "text": "", "crashed": "c"}, {"w": 130, "text": "", "getlk": {"missing": list(missing)}}]
+        holders = [report.Holder([{"t": 0, "w": 90, "e": "start", "name": host, "host": host, "proto": "p", "slots": [slot]},
+                                  {"t": 5, "w": 95, "e": "write", "slot": slot, "seq": 1}] + end, 0)
+                   for host, slot, end in (("c", "f:0", []), ("d", "f:1", [{"t": 50, "w": 140, "e": "end"}]))]
+        lines = [{"t": 0, "w": 90, "e": "start", "name": "x", "host": "e"}, {"t": 50, "w": 140, "e": "end"}]
+        lines += [{"t": 45, "w": 135, "e": "try", "file": "f", "via": "v", "mode": "lock", "control": False, "denied": 0,
+                   "granted": [slot], "granted_at": [at], "errors": [], "took": 40} for slot, at in grants]
+        contenders = [report.Contender(lines, 0)]
+        report.apply_crashes(events, holders, contenders)
+        found = report.summary(events, holders, contenders)
+        return found["kept"], found["lost"], found["stolen"], found["contender"]["granted"], found["not_ended"]
+
+    def test_its_locks_are_nobodys_from_then_on(self):
+        self.assertEqual((2, 0, 0, 0, []), self.totals((0, 110), missing=["f:0"]))
+
+    def test_before_they_could_be_stolen(self):
+        self.assertEqual((1, 0, 1, 1, []), self.totals((0, 99)))
+
+    def test_those_of_another_host_are_as_ever(self):
+        self.assertEqual((1, 0, 1, 1, []), self.totals((1, 110)))
+        self.assertEqual((1, 1, 0, 0, []), self.totals(missing=["f:1"]))
+
+    def test_a_crash_before_it_held_is_none_of_its(self):
+        self.assertEqual((1, 0, 1, 1, ["c"]), self.totals((0, 110), crash=80))
+
+
+class GraceTest(unittest.TestCase):
+    JOURNAL = ["1100.5 node1 java[77]: service web: NLM grace ended after 30.0 s: its time is over, 2 hosts may reclaim",
+               "1090.0 node1 java[77]: service web: start: started in 3.10 s"]
+
+    def contender(self, *tries):
+        """Tries: (end, how long, mode), by a clock that is 50 s ahead."""
+        lines = [{"t": 10, "w": 60, "e": "start", "role": "contender", "name": "c", "host": "client3"}]
+        lines += [{"t": end, "e": "try", "file": "f", "via": "NFSv3", "mode": mode, "control": False, "denied": 1, "granted": [],
+                   "errors": [], "took": took} for end, took, mode in tries]
+        return report.Contender(lines, 50)
+
+    def test_the_journal_makes_an_event(self):
+        self.assertEqual([(100.5, {"node": "node1", "which": "NLM", "seconds": 30.0})],
+                         [(event["w"], event["grace"]) for event in report.grace_events(self.JOURNAL, "node1", 1000)])
+
+    def test_attempts_of_a_grace_are_counted(self):
+        events = list(report.grace_events(self.JOURNAL, "node1", 1000))
+        found = report.graces(events, [self.contender((70, 0.1, "lock"), (72, 5, "open"), (80, 1, "lock-wait"), (110, 1, "lock"))])
+        self.assertEqual([({"NFSv3": 2}, {"NFSv3": 1}, 1)],
+                         [(grace["asked"], grace["waiting"], grace["blocking"]) for grace in found])
+
+    def test_without_attempts_it_has_none(self):
+        events = list(report.grace_events(self.JOURNAL, "node1", 1000))
+        self.assertEqual([({}, 0)], [(grace["asked"], grace["blocking"])
+                                     for grace in report.graces(events, [self.contender((60, 1, "lock"))])])
+        self.assertEqual([], report.graces(events, []))
+
+
 class LogTest(unittest.TestCase):
     def read(self, text):
         with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
@@ -318,6 +376,12 @@ class EarlyEndTest(unittest.TestCase):
                 answer = subprocess.run([sys.executable, os.path.join(HERE, "early.py"), directory, "1", "3", "95", "110"],
                                         check=True, capture_output=True, text=True).stdout
                 self.assertEqual([found], [one["early"] for one in json.loads(answer)], answer)
+
+    def test_grants_around_a_time(self):
+        lines = [{"granted_at": [at]} for at in (95, 98, 131, 130)] + [{"granted_at": []}, {"e": "pending"}]
+        self.assertEqual((7, 25), early.around(lines, -5, 110))
+        self.assertEqual((4, None), early.around(lines, 0, 135))
+        self.assertEqual((None, 5), early.around(lines, 0, 90))
 
     def test_the_table_has_medians_and_their_ratio(self):
         rows = early.table(['10 yes [{"after": 0.5}, {"after": 0.25}, {"after": 0.75}]', '10 no [{"after": 20.0}]',

@@ -122,6 +122,12 @@ state() { on "$1" gracekeeper status --json "$SVC" | field 0.state -; }
 # ended NODE: what the helper says of the end of the last recovery there.
 ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2; }
 
+# note_graces NODE: the last recovery's grace periods there become part of the timeline: check_hammered needs them.
+note_graces() {
+	on "$1" journalctl -b -o short-unix --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2 |
+		python3 "$TESTS/workload/report.py" --graces "$1" "$(field "$1" - <"$OUT/clocks.json")" >>"$OUT/events.jsonl"
+}
+
 # seconds NODE NLM|NFSv4: how long that grace lasted; nothing when it had ended by itself.
 seconds() { ended "$1" | sed -n "s/.*$2 grace ended after \([0-9.]*\) s:.*/\1/p" | tail -n 1; }
 
@@ -155,6 +161,24 @@ end_load() {
 	unmount_clients
 }
 
+# crash_client HOST: cut the power of a client's host. What its programs have logged comes home before: no more is expected of
+# them.
+crash_client() {
+	local load name left=()
+	for load in "${LOADS[@]}"; do
+		name=${load#*:}
+		if [ "${load%%:*}" = "$1" ]; then
+			"$LAB" get "$1" "/var/tmp/load/$name.log" "$OUT/$name.log" || return 1
+		else
+			left+=("$load")
+		fi
+	done
+	LOADS=("${left[@]}")
+	unset "MOUNTED[$1]"
+	event "power of $1 is cut" "\"crashed\": \"$1\""
+	"$LAB" crash "$1"
+}
+
 unmount_clients() {
 	local host pids=()
 	for host in "${!MOUNTED[@]}"; do
@@ -163,6 +187,25 @@ unmount_clients() {
 	done
 	((${#pids[@]} == 0)) || wait "${pids[@]}"
 	MOUNTED=()
+}
+
+# hammer IPV4: a second contender on client3, for the shared file's locks over three versions, twice a second each: none of them
+# may be granted from the first packet of a new instance on.
+hammer() {
+	mount_nfs client3 v40 "$1" vers=4.0,hard &&
+		program client3 contender-hammer contender.py --interval 0.5 --max-pending 8 --sample 2 --blocking \
+			--via NFSv3=/mnt/v3 --via NFSv4.0=/mnt/v40 --via NFSv4.2=/mnt/v42 shared:0+8
+}
+
+# check_hammered TIMES: so many NLM grace periods took their full time at least, and each of 2 s or longer, in which every third
+# attempt over a version comes at least once, had attempts over each version waiting when it began, and blocking ones.
+check_hammered() {
+	check "held locks were asked for from the first packet to the end of each grace" python3 -c 'import json, sys
+graces = [grace for grace in json.loads(sys.argv[1])["graces"] if grace["seconds"] >= 2]
+print(*graces, sep="\n")
+full = [grace for grace in graces if grace["which"] == "NLM" and grace["seconds"] >= float(sys.argv[2]) - 1]
+hammered = [all(grace["waiting"].get(via) for via in ("NFSv3", "NFSv4.0", "NFSv4.2")) and grace["blocking"] for grace in graces]
+sys.exit(len(full) < int(sys.argv[3]) or not all(hammered))' "$TOTALS" "$GRACE" "$1"
 }
 
 # check_load: what every scenario demands of its clients.
