@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,7 +15,9 @@ import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
@@ -32,21 +35,24 @@ final class ClaimLayer implements Layer {
     private final Processes processes;
     private final Holdings holdings;
     private final Reserve reserve;
+    private final LedgerStore ledgers;
     private final TimelineLog timeline;
 
     ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings,
-            Reserve reserve, TimelineLog timeline) {
+            Reserve reserve, LedgerStore ledgers, TimelineLog timeline) {
         this.node = node;
         this.registry = registry;
         this.files = files;
         this.processes = processes;
         this.holdings = holdings;
         this.reserve = reserve;
+        this.ledgers = ledgers;
         this.timeline = timeline;
     }
 
     /**
-     * The service's record on the storage that moves with it.
+     * The service's record on the storage that moves with it. Fields that a later version added are left out: it counts the
+     * format up where they matter.
      *
      * @param format of the state directory; a newer one is refused
      * @param node the node that started the service last
@@ -56,10 +62,17 @@ final class ClaimLayer implements Layer {
      * @param graceTime seconds, in force
      * @param clean whether that start was followed by a stop
      */
+    @JsonIgnoreProperties(ignoreUnknown = true)
     record Claim(
             int format, String service, String scope, String node, String bootId, long generation, int leaseTime,
             int graceTime, boolean clean) {
         static final int FORMAT = 1;
+
+        Claim {
+            if (format < 1 || service == null || scope == null || node == null || bootId == null || generation < 1) {
+                throw new IllegalArgumentException("it is not complete");
+            }
+        }
 
         Claim stopped() {
             return new Claim(format, service, scope, node, bootId, generation, leaseTime, graceTime, true);
@@ -76,9 +89,8 @@ final class ClaimLayer implements Layer {
         RunningService service = operation.service();
         refuseSharing(service);
         StateDirectory state = service.state();
-        Claim previous = read(state);
+        Claim previous = previous(operation);
         if (previous != null) {
-            check(operation, previous);
             timeline.before(service.config().name(), previous.node(), previous.clean());
         }
         reserve.release(state);
@@ -175,6 +187,28 @@ final class ClaimLayer implements Layer {
         return devices;
     }
 
+    /** The record of the start before, as far as it can be read; null when there is none. */
+    private Claim previous(Operation operation) throws IOException, OcfException {
+        RunningService service = operation.service();
+        try {
+            Claim found = read(service.state());
+            if (found != null) {
+                check(operation, found);
+            }
+            return found;
+        } catch (UnexpectedFormatException e) {
+            DamagedClaim rest = DamagedClaim.read(service.state());
+            Optional<Ledger> ledger = ledgers.stored(service.state());
+            Claim found = rest.claim(ledger, service.config());
+            check(operation, found);
+            String doubt = rest.service(ledger).isPresent() ? ""
+                    : ", and that it is the directory of this service is taken for granted";
+            Damaged.keep(operation, files, service.state().record(), "it is no record of a service",
+                    "new locks wait for the full grace time" + doubt);
+            return found;
+        }
+    }
+
     private void check(Operation operation, Claim previous) throws OcfException, IOException {
         RunningService service = operation.service();
         if (previous.format() > Claim.FORMAT) {
@@ -221,8 +255,31 @@ final class ClaimLayer implements Layer {
         reserve.take(service.state());
     }
 
+    /** @throws UnexpectedFormatException it is damaged */
     static Claim read(StateDirectory state) throws IOException {
-        return Files.exists(state.record()) ? JSON.readValue(state.record().toFile(), Claim.class) : null;
+        if (!Files.exists(state.record())) {
+            return null;
+        }
+        byte[] bytes = Files.readAllBytes(state.record());
+        try {
+            Claim claim = JSON.readValue(bytes, Claim.class);
+            if (claim != null) {
+                return claim;
+            }
+        } catch (IOException e) {
+            // Its message would quote the garbage.
+        }
+        throw new UnexpectedFormatException(state.record().toString(), "no record of a service");
+    }
+
+    /** The lease that clients may still go by, in seconds; 0 when none is known. */
+    static int leaseTime(StateDirectory state) throws IOException {
+        try {
+            Claim claim = read(state);
+            return claim == null ? 0 : claim.leaseTime();
+        } catch (UnexpectedFormatException e) {
+            return DamagedClaim.read(state).leaseTime();
+        }
     }
 
     private void write(StateDirectory state, Claim claim) throws IOException {

@@ -55,8 +55,7 @@ final class HostResolver {
      * that.
      */
     private static int graceTime(ServiceConfig config) throws IOException {
-        ClaimLayer.Claim before = ClaimLayer.read(new StateDirectory(config.stateDir()));
-        int wanted = Math.max(config.graceTime(), before == null ? 0 : before.leaseTime());
+        int wanted = Math.max(config.graceTime(), ClaimLayer.leaseTime(new StateDirectory(config.stateDir())));
         return config.hasNfsV3() ? Math.min(wanted, ServiceConfig.MAX_GRACE_WITH_NLM) : wanted;
     }
 

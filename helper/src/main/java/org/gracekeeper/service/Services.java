@@ -57,7 +57,7 @@ public final class Services {
         PeerList peers = new PeerList(files);
         TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
-        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve, timeline);
+        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve, ledgers, timeline);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));

@@ -92,7 +92,7 @@ class TimelineLogTest {
             store = new TimelineStore(dir.resolve(hostname).resolve("timelines"), files);
             log = new TimelineLog(store, registry, node);
             ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Processes.class), mock(Holdings.class),
-                    mock(Reserve.class), log);
+                    mock(Reserve.class), new LedgerStore(files), log);
             RecordsLayer records = mock(RecordsLayer.class);
             doReturn("records").when(records).name();
             stack = new LayerStack(registry, node, List.of(claim, link, records, new Pretended("open")), records, mock(Holdings.class),

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.Mockito.mock;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.Ledger;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ClaimLayerTest {
+    private static final int GENERATION = 41;
+
+    @TempDir
+    private Path run;
+
+    @TempDir
+    private Path dir;
+
+    private final List<String> said = new ArrayList<>();
+    private StateDirectory state;
+    private LedgerStore ledgers;
+    private Registry registry;
+    private ClaimLayer layer;
+
+    @BeforeEach
+    void aServiceThatWasStoppedInOrder() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        DurableFiles files = new DurableFiles(kernel);
+        state = new StateDirectory(dir);
+        ledgers = new LedgerStore(files);
+        registry = new Registry(run, files, Metadata.defaults());
+        layer = new ClaimLayer(new Node(kernel, null), registry, files, null, null, new Reserve(kernel, files), ledgers,
+                mock(TimelineLog.class));
+        registry.save(TestService.at(dir), TestService.parameters(dir));
+        record("web");
+        ledger("web");
+    }
+
+    private void record(String service) throws Exception {
+        Files.write(state.record(), new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(
+                new ClaimLayer.Claim(1, service, service, "node1", "boot", GENERATION, 120, 120, true)));
+    }
+
+    private void ledger(String service) throws Exception {
+        ledgers.write(state, new Ledger(service, GENERATION, service, 90, 90, "", "", List.of(), List.of(), List.of()));
+    }
+
+    private ClaimLayer.Claim start() throws Exception {
+        layer.up(TestService.operation(TestService.at(dir), said));
+        return ClaimLayer.read(state);
+    }
+
+    private OcfException refused() {
+        OcfException e = assertThrows(OcfException.class, this::start);
+        assertFalse(Files.exists(dir.resolve("gracekeeper.json.damaged")), "nothing is left in another's directory");
+        return e;
+    }
+
+    private void cut(int bytes) throws Exception {
+        Files.writeString(state.record(), Files.readString(state.record()).substring(0, bytes));
+    }
+
+    private int until(String field) throws Exception {
+        return Files.readString(state.record()).indexOf("\"" + field + "\"");
+    }
+
+    @Test
+    void countsOn() throws Exception {
+        assertEquals(GENERATION + 1, start().generation());
+        assertTrue(ledgers.find(state).ledger().isPresent());
+    }
+
+    @Test
+    void aFieldOfALaterVersionDoesNotMatter() throws Exception {
+        Files.writeString(state.record(), Files.readString(state.record()).replaceFirst("\\{", "{ \"news\" : [1],"));
+
+        assertEquals(GENERATION + 1, start().generation());
+
+        assertTrue(ledgers.find(state).ledger().isPresent());
+    }
+
+    /** Every way in which it can be cut short, and some others. */
+    @Test
+    void aRecordCutShortCostsNoMoreThanTime() throws Exception {
+        byte[] whole = Files.readAllBytes(state.record());
+        for (int length = 0; length < whole.length - 1; length++) {
+            record("web");
+            cut(length);
+            startsWithoutALedger();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "[]", "{}", "{\"format\":1}", "\0\0\0\0", "\u00ff\u00fe{", "{\"generation\": \"many\"}",
+        "{\"format\":1,\"service\":\"web\",\"scope\":null,\"generation\":41}", "{\"generation\":999999999999999999999}"})
+    void aRecordOfGarbageCostsNoMoreThanTime(String text) throws Exception {
+        Files.write(state.record(), text.getBytes(StandardCharsets.ISO_8859_1));
+        startsWithoutALedger();
+    }
+
+    private void startsWithoutALedger() throws Exception {
+        byte[] damaged = Files.readAllBytes(state.record());
+        said.clear();
+
+        ClaimLayer.Claim claim = start();
+
+        assertTrue(claim.generation() >= Math.max(GENERATION + 2, Instant.now().getEpochSecond() - 60));
+        assertEquals(claim.generation(), registry.generation(TestService.at(dir).config().name()).orElseThrow());
+        assertEquals(Optional.empty(), ledgers.find(state).ledger());
+        assertTrue(ledgers.expectsAnybody(state));
+        assertEquals("web", claim.service());
+        assertTrue(said.stream().anyMatch(line -> line.contains("gracekeeper.json.damaged")), said.toString());
+        assertEquals(new String(damaged, StandardCharsets.ISO_8859_1),
+                Files.readString(dir.resolve("gracekeeper.json.damaged"), StandardCharsets.ISO_8859_1));
+        assertEquals(claim.generation() + 1, start().generation(), "from then on as ever");
+    }
+
+    @Test
+    void theNumberIsBeyondALedgerThatIsFurther() throws Exception {
+        long further = Instant.now().getEpochSecond() + 1_000_000; // of an earlier damage, and another clock
+        ledgers.write(state, ledgers.stored(state).orElseThrow().of(further));
+        cut(5);
+        assertEquals(further + 2, start().generation());
+        assertEquals(Optional.empty(), ledgers.find(state).ledger());
+    }
+
+    @Test
+    void theLeaseThatCanStillBeReadIsKept() throws Exception {
+        cut(until("graceTime"));
+        assertEquals(120, ClaimLayer.leaseTime(state));
+        assertEquals(120, start().leaseTime());
+        Files.writeString(state.record(), "{ \"leaseTime\" : 99999, ");
+        assertEquals(0, ClaimLayer.leaseTime(state));
+    }
+
+    @Test
+    void aDamagedRecordOfAnotherServiceIsStillItsOwn() throws Exception {
+        record("db");
+        cut(until("scope"));
+        OcfException e = refused();
+        assertEquals(OcfCode.CONFIGURED, e.code());
+        assertTrue(e.getMessage().contains("belongs to service db"), e.getMessage());
+    }
+
+    @Test
+    void whereTheRecordTellsNothingTheLedgerTellsWhoseDirectoryItIs() throws Exception {
+        Files.write(state.record(), new byte[100]);
+        ledger("db");
+        assertTrue(refused().getMessage().contains("belongs to service db"));
+    }
+
+    @Test
+    void whereNothingTellsItIsSaidSo() throws Exception {
+        Files.write(state.record(), new byte[100]);
+        Files.delete(state.ledger());
+        start();
+        assertTrue(said.stream().anyMatch(line -> line.contains("taken for granted")), said.toString());
+    }
+
+    @Test
+    void aLaterFormatIsRefusedEvenIfItCannotBeRead() throws Exception {
+        Files.writeString(state.record(), "{ \"format\" : 2, \"service\" : { \"name\" : \"web\" } }");
+        OcfException e = refused();
+        assertEquals(OcfCode.ARGS, e.code());
+        assertTrue(e.getMessage().contains("has format 2"), e.getMessage());
+    }
+}
