@@ -73,7 +73,7 @@ final class OpenLayer implements Layer {
      * has that answer reset. Without it a client notices at its next retransmission, seconds later.
      */
     private void tickle(Operation operation) throws IOException, InterruptedException {
-        List<TcpPeer> before = peers.read(operation.state());
+        List<TcpPeer> before = peers.before(operation);
         if (before.isEmpty()) {
             return;
         }

@@ -26,14 +26,26 @@ final class PeerList {
         this.files = files;
     }
 
+    /** Those of the previous node, as far as they can be read: no reason for a start to fail. */
+    List<TcpPeer> before(Operation operation) {
+        StateDirectory state = operation.state();
+        try {
+            List<TcpPeer> found = read(state);
+            if (Files.exists(state.peers()) && found.size() < text(state).lines().count()) {
+                Damaged.keep(operation, files, state.peers(), "it has lines that are no connections",
+                        "clients whose connections are not known resume some seconds later");
+            }
+            return found;
+        } catch (IOException e) {
+            operation.warn("connections of the previous node are not known, clients resume some seconds later: "
+                    + e.getMessage());
+            return List.of();
+        }
+    }
+
     /** What can be read of it; a damaged line costs its client some seconds, and nothing else. */
     List<TcpPeer> read(StateDirectory state) throws IOException {
         return Files.exists(state.peers()) ? TcpPeers.parseFormatted(text(state)) : List.of();
-    }
-
-    /** Whether there is something in it that is no connection. */
-    boolean isDamaged(StateDirectory state) throws IOException {
-        return Files.exists(state.peers()) && read(state).size() < text(state).lines().count();
     }
 
     /**

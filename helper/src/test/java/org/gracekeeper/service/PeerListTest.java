@@ -2,13 +2,14 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.store.DurableFiles;
@@ -24,6 +25,7 @@ class PeerListTest {
     @TempDir
     private Path dir;
 
+    private final List<String> said = new ArrayList<>();
     private final PeerList peers = new PeerList(new DurableFiles(LinuxKernel.load()));
     private StateDirectory state;
 
@@ -47,18 +49,33 @@ class PeerListTest {
 
     @Test
     void damageCostsWhatItHasHitOnly() throws Exception {
-        assertFalse(peers.isDamaged(state));
-        assertEquals(List.of(), peers.read(state));
+        assertEquals(List.of(), before());
         peers.save(state, List.of(FIRST, SECOND), true);
-        assertFalse(peers.isDamaged(state));
+        assertEquals(List.of(FIRST, SECOND), before());
+        assertEquals(List.of(), said);
         ByteArrayOutputStream damaged = new ByteArrayOutputStream();
         damaged.write(new byte[] {(byte) 0xff, (byte) 0xc0, 0, '\n'}); // no text in UTF-8
         damaged.write(Files.readAllBytes(state.peers()));
         Files.write(state.peers(), damaged.toByteArray());
 
-        assertTrue(peers.isDamaged(state));
-        assertEquals(List.of(FIRST, SECOND), peers.read(state));
+        assertEquals(List.of(FIRST, SECOND), before());
+
+        assertTrue(said.get(0).contains("peers.damaged"), said.get(0));
+        assertArrayEquals(damaged.toByteArray(), Files.readAllBytes(dir.resolve("peers.damaged")));
+        said.clear();
         peers.save(state, List.of(), false);
-        assertFalse(peers.isDamaged(state));
+        assertEquals(List.of(FIRST, SECOND), before());
+        assertEquals(List.of(), said);
+    }
+
+    @Test
+    void aListThatCannotBeReadAtAllIsNone() throws Exception {
+        Files.createDirectory(state.peers());
+        assertEquals(List.of(), before());
+        assertEquals(1, said.size(), said.toString());
+    }
+
+    private List<TcpPeer> before() throws Exception {
+        return peers.before(TestService.operation(TestService.at(dir), said));
     }
 }
