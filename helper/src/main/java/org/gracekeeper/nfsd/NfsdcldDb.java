@@ -123,13 +123,25 @@ public final class NfsdcldDb {
         }
     }
 
+    /** The database is of another version of nfs-utils. */
+    public static final class OtherSchemaException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        OtherSchemaException(Path file, Object version) {
+            super(file + " has schema version " + version + ", not " + SCHEMA);
+        }
+    }
+
     private Sqlite open(boolean readOnly) throws IOException {
         Sqlite db = Sqlite.open(file, readOnly);
         try {
             db.busyTimeout(BUSY);
             List<List<Object>> version = db.query("SELECT value FROM parameters WHERE key = 'version'");
-            if (version.size() != 1 || !SCHEMA.equals(String.valueOf(version.get(0).get(0)))) {
+            if (version.size() != 1) {
                 throw new UnexpectedFormatException(file.toString(), "schema version " + version);
+            }
+            if (!SCHEMA.equals(String.valueOf(version.get(0).get(0)))) {
+                throw new OtherSchemaException(file, version.get(0).get(0));
             }
             return db;
         } catch (IOException | RuntimeException e) {

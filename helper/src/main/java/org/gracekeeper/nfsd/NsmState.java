@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.time.Instant;
 import java.util.Optional;
 import org.gracekeeper.model.UnexpectedFormatException;
 
@@ -18,8 +18,18 @@ import org.gracekeeper.model.UnexpectedFormatException;
  * knows.
  */
 public record NsmState(int value) {
-    /** What nsm_get_state() starts with. */
-    public static final NsmState FIRST = new NsmState(1);
+    /** 2020-01-01T00:00:00Z. */
+    private static final long EPOCH = 1_577_836_800;
+    /** Where the clock is wrong; more than starts, all the same. */
+    private static final long LEAST = 1_000_000;
+
+    /**
+     * Where none is known, since there was none or it was damaged: larger than any that was reached by counting starts,
+     * and than any that was made here before.
+     */
+    public static NsmState beyondCounting(Instant now) {
+        return new NsmState((int) Math.max(now.getEpochSecond() - EPOCH, LEAST) | 1);
+    }
 
     /** Empty when there is no file. */
     public static Optional<NsmState> read(Path file) throws IOException {
@@ -31,10 +41,11 @@ public record NsmState(int value) {
     }
 
     static NsmState parse(byte[] bytes) throws UnexpectedFormatException {
-        if (bytes.length != Integer.BYTES) {
-            throw new UnexpectedFormatException("NSM state", Arrays.toString(bytes));
+        int value = bytes.length == Integer.BYTES ? ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getInt() : 0;
+        if (value <= 0 || new NsmState(value).next().value < value) {
+            throw new UnexpectedFormatException("NSM state", "no number that was reached by counting");
         }
-        return new NsmState(ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getInt());
+        return new NsmState(value);
     }
 
     /** The number of the next start: odd and larger, as nsm_get_state() counts. */

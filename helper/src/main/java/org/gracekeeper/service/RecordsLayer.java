@@ -8,15 +8,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.UserPrincipal;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.SqliteException;
 
 /**
  * The NSM records: who has to be told of the move. They are gathered before statd starts, so that a host that takes a
@@ -29,6 +34,9 @@ final class RecordsLayer implements Layer {
     /** A client that never comes, see {@link #holdV4Grace}. */
     static final byte[] GRACE_HOLDER =
             "gracekeeper: NFSv4 grace lasts as long as that of NLM".getBytes(StandardCharsets.US_ASCII);
+
+    /** What {@link #opens} makes of the copy. */
+    private static final String PUT = "before-last.sqlite";
 
     private final Node node;
     private final DurableFiles files;
@@ -46,20 +54,49 @@ final class RecordsLayer implements Layer {
     }
 
     @Override
-    public void up(Operation operation) throws IOException {
+    public void up(Operation operation) throws IOException, OcfException {
         RunningService service = operation.service();
         StateDirectory state = service.state();
         gather(state);
-        keepClientDatabase(state);
+        prepareClientDatabase(service);
         files.deleteTree(state.notifyRoot());
         ClaimLayer.directory(state.notifyRoot(), "rwxr-xr-x");
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
-        holdV4Grace(service);
         if (service.config().hasNfsV3()) {
-            prepareNotifications(service);
+            prepareNotifications(operation);
         }
         node.kernel().syncfs(state.root());
+    }
+
+    private void prepareClientDatabase(RunningService service) throws IOException, OcfException {
+        StateDirectory state = service.state();
+        Path database = Files.exists(state.clientDatabaseBefore()) ? state.clientDatabaseBefore() : state.clientDatabase();
+        try {
+            if (Files.exists(database)) {
+                new NfsdcldDb(database).mayReclaim(); // before a copy is made that the next start would go by
+            }
+            keepClientDatabase(state);
+            holdV4Grace(service);
+        } catch (NfsdcldDb.OtherSchemaException e) {
+            throw new OcfException(OcfCode.INSTALLED, e.getMessage() + ": another version of nfs-utils has made it; install"
+                    + " that version of nfs-utils, or of gracekeeper, that fits the other", e);
+        } catch (UnexpectedFormatException e) {
+            throw lost(database, e);
+        } catch (SqliteException e) {
+            if (e.isDamage()) {
+                throw lost(database, e);
+            }
+            throw e;
+        }
+    }
+
+    /** Not for a program to decide: a start would make a new one, and whoever is not in it loses everything. */
+    private static OcfException lost(Path database, IOException e) {
+        return new OcfException(OcfCode.GENERIC, "the list of NFSv4 clients is damaged (" + e.getMessage() + "): without it"
+                + " all of them lose their opens and locks; put " + database + " back from a backup, or " + PUT + " of that"
+                + " directory in its place, which lists who was there a start earlier; or give these locks up: move all"
+                + " *.sqlite files of that directory away", e);
     }
 
     /**
@@ -94,7 +131,7 @@ final class RecordsLayer implements Layer {
     }
 
     private static Path put(StateDirectory state) {
-        return state.clientDatabaseBefore().resolveSibling("before-last.sqlite");
+        return state.clientDatabaseBefore().resolveSibling(PUT);
     }
 
     private void rename(Path from, Path to) throws IOException {
@@ -104,10 +141,11 @@ final class RecordsLayer implements Layer {
         }
     }
 
-    private void prepareNotifications(RunningService service) throws IOException {
+    private void prepareNotifications(Operation operation) throws IOException {
+        RunningService service = operation.service();
         StateDirectory state = service.state();
         UserPrincipal owner = statdUser(state);
-        byte[] number = NsmState.read(state.nsmState()).map(NsmState::next).orElse(NsmState.FIRST).bytes();
+        byte[] number = nextNumber(operation).bytes();
         files.write(state.nsmState(), number);
         NsmRecords.ByFamily hosts = NsmRecords.split(records.names(state.nsm()));
         for (InetPrefix address : service.config().addresses()) {
@@ -122,6 +160,21 @@ final class RecordsLayer implements Layer {
             own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
         }
         own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
+    }
+
+    /** The NSM state number of this start: larger than all that clients may know. */
+    NsmState nextNumber(Operation operation) throws IOException {
+        Path file = operation.state().nsmState();
+        try {
+            Optional<NsmState> before = NsmState.read(file);
+            if (before.isPresent()) {
+                return before.get().next();
+            }
+        } catch (UnexpectedFormatException e) {
+            Damaged.keep(operation, files, file, "it is no state number",
+                    "NFSv3 clients are told a number beyond all they may know");
+        }
+        return NsmState.beyondCounting(Instant.now());
     }
 
     /**

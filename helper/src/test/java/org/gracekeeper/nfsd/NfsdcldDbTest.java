@@ -89,8 +89,8 @@ class NfsdcldDbTest {
     void anUnknownSchemaIsRefused() throws Exception {
         sql("UPDATE parameters SET value = '5' WHERE key = 'version'");
 
-        assertThrows(UnexpectedFormatException.class, db::epochs);
-        assertThrows(UnexpectedFormatException.class, () -> db.record(List.of(id("a"))));
+        assertThrows(NfsdcldDb.OtherSchemaException.class, db::epochs);
+        assertThrows(NfsdcldDb.OtherSchemaException.class, () -> db.record(List.of(id("a"))));
         sql("DELETE FROM parameters");
         assertThrows(UnexpectedFormatException.class, db::epochs);
     }

@@ -5,9 +5,12 @@ package org.gracekeeper.nfsd;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.UnexpectedFormatException;
@@ -62,9 +65,26 @@ class NsmRecordsTest {
 
         assertEquals(9, NsmState.read(file).orElseThrow().next().value());
         assertEquals(11, new NsmState(8).next().value());
-        assertEquals(3, NsmState.FIRST.next().value());
         assertArrayEquals(new byte[] {1, 2, 0, 0}, new NsmState(0x201).bytes(), "on a little-endian machine");
-        Files.write(file, new byte[3]);
-        assertThrows(UnexpectedFormatException.class, () -> NsmState.read(file));
+    }
+
+    @Test
+    void whatWasNotReachedByCountingIsNoState() throws Exception {
+        Path file = dir.resolve("state");
+        for (byte[] bytes : List.of(new byte[0], new byte[3], new byte[8], new byte[4], new NsmState(-5).bytes(),
+                new NsmState(Integer.MAX_VALUE - 1).bytes())) {
+            Files.write(file, bytes);
+            assertThrows(UnexpectedFormatException.class, () -> NsmState.read(file), Arrays.toString(bytes));
+        }
+    }
+
+    @Test
+    void aStateThatIsNotKnownIsBeyondAllThatWere() {
+        int now = NsmState.beyondCounting(Instant.parse("2026-01-01T00:00:00Z")).value();
+        assertEquals(1, now & 1);
+        assertTrue(now > 1_000_000);
+        assertTrue(NsmState.beyondCounting(Instant.parse("2026-01-01T00:01:00Z")).value() > now);
+        assertTrue(NsmState.beyondCounting(Instant.parse("2087-01-01T00:00:00Z")).value() > now);
+        assertEquals(1_000_001, NsmState.beyondCounting(Instant.EPOCH).value(), "the node's clock is not set");
     }
 }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.nfsd.NsmState;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Sqlite;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RecordsLayerTest {
+    @TempDir
+    private Path dir;
+
+    private final List<String> said = new ArrayList<>();
+    private StateDirectory state;
+    private Operation operation;
+    private RecordsLayer layer;
+
+    @BeforeEach
+    void aStateDirectoryWithAClient() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        layer = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
+        operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), said);
+        state = operation.state();
+        for (Path each : List.of(state.sm(), state.smBak(), state.nsm(), state.clientDatabase().getParent())) {
+            Files.createDirectories(each);
+        }
+        Files.createFile(state.clientDatabase());
+        // As nfs-utils makes it, utils/nfsdcld/sqlite.c.
+        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                + "INSERT INTO grace values (1, 0);"
+                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "INSERT INTO parameters values (\"version\", \"4\");"
+                + "INSERT INTO \"rec-0000000000000001\" VALUES (x'61', NULL);");
+    }
+
+    private void sql(String statements) throws IOException {
+        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
+            db.exec(statements);
+        }
+    }
+
+    private String refused(OcfCode code) {
+        OcfException e = assertThrows(OcfException.class, () -> layer.up(operation));
+        assertEquals(code, e.code());
+        return e.getMessage();
+    }
+
+    private void isRefusedAsLost() {
+        String reason = refused(OcfCode.GENERIC);
+        assertTrue(reason.contains(state.clientDatabase().toString()), reason);
+        assertTrue(reason.contains("lose their opens and locks"), reason);
+        assertEquals(1, reason.lines().count(), reason);
+        assertFalse(Files.exists(state.clientDatabaseBefore()), "the next start would go by it");
+    }
+
+    @Test
+    void whoIsRecordedMayReclaim() throws Exception {
+        layer.up(operation);
+        assertTrue(new NfsdcldDb(state.clientDatabase()).mayReclaim());
+    }
+
+    @Test
+    void aDatabaseThatIsNoneIsRefusedWithWhatItCosts() throws Exception {
+        byte[] backup = Files.readAllBytes(state.clientDatabase());
+        Files.writeString(state.clientDatabase(), "no database, but long enough to be looked at for its first page");
+        isRefusedAsLost();
+
+        Files.write(state.clientDatabase(), backup);
+        layer.up(operation);
+        assertTrue(new NfsdcldDb(state.clientDatabase()).mayReclaim());
+    }
+
+    @Test
+    void theCopyOfAStartThatNeverOpenedIsNamedWhereThatIsDamaged() throws Exception {
+        byte[] backup = Files.readAllBytes(state.clientDatabase());
+        layer.up(operation);
+        Files.write(state.clientDatabaseBefore(), new byte[1000]);
+        String reason = refused(OcfCode.GENERIC);
+        assertTrue(reason.contains("put " + state.clientDatabaseBefore() + " back"), reason);
+
+        Files.write(state.clientDatabaseBefore(), backup);
+        layer.up(operation);
+    }
+
+    @Test
+    void oneCutShortToo() throws Exception {
+        byte[] whole = Files.readAllBytes(state.clientDatabase());
+        for (int length : new int[] {0, 50, 100, 4096, 8192, whole.length / 2, whole.length - 4096}) {
+            Files.write(state.clientDatabase(), Arrays.copyOf(whole, length));
+            isRefusedAsLost();
+        }
+    }
+
+    @Test
+    void oneWithoutATableToo() throws Exception {
+        sql("DROP TABLE \"rec-0000000000000001\"");
+        isRefusedAsLost();
+        sql("DELETE FROM grace");
+        isRefusedAsLost();
+        sql("DELETE FROM parameters");
+        isRefusedAsLost();
+    }
+
+    @Test
+    void oneOfAnotherNfsUtilsIsNotLost() throws Exception {
+        sql("UPDATE parameters SET value = \"5\" WHERE key = \"version\"");
+        String reason = refused(OcfCode.INSTALLED);
+        assertTrue(reason.contains("schema version 5"), reason);
+    }
+
+    @Test
+    void oneThatIsInUseIsNotTakenForDamaged() throws Exception {
+        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
+            db.exec("BEGIN EXCLUSIVE");
+            assertThrows(IOException.class, () -> layer.up(operation));
+        }
+        layer.up(operation);
+        assertEquals(Set.of(), new NfsdcldDb(state.clientDatabase()).recovery().recorded());
+    }
+
+    @Test
+    void theStateNumberGrows() throws Exception {
+        Files.write(state.nsmState(), new NsmState(7).bytes());
+        assertEquals(9, layer.nextNumber(operation).value());
+        assertEquals(List.of(), said);
+    }
+
+    @Test
+    void aDamagedStateNumberIsReplacedByOneThatNobodyKnows() throws Exception {
+        byte[] damaged = {7, 0, 0};
+        Files.write(state.nsmState(), damaged);
+
+        NsmState number = layer.nextNumber(operation);
+
+        assertEquals(1, number.value() & 1);
+        assertTrue(number.value() > 1_000_000);
+        assertEquals(1, said.size(), said.toString());
+        assertArrayEquals(damaged, Files.readAllBytes(dir.resolve("nfs/state.damaged")));
+        Files.write(state.nsmState(), number.bytes());
+        assertEquals(number.value() + 2, layer.nextNumber(operation).value());
+    }
+
+    @Test
+    void whereThereIsNoneClientsMayStillKnowOneOfBefore() throws Exception {
+        assertTrue(layer.nextNumber(operation).value() > 1_000_000);
+        assertEquals(List.of(), said);
+    }
+}
