@@ -8,6 +8,7 @@ import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.spy;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -115,6 +116,7 @@ class SnapshotLayerTest {
         order.verify(recovery).recordHolders(service);
         order.verify(ledgers).write(any(), any());
         order.verify(nfsd).expireClient(idle);
+        verify(nfsd).expireClient(idle);
     }
 
     @Test
