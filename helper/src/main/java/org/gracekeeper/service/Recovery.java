@@ -218,18 +218,22 @@ final class Recovery {
             return;
         }
         seen(service).ended(new Grace(grace.nlm() && !decision.endNlm(), grace.v4() && !decision.endV4()));
-        node.in(service.instance().inside(), () -> {
-            // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
-            if (decision.endNlm()) {
+        // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock. What is told of it is
+        // told outside: inside, /run is another one.
+        if (decision.endNlm()) {
+            node.in(service.instance().inside(), () -> {
                 lockd.endGrace();
-                log(service, "NLM", decision.nlmReason());
-            }
-            if (decision.endV4()) {
+                return null;
+            });
+            log(service, "NLM", decision.nlmReason());
+        }
+        if (decision.endV4()) {
+            node.in(service.instance().inside(), () -> {
                 nfsd.endV4Grace();
-                log(service, "NFSv4", decision.v4Reason());
-            }
-            return null;
-        });
+                return null;
+            });
+            log(service, "NFSv4", decision.v4Reason());
+        }
     }
 
     /** lockd's timer, or nfsd's when its time is over or everybody has sent RECLAIM_COMPLETE. */
