@@ -27,7 +27,18 @@ back_on_node1() { # WORDS
 	need "$1: the cluster is at rest" settled
 }
 
+# systemd would take the helper for dead, kill it, and its successor would take the half start down: that is helper-down's.
+watchdog() { # yes|no
+	local dir=/run/systemd/system/gracekeeperd.service.d
+	if [ "$1" = yes ]; then
+		on node2 rm -r $dir
+	else
+		on node2 sh -c "mkdir -p $dir && printf '[Service]\nWatchdogSec=0\n' >$dir/held-up.conf"
+	fi && on node2 systemctl daemon-reload && on node2 systemctl restart gracekeeperd
+}
+
 serve web "$ADDRESS4/24 $ADDRESS6/64"
+need "no watchdog on node2" watchdog no
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 check "grace ends on node1" wait_recovered node1
 check "all locks are on node1" look node1
@@ -51,6 +62,7 @@ back_on_node1 "power cut" 2
 
 check "the logs come home" end_load
 check_load
+need "a watchdog on node2" watchdog yes
 audit "web=node1:$ADDRESS4"
 check "service web stops" remove web
 audit
