@@ -81,6 +81,36 @@ class RecordsLayerTest {
         assertTrue(new NfsdcldDb(state.clientDatabase()).mayReclaim());
     }
 
+    /** What becomes of it when the kernel's clock ends grace and nobody has reclaimed (sqlite_grace_done of nfs-utils). */
+    private void graceRunsOut() throws IOException {
+        sql("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 0;"
+                + "DROP TABLE \"rec-0000000000000001\";");
+    }
+
+    @Test
+    void aStartThatNeverOpenedCostsTheNextOneNoClient() throws Exception {
+        layer.up(operation);
+        graceRunsOut();
+        layer.up(operation);
+        assertTrue(new NfsdcldDb(state.clientDatabase()).mayReclaim());
+
+        layer.opens(state);
+        layer.staysClosed(state);
+        graceRunsOut();
+        layer.up(operation);
+        assertTrue(new NfsdcldDb(state.clientDatabase()).mayReclaim());
+    }
+
+    @Test
+    void onceOpenedItTellsWhoMayReclaim() throws Exception {
+        layer.up(operation);
+        layer.opens(state);
+        graceRunsOut();
+        layer.up(operation);
+        assertFalse(new NfsdcldDb(state.clientDatabase()).mayReclaim(), "others may have got its locks");
+    }
+
     @Test
     void aDatabaseThatIsNoneIsRefusedWithWhatItCosts() throws Exception {
         byte[] backup = Files.readAllBytes(state.clientDatabase());
