@@ -189,11 +189,11 @@ unmount_clients() {
 	MOUNTED=()
 }
 
-# hammer IPV4: a second contender on client3, for the shared file's locks over three versions, twice a second each: none of them
+# hammer IPV4: a second contender on client3, for the shared file's locks over three versions, once a second each: none of them
 # may be granted from the first packet of a new instance on.
 hammer() {
 	mount_nfs client3 v40 "$1" vers=4.0,hard &&
-		program client3 contender-hammer contender.py --interval 0.5 --max-pending 8 --sample 2 --blocking \
+		program client3 contender-hammer contender.py --interval 1 --max-pending 8 --sample 2 --blocking \
 			--via NFSv3=/mnt/v3 --via NFSv4.0=/mnt/v40 --via NFSv4.2=/mnt/v42 shared:0+8
 }
 
