@@ -15,8 +15,8 @@ import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.sys.FileCalls;
 
 /**
- * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, as systemd units that enter its namespaces: systemd
- * supervises them, and they outlive the helper.
+ * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
+ * units that enter its namespaces: systemd supervises them, and they outlive the helper.
  */
 final class DaemonsLayer implements Layer {
     private static final Duration READY = Duration.ofSeconds(60);
@@ -25,10 +25,12 @@ final class DaemonsLayer implements Layer {
 
     private final Node node;
     private final Processes processes;
+    private final Notifications notifications;
 
-    DaemonsLayer(Node node, Processes processes) {
+    DaemonsLayer(Node node, Processes processes, Notifications notifications) {
         this.node = node;
         this.processes = processes;
+        this.notifications = notifications;
     }
 
     @Override
@@ -40,8 +42,13 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
-        // rpcbind has to answer before the others register with it; nfsdcld does not register.
-        start(operation, v3 ? List.of("rpcbind", "nfsdcld") : List.of("nfsdcld"));
+        // rpcbind has to answer before the others register with it; nfsdcld does not register. What notifies clients waits
+        // until they can be reached, and is not waited for.
+        List<String> first = new ArrayList<>(v3 ? List.of("rpcbind", "nfsdcld") : List.of("nfsdcld"));
+        if (notifications.any(instance.name())) {
+            first.add(Instance.NOTIFY);
+        }
+        start(operation, first);
         Deadline ready = operation.deadline().part(READY);
         if (v3) {
             await(operation, ready, "rpcbind", () -> node.in(instance.network(),
@@ -69,7 +76,7 @@ final class DaemonsLayer implements Layer {
         IOException failure = null;
         try {
             List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "stop"));
-            Instance.DAEMONS.forEach(daemon -> argv.add(instance.unit(daemon)));
+            argv.addAll(instance.units());
             // Never waited for: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits
             // for this stop. The job's only purpose is that systemd does not restart what is killed below.
             node.run(operation.deadline(), argv.toArray(String[]::new));

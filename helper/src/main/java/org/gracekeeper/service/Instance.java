@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.sys.NamespaceSet;
 
@@ -30,6 +31,9 @@ public record Instance(ServiceName name) {
     /** Daemons that run as template units of their own, in the order in which they are started. */
     public static final List<String> DAEMONS = List.of("rpcbind", "nfsdcld", "statd", "mountd");
 
+    /** The template unit that notifies clients; other than a daemon it ends by itself. */
+    public static final String NOTIFY = "notify";
+
     public String netns() {
         return "gk-" + name;
     }
@@ -50,8 +54,9 @@ public record Instance(ServiceName name) {
         return "gracekeeper-" + daemon + "@" + name + ".service";
     }
 
-    public String notifyUnit(int index) {
-        return "gracekeeper-notify-" + name + "-" + index + ".service";
+    /** All units that are the service's own. */
+    public List<String> units() {
+        return Stream.concat(DAEMONS.stream(), Stream.of(NOTIFY)).map(this::unit).toList();
     }
 
     /** The service's network and mount namespaces. */

@@ -125,7 +125,8 @@ final class MountNamespace {
 
     private static String nfsConf(RunningService service) {
         String v3 = service.config().hasNfsV3() ? "y" : "n";
-        return "[general]\npipefs-directory=" + PIPEFS + "\n[nfsd]\nvers2=n\nvers3=" + v3 + "\n";
+        // Only the helper ends grace; sm-notify would where it finds nobody to notify.
+        return "[general]\npipefs-directory=" + PIPEFS + "\n[nfsd]\nvers2=n\nvers3=" + v3 + "\n[sm-notify]\nlift-grace=n\n";
     }
 
     private static String exportsText(RunningService service) {

@@ -3,25 +3,38 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.net.InetAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.gracekeeper.model.AddressText;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.store.DurableFiles;
 
 /**
  * Tells the hosts of the recovery set that the server has restarted (NSM SM_NOTIFY), from each of the service's
- * addresses: a host recognizes the server by the address it knows. Each sm-notify goes on in a unit of its own, for as
- * long as it takes; a dead host delays nobody.
+ * addresses: a host recognizes the server by the address it knows. All is prepared here; nfs-notify, one of the daemons'
+ * units, waits until {@link OpenLayer} lets it go. Each sm-notify goes on for as long as it takes.
+ *
+ * <p>sm-notify asks ten hosts at a time and then waits a moment for answers, and a host has to be asked twice, the second
+ * time after all others: a dead host delays those behind it. So hosts that had a connection have an sm-notify of their own.
  */
 final class NotifyLayer implements Layer {
-    private final Node node;
+    private final DurableFiles files;
     private final NsmRecords records;
+    private final PeerList peers;
+    private final Notifications notifications;
 
-    NotifyLayer(Node node, NsmRecords records) {
-        this.node = node;
-        this.records = records;
+    NotifyLayer(DurableFiles files, PeerList peers, Notifications notifications) {
+        this.files = files;
+        this.records = new NsmRecords(files);
+        this.peers = peers;
+        this.notifications = notifications;
     }
 
     @Override
@@ -40,45 +53,71 @@ final class NotifyLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException {
         RunningService service = operation.service();
-        if (!service.config().hasNfsV3()) {
-            return;
-        }
+        files.deleteTree(service.state().notifyRoot());
+        notifications.hold(operation.instance().name(), service.config().hasNfsV3() ? prepare(operation) : List.of());
+    }
+
+    private List<Notifications.Line> prepare(Operation operation) throws IOException {
+        RunningService service = operation.service();
+        StateDirectory state = service.state();
+        NsmRecords.ByFamily hosts = NsmRecords.split(records.names(state.nsm()));
+        Set<String> connected = connected(operation);
+        List<Notifications.Line> first = new ArrayList<>();
+        List<Notifications.Line> then = new ArrayList<>();
         for (int i = 0; i < service.config().addresses().size(); i++) {
-            InetAddress address = service.config().addresses().get(i).address();
-            var dir = service.state().notify(address);
-            int hosts = records.names(dir.resolve("sm")).size();
-            if (hosts > 0) {
-                Path inside = MountNamespace.NFS_STATE.resolve(service.state().nfs().relativize(dir));
-                start(operation, i, inside.toString());
-                operation.info("notifying " + hosts + " hosts from " + service.config().addresses().get(i).host());
+            InetPrefix address = service.config().addresses().get(i);
+            // A client knows the server by one of its addresses, and answers a notification from there only.
+            List<String> told = new ArrayList<>(address.isV4() ? hosts.ipv4() : hosts.ipv6());
+            told.addAll(hosts.others());
+            Map<Boolean, List<String>> parts = told.stream().collect(Collectors.partitioningBy(connected::contains));
+            for (Map.Entry<Boolean, List<String>> part : parts.entrySet()) {
+                if (!part.getValue().isEmpty()) {
+                    Path directory = state.notify(address.address(), part.getKey());
+                    fill(state, directory, part.getValue());
+                    (part.getKey() ? first : then).add(new Notifications.Line(
+                            MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), monitorName(service, i)));
+                }
             }
+            if (!told.isEmpty()) {
+                operation.info("notifying " + told.size() + " hosts from " + address.host());
+            }
+        }
+        first.addAll(then);
+        return first;
+    }
+
+    /** Hosts with a connection to the service where it was before, as statd's records name them. */
+    private Set<String> connected(Operation operation) {
+        try {
+            return peers.read(operation.state()).stream().map(peer -> AddressText.of(peer.remote()))
+                    .collect(Collectors.toSet());
+        } catch (IOException e) {
+            return Set.of(); // told when the connections are reset
+        }
+    }
+
+    /** What sm-notify consumes. Nothing of it has to outlast a crash: the next start makes it anew. */
+    private void fill(StateDirectory state, Path directory, List<String> hosts) throws IOException {
+        for (Path each : List.of(state.notifyRoot(), directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
+            ClaimLayer.directory(each, "rwxr-xr-x");
+        }
+        records.copy(hosts, state.nsm(), directory.resolve("sm"));
+        files.copyFile(state.nsmState(), directory.resolve("state"));
+        // sm-notify gives up root for the owner of its directory, as statd does.
+        for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
+            Files.setOwner(each, Files.getOwner(state.nfs()));
         }
     }
 
     @Override
     public void down(Operation operation) throws IOException {
-        RunningService service = operation.service();
-        List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "stop"));
-        for (int i = 0; i < service.config().addresses().size(); i++) {
-            argv.add(operation.instance().notifyUnit(i));
-        }
-        // A unit that has ended is no longer loaded; that is not worth a word. The processes go with the daemons.
-        node.commands().run(operation.deadline().remaining(), null, argv);
+        notifications.remove(operation.instance().name());
+        // What sm-notify left is of no more use: the recovery set has it all, see SnapshotLayer.
+        files.deleteTree(operation.state().notifyRoot());
     }
 
     @Override
     public Optional<String> check(Operation operation) {
         return Optional.empty();
-    }
-
-    private void start(Operation operation, int index, String dir) throws IOException {
-        Instance instance = operation.instance();
-        node.run(operation.deadline(), "systemd-run", "--quiet", "--collect", "--no-block",
-                "--unit=" + instance.notifyUnit(index),
-                "--description=NSM notifications of NFS service " + instance.name(),
-                "nsenter", "--net=" + instance.netnsFile(), "--mount=" + instance.mountPin(), "--",
-                // -d stays in the foreground; -n: the state number was counted up once for all addresses; and only the
-                // helper ends grace, else sm-notify would when it has nobody to notify.
-                "sm-notify", "-d", "-f", "-n", "-P", dir, "-v", monitorName(operation.service(), index));
     }
 }

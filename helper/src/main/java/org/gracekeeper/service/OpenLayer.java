@@ -23,9 +23,10 @@ final class OpenLayer implements Layer {
     private final RecordsLayer records;
     private final Recovery recovery;
     private final PeerList peers;
+    private final Notifications notifications;
 
     OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery,
-            PeerList peers) {
+            PeerList peers, Notifications notifications) {
         this.node = node;
         this.registry = registry;
         this.link = link;
@@ -33,6 +34,7 @@ final class OpenLayer implements Layer {
         this.records = records;
         this.recovery = recovery;
         this.peers = peers;
+        this.notifications = notifications;
     }
 
     @Override
@@ -53,6 +55,8 @@ final class OpenLayer implements Layer {
         }
         registry.update(operation.instance().name(), RunningService::withOpened);
         link.open(operation);
+        // First, since it costs nothing here: sm-notify is loaded while connections are reset.
+        notifications.letGo(operation.instance().name());
         tickle(operation);
     }
 

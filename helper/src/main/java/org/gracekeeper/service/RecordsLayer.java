@@ -12,8 +12,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
-import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
@@ -59,12 +57,10 @@ final class RecordsLayer implements Layer {
         StateDirectory state = service.state();
         gather(state);
         prepareClientDatabase(service);
-        files.deleteTree(state.notifyRoot());
-        ClaimLayer.directory(state.notifyRoot(), "rwxr-xr-x");
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
         if (service.config().hasNfsV3()) {
-            prepareNotifications(operation);
+            prepareStatd(operation);
         }
         node.kernel().syncfs(state.root());
     }
@@ -141,25 +137,13 @@ final class RecordsLayer implements Layer {
         }
     }
 
-    private void prepareNotifications(Operation operation) throws IOException {
-        RunningService service = operation.service();
-        StateDirectory state = service.state();
+    private void prepareStatd(Operation operation) throws IOException {
+        StateDirectory state = operation.state();
         UserPrincipal owner = statdUser(state);
-        byte[] number = nextNumber(operation).bytes();
-        files.write(state.nsmState(), number);
-        NsmRecords.ByFamily hosts = NsmRecords.split(records.names(state.nsm()));
-        for (InetPrefix address : service.config().addresses()) {
-            Path dir = state.notify(address.address());
-            for (Path each : List.of(dir, dir.resolve("sm"), dir.resolve("sm.bak"))) {
-                ClaimLayer.directory(each, "rwxr-xr-x");
-            }
-            // A client knows the server by one of its addresses, and answers a notification from there only.
-            records.copy(address.isV4() ? hosts.ipv4() : hosts.ipv6(), state.nsm(), dir.resolve("sm"));
-            records.copy(hosts.others(), state.nsm(), dir.resolve("sm"));
-            files.write(dir.resolve("state"), number);
-            own(owner, dir, dir.resolve("sm"), dir.resolve("sm.bak"), dir.resolve("state"));
+        files.write(state.nsmState(), nextNumber(operation).bytes());
+        for (Path each : List.of(state.nfs(), state.sm(), state.smBak(), state.nsmState())) {
+            Files.setOwner(each, owner);
         }
-        own(owner, state.nfs(), state.sm(), state.smBak(), state.nsmState());
     }
 
     /** The NSM state number of this start: larger than all that clients may know. */
@@ -195,16 +179,8 @@ final class RecordsLayer implements Layer {
     }
 
     @Override
-    public void down(Operation operation) throws IOException {
-        // What sm-notify left is of no more use: the recovery set has it all, see SnapshotLayer.
-        Path notify = operation.state().notifyRoot();
-        if (Files.isDirectory(notify)) {
-            try (Stream<Path> entries = Files.list(notify)) {
-                for (Path entry : entries.toList()) {
-                    files.deleteTree(entry);
-                }
-            }
-        }
+    public void down(Operation operation) {
+        // What the records are by now is what the next start begins with.
     }
 
     @Override
@@ -246,7 +222,7 @@ final class RecordsLayer implements Layer {
         }
     }
 
-    /** statd and sm-notify give up root for the owner of their directory (nfs-utils, support/nsm/file.c). */
+    /** statd gives up root for the owner of its directory (nfs-utils, support/nsm/file.c). */
     private static UserPrincipal statdUser(StateDirectory state) throws IOException {
         var lookup = state.root().getFileSystem().getUserPrincipalLookupService();
         for (String user : List.of("statd", "rpcuser")) {
@@ -258,11 +234,5 @@ final class RecordsLayer implements Layer {
         }
         throw new IOException("this node has neither a user statd nor rpcuser for rpc.statd to run as: reinstall"
                 + " nfs-common or nfs-utils");
-    }
-
-    private static void own(UserPrincipal owner, Path... paths) throws IOException {
-        for (Path path : paths) {
-            Files.setOwner(path, owner);
-        }
     }
 }

@@ -10,7 +10,6 @@ import org.gracekeeper.net.AddressProbe;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
@@ -64,19 +63,20 @@ public final class Services {
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
-        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers);
+        Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
+        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
                 new LinkLayer(link, guard),
                 records,
-                new DaemonsLayer(node, processes),
+                new NotifyLayer(files, peers, notifications),
+                new DaemonsLayer(node, processes, notifications),
                 exports,
                 server,
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,
-                new NotifyLayer(node, new NsmRecords(files)),
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(

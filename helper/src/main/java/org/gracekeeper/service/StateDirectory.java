@@ -10,8 +10,8 @@ import org.gracekeeper.model.AddressText;
  * The layout of a service's state directory, which lies on the storage that moves with the service.
  *
  * <p>{@code nfs} becomes /var/lib/nfs inside the service's mount namespace; {@code nsm} is the NSM recovery set: a
- * record for each host that has to be told of the move, kept until NLM grace has ended; {@code nfs/notify} has a copy
- * of it for each address.
+ * record for each host that has to be told of the move, kept until NLM grace has ended; {@code nfs/notify} has copies
+ * of it for sm-notify.
  */
 public record StateDirectory(Path root) {
 
@@ -51,9 +51,13 @@ public record StateDirectory(Path root) {
         return root.resolve("nsm");
     }
 
-    /** A copy of the recovery set for one address, which sm-notify consumes. */
-    public Path notify(InetAddress address) {
-        return notifyRoot().resolve(AddressText.of(address));
+    /**
+     * What one sm-notify consumes: a part of the recovery set, to be told from one address.
+     *
+     * @param connected whether that are the hosts that had a connection, or all others
+     */
+    public Path notify(InetAddress address, boolean connected) {
+        return notifyRoot().resolve(AddressText.of(address) + (connected ? ".connected" : ""));
     }
 
     /** Below {@link #nfs()}, so that sm-notify, no longer root, need not pass the directories above. */

@@ -38,6 +38,15 @@ public interface FileCalls {
     /** Changes owner and group; of a symbolic link itself, never of what it points to. */
     void chown(Path path, int uid, int gid) throws KernelException;
 
+    /**
+     * flock(2) of an existing file, for this program alone and without waiting: EAGAIN when anybody has it. No program
+     * that is started gets the descriptor.
+     *
+     * @return the descriptor that has the lock: to be given up with {@link Kernel#close}, at the latest by the end of this
+     *     program
+     */
+    int lock(Path file) throws KernelException;
+
     /** fsync(2) of a file or of a directory. */
     void fsync(Path dirOrFile) throws KernelException;
 

@@ -20,6 +20,8 @@ interface Libc extends Library {
     int O_WRONLY = 1;
     int O_RDWR = 2;
     int O_CLOEXEC = 0x80000;
+    int LOCK_EX = 2;
+    int LOCK_NB = 4;
 
     int setns(int fd, int nstype) throws LastErrorException;
 
@@ -38,6 +40,8 @@ interface Libc extends Library {
     long read(int fd, byte[] buffer, long count) throws LastErrorException;
 
     long write(int fd, byte[] buffer, long count) throws LastErrorException;
+
+    int flock(int fd, int operation) throws LastErrorException;
 
     int kill(int pid, int signal) throws LastErrorException;
 

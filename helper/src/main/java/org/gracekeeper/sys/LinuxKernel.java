@@ -132,6 +132,18 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public int lock(Path file) throws KernelException {
+        int fd = open(file, Libc.O_RDONLY);
+        try {
+            check("flock", file, () -> libc.flock(fd, Libc.LOCK_EX | Libc.LOCK_NB));
+        } catch (KernelException e) {
+            close(fd);
+            throw e;
+        }
+        return fd;
+    }
+
+    @Override
     public void fsync(Path dirOrFile) throws KernelException {
         int fd = open(dirOrFile, Libc.O_RDONLY);
         try {

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import org.gracekeeper.model.DeviceId;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,6 +145,35 @@ class LinuxKernelTest {
     }
 
     @Test
+    void aLockIsHeldUntilItsDescriptorIsClosed() throws Exception {
+        Path file = Files.writeString(dir.resolve("f"), "x");
+
+        int fd = kernel.lock(file);
+        KernelException e = assertThrows(KernelException.class, () -> kernel.lock(file));
+        assertEquals(Errno.EAGAIN, e.errno());
+        assertEquals("flock", e.call());
+        Process shared = new ProcessBuilder("flock", "--shared", file.toString(), "true").start();
+        assertFalse(shared.waitFor(300, TimeUnit.MILLISECONDS), "util-linux's flock gets it meanwhile");
+
+        kernel.close(fd);
+        assertTrue(shared.waitFor(30, TimeUnit.SECONDS));
+        assertEquals(0, shared.exitValue());
+        kernel.close(kernel.lock(file));
+        assertEquals(Errno.ENOENT,
+                assertThrows(KernelException.class, () -> kernel.lock(dir.resolve("none"))).errno());
+    }
+
+    @Test
+    void aLockIsNotPassedOn() throws Exception {
+        int fd = kernel.lock(Files.writeString(dir.resolve("f"), "x"));
+        String flags = Files.readAllLines(Path.of("/proc/self/fdinfo/" + fd)).stream()
+                .filter(line -> line.startsWith("flags:")).findFirst().orElseThrow();
+
+        assertEquals(Libc.O_CLOEXEC, Long.parseLong(flags.substring("flags:".length()).strip(), 8) & Libc.O_CLOEXEC);
+        kernel.close(fd);
+    }
+
+    @Test
     void chownChangesTheLinkItself() throws Exception {
         Root.required();
         Path file = Files.writeString(dir.resolve("f"), "x");
@@ -218,14 +248,18 @@ class LinuxKernelTest {
 
     @Test
     void noDescriptorStaysOpen() throws Exception {
+        Path locked = Files.writeString(dir.resolve("locked"), "x");
+        int lock = kernel.lock(locked);
         long before = descriptors();
         for (int i = 0; i < 100; i++) {
             kernel.read(Path.of("/proc/self/stat"), 4096);
             assertThrows(KernelException.class, () -> kernel.writeOnce(Path.of("/dev/full"), new byte[1]));
             assertThrows(KernelException.class, () -> kernel.packetSocket("no-such-device", 0x806));
+            assertThrows(KernelException.class, () -> kernel.lock(locked));
             assertThrows(KernelException.class, () -> kernel.listenTcp(InetAddress.getByName("192.0.2.1"), 1));
         }
         assertTrue(descriptors() < before + 50, "descriptors leak");
+        kernel.close(lock);
     }
 
     @Test

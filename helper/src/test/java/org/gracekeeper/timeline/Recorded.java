@@ -36,7 +36,7 @@ final class Recorded {
 
     /** A stop of 300 ms, in which clients are shut out after 20 ms. */
     static Recorded stop(String node, long at) {
-        return new Recorded().begin(Kind.STOP, node, at).step(Kind.PREPARE, "", at, 10).step(Kind.DOWN, "notify", at + 10, 10)
+        return new Recorded().begin(Kind.STOP, node, at).step(Kind.PREPARE, "", at, 10).step(Kind.DOWN, "recovery", at + 10, 10)
                 .step(Kind.DOWN, "open", at + 20, 30).step(Kind.DOWN, "claim", at + 50, 245).done(at + 300);
     }
 
@@ -44,7 +44,7 @@ final class Recorded {
     Recorded thenStart(String node, long at, Kind after, String before) {
         return begin(Kind.START, node, at).step(Kind.PREPARE, "", at, 100).step(after, before, at + 110, 0)
                 .step(Kind.UP, "claim", at + 100, 100).step(Kind.UP, "server", at + 200, 100)
-                .step(Kind.UP, "open", at + 300, 100).step(Kind.UP, "notify", at + 400, 90).done(at + 500);
+                .step(Kind.UP, "open", at + 300, 100).step(Kind.UP, "recovery", at + 400, 90).done(at + 500);
     }
 
     static Recorded start(String node, long at, Kind after, String before) {

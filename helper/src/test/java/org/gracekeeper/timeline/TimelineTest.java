@@ -23,7 +23,7 @@ class TimelineTest {
                          at        took
                    +0.000 s              node1  stop requested
                    +0.000 s     0.010 s  node1  prepare
-                   +0.010 s     0.010 s  node1  down notify
+                   +0.010 s     0.010 s  node1  down recovery
                    +0.020 s     0.030 s  node1  down open: clients are shut out
                    +0.050 s     0.245 s  node1  down claim
                    +0.300 s              node1  stopped
@@ -35,7 +35,7 @@ class TimelineTest {
                    +1.300 s     0.100 s  node2  up open: clients get through
                    +1.300 s     0.250 s  node2  NLM grace: 2 of 2 locks back
                    +1.300 s     3.000 s  node2  NFSv4 grace: its time is over
-                   +1.400 s     0.090 s  node2  up notify
+                   +1.400 s     0.090 s  node2  up recovery
                    +1.500 s              node2  started
                    +4.350 s              node2  recovered: nobody can reclaim any more
 

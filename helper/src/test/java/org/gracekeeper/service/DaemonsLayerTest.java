@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class DaemonsLayerTest {
+    private final List<String> called = new ArrayList<>();
+    private final Node node = mock(Node.class);
+    private final Processes processes = mock(Processes.class);
+    private final Notifications notifications = mock(Notifications.class);
+    private final DaemonsLayer layer = new DaemonsLayer(node, processes, notifications);
+    private Operation operation;
+
+    @BeforeEach
+    void aNode() throws Exception {
+        operation = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
+        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
+            List<String> argv = new ArrayList<>();
+            for (Object argument : call.getArguments()) {
+                if (argument instanceof String text) {
+                    argv.add(text.replaceFirst("^gracekeeper-(.*)@web.service$", "$1"));
+                }
+            }
+            called.add(String.join(" ", argv));
+            return null;
+        });
+        when(node.in(any(), any())).thenReturn(true);
+        when(processes.find(any(), any())).thenReturn(Optional.of(new Processes.Process(1, "nfsdcld")));
+        when(processes.watchesFiles(1)).thenReturn(true);
+    }
+
+    @Test
+    void whatNotifiesClientsIsStartedWithTheFirstDaemons() throws Exception {
+        when(notifications.any(operation.instance().name())).thenReturn(true);
+        layer.up(operation);
+        assertEquals(List.of("systemctl start rpcbind nfsdcld notify", "systemctl start statd mountd"), called);
+    }
+
+    @Test
+    void butNotWhereThereIsNobodyToNotify() throws Exception {
+        layer.up(operation);
+        assertEquals(List.of("systemctl start rpcbind nfsdcld", "systemctl start statd mountd"), called);
+    }
+
+    @Test
+    void everythingIsStoppedAtOnceAndNotWaitedFor() throws Exception {
+        when(processes.in(any())).thenReturn(List.of());
+        layer.down(operation);
+        assertEquals(List.of("systemctl --no-block stop rpcbind nfsdcld statd mountd notify"), called);
+    }
+
+    @Test
+    void whatNotifiesClientsMayHaveEnded() throws Exception {
+        List<Processes.Process> running = new ArrayList<>(List.of(new Processes.Process(1, "rpcbind"),
+                new Processes.Process(2, "nfsdcld"), new Processes.Process(3, "rpc.statd"), new Processes.Process(4, "rpc.mountd")));
+        when(processes.in(any())).thenReturn(running);
+        assertEquals(Optional.empty(), layer.check(operation));
+        running.add(new Processes.Process(5, "sm-notify"));
+        assertEquals(Optional.empty(), layer.check(operation));
+        running.remove(2);
+        assertEquals("rpc.statd does not run", layer.check(operation).orElseThrow().substring(0, 22));
+    }
+
+    @Test
+    void aStopThatSystemdRefusesEndsTheProcessesAllTheSame() throws Exception {
+        when(node.run(any(), any(String[].class))).thenThrow(new IOException("no bus"));
+        when(processes.in(any())).thenReturn(List.of());
+        assertEquals("no bus", assertThrows(IOException.class, () -> layer.down(operation)).getMessage());
+    }
+}

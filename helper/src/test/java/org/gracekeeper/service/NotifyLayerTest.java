@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.gracekeeper.net.TcpPeer;
+import org.gracekeeper.nfsd.NsmState;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Root;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NotifyLayerTest {
+    private static final int STATD = 4711;
+
+    @TempDir
+    private Path dir;
+
+    private final List<String> said = new ArrayList<>();
+    private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+    private final PeerList peers = new PeerList(files);
+    private Path list;
+    private StateDirectory state;
+    private NotifyLayer layer;
+
+    @BeforeEach
+    void hostsToNotify() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        layer = new NotifyLayer(files, peers, new Notifications(dir.resolve("services"), files, kernel));
+        list = Files.createDirectories(dir.resolve("services/web")).resolve("notify");
+        state = new StateDirectory(dir.resolve("state"));
+        for (Path each : List.of(state.sm(), state.smBak(), state.nsm())) {
+            Files.createDirectories(each);
+        }
+        Files.write(state.nsmState(), new NsmState(9).bytes());
+        for (String host : List.of("192.0.2.20", "192.0.2.21", "fd77::20", "alpha.example")) {
+            Files.writeString(state.nsm().resolve(host), "record of " + host);
+        }
+    }
+
+    private Operation operation(String... more) throws Exception {
+        List<String> parameters = new ArrayList<>(List.of("ip", "192.0.2.1/24 fd77::1/64"));
+        parameters.addAll(List.of(more));
+        return TestService.operation(TestService.at(state.root(), parameters.toArray(String[]::new)), said);
+    }
+
+    private void connected(String... remotes) throws IOException {
+        List<TcpPeer> all = Stream.of(remotes).map(r -> TcpPeer.parse("192.0.2.1:2049 " + r).orElseThrow()).toList();
+        peers.save(state, all, true);
+    }
+
+    /** By directory the hosts in it. */
+    private Map<String, String> prepared() throws IOException {
+        Map<String, String> found = new TreeMap<>();
+        try (Stream<Path> directories = Files.list(state.notifyRoot())) {
+            for (Path each : directories.toList()) {
+                try (Stream<Path> hosts = Files.list(each.resolve("sm"))) {
+                    found.put(each.getFileName().toString(),
+                            String.join(" ", hosts.map(h -> h.getFileName().toString()).sorted().toList()));
+                }
+            }
+        }
+        return found;
+    }
+
+    @Test
+    void eachAddressTellsTheHostsOfItsFamily() throws Exception {
+        layer.up(operation());
+
+        assertEquals(Map.of("192.0.2.1", "192.0.2.20 192.0.2.21 alpha.example", "fd77::1", "alpha.example fd77::20"),
+                prepared());
+        assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0\n/var/lib/nfs/notify/fd77::1 web-1\n", Files.readString(list));
+        assertEquals(List.of("notifying 3 hosts from 192.0.2.1", "notifying 2 hosts from fd77::1"), said);
+        assertEquals("record of fd77::20", Files.readString(state.notify(
+                InetAddress.getByName("fd77::1"), false).resolve("sm/fd77::20")));
+    }
+
+    @Test
+    void hostsWithAConnectionComeFirstAndByThemselves() throws Exception {
+        connected("192.0.2.21:817", "[fd77::20]:700", "192.0.2.99:1");
+        layer.up(operation());
+
+        assertEquals(Map.of("192.0.2.1", "192.0.2.20 alpha.example", "192.0.2.1.connected", "192.0.2.21",
+                "fd77::1", "alpha.example", "fd77::1.connected", "fd77::20"), prepared());
+        assertEquals("""
+                /var/lib/nfs/notify/192.0.2.1.connected web-0
+                /var/lib/nfs/notify/fd77::1.connected web-1
+                /var/lib/nfs/notify/192.0.2.1 web-0
+                /var/lib/nfs/notify/fd77::1 web-1
+                """, Files.readString(list));
+        assertEquals(List.of("notifying 3 hosts from 192.0.2.1", "notifying 2 hosts from fd77::1"), said);
+    }
+
+    @Test
+    void connectionsThatCannotBeReadCostNothingElse() throws Exception {
+        Files.createDirectory(state.peers());
+        layer.up(operation());
+        assertEquals(2, Files.readAllLines(list).size());
+    }
+
+    @Test
+    void smNotifyGetsWhatItNeeds() throws Exception {
+        Root.required();
+        LinuxKernel.load().chown(state.nfs(), STATD, 0);
+        Files.createDirectories(state.notifyRoot().resolve("192.0.2.9/sm")); // of an earlier start
+        layer.up(operation());
+
+        assertEquals("[192.0.2.1, fd77::1]", prepared().keySet().toString());
+        Path own = state.notifyRoot().resolve("192.0.2.1");
+        for (Path each : List.of(own, own.resolve("sm"), own.resolve("sm.bak"))) {
+            assertEquals(STATD, Files.getAttribute(each, "unix:uid"), each.toString());
+        }
+        assertArrayEquals(new NsmState(9).bytes(), Files.readAllBytes(own.resolve("state")));
+    }
+
+    @Test
+    void withNobodyToTellNothingIsPrepared() throws Exception {
+        layer.up(operation());
+        for (String host : List.of("192.0.2.20", "192.0.2.21", "fd77::20", "alpha.example")) {
+            Files.delete(state.nsm().resolve(host));
+        }
+        said.clear();
+
+        layer.up(operation());
+
+        assertFalse(Files.exists(list));
+        assertFalse(Files.exists(state.notifyRoot()));
+        assertEquals(List.of(), said);
+    }
+
+    @Test
+    void norWithoutNfsV3() throws Exception {
+        layer.up(operation("versions", "4.1 4.2"));
+        assertFalse(Files.exists(list));
+    }
+
+    @Test
+    void theStopTakesItAway() throws Exception {
+        layer.up(operation());
+        layer.down(operation());
+        assertFalse(Files.exists(list));
+        assertFalse(Files.exists(state.notifyRoot()));
+        assertEquals("record of 192.0.2.20", Files.readString(state.nsm().resolve("192.0.2.20")));
+        layer.down(operation());
+    }
+}
