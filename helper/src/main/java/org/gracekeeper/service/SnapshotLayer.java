@@ -124,8 +124,8 @@ final class SnapshotLayer implements Layer {
     }
 
     /**
-     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them, even without the ledger. Not while they may still
-     * reclaim: then one that holds nothing yet is one that is expected.
+     * Clients that are recorded and hold nothing are forgotten, so that nobody waits for them, even without the ledger. Not
+     * while they may still reclaim: then one that holds nothing yet is one that is expected.
      */
     private void expireIdleClients(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
