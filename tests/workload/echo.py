@@ -19,11 +19,13 @@ from lockload import Log
 
 PORT = 7007
 INTERVAL = 0.05
+# linux/in.h; Python's socket module has no name for it.
+IP_PKTINFO = 8
 
 
 def serve():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_PKTINFO, 1)
+    sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
     sock.bind(("", PORT))
     while True:
         data, ancillary, _, peer = sock.recvmsg(64, socket.CMSG_SPACE(12))
