@@ -112,17 +112,6 @@ fenced_at() {
 print(float(sys.argv[1]) - json.load(open(sys.argv[2]))[sys.argv[3]])' "$at" "$OUT/clocks.json" "$1"
 }
 
-collect_logs() { # the programs end, their logs come here
-	local load pids=()
-	for load in "${LOADS[@]}"; do on "${load%%:*}" systemctl stop "load-${load#*:}" & pids+=($!); done
-	wait "${pids[@]}"
-	for load in "${LOADS[@]}"; do
-		"$LAB" get "${load%%:*}" "/var/tmp/load/${load#*:}.log" "$OUT/${load#*:}.log" || return 1
-	done
-	LOADS=()
-	unmount_clients
-}
-
 disk=0
 begin_audit
 for kind in $BENCH_KINDS; do
@@ -149,7 +138,8 @@ for kind in $BENCH_KINDS; do
 		[ "$kind" != floor ] || need "the echo server of $at" echo_server "$at"
 		at=$(other "$at")
 	done
-	need "the logs come home" collect_logs
+	need "the logs come home" end_programs
+	unmount_clients
 	python3 "$TESTS/bench/measure.py" "$OUT" "$kind" "$KERNEL" >>"${BENCH_RESULTS:-$OUT/bench.jsonl}"
 	need "$kind stops" remove "$kind"
 	for node in "${NODES[@]}"; do need "$node is as before" guest "$node" bench-node none; done

@@ -140,8 +140,8 @@ full_time() {
 
 between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
 
-# end_load: stop the programs, unmount, and make the report. Sets TOTALS (JSON).
-end_load() {
+# end_programs: all of them, and their logs come here.
+end_programs() {
 	local load host name pids=()
 	# The contender first: it would be granted the locks that ending holders give up.
 	for load in "${LOADS[@]}"; do
@@ -156,6 +156,11 @@ end_load() {
 		"$LAB" get "$host" "/var/tmp/load/$name.log" "$OUT/$name.log" || return 1
 	done
 	LOADS=()
+}
+
+# end_load: stop the programs, unmount, and make the report. Sets TOTALS (JSON).
+end_load() {
+	end_programs || return 1
 	python3 "$TESTS/workload/report.py" "$OUT" --json "$OUT/totals.json" --title "$SCENARIO, kernel $KERNEL" >&3
 	TOTALS=$(cat "$OUT/totals.json")
 	unmount_clients
