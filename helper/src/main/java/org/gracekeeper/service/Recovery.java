@@ -160,10 +160,10 @@ final class Recovery {
         }
         Grace grace = grace(service);
         logEndsByKernel(service, grace);
-        if (!grace.active() && !service.opened()) {
-            return true; // nobody came yet: whether that is the end is told when clients get through
-        }
         if (!grace.active()) {
+            if (!service.opened()) {
+                return true; // nobody came yet: whether that is the end is told when clients get through
+            }
             recordLast(service);
             records.recovered(service.state(), () -> !closed.contains(name));
             try {
