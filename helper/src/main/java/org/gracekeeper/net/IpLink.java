@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.net;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,7 +12,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Function;
 import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
@@ -68,39 +68,27 @@ public final class IpLink {
     }
 
     /**
-     * A route of the main table.
+     * A default route of the main table.
      *
-     * @param target  a network in CIDR form, an address, or {@code default}
-     * @param gateway empty for a network on the link
+     * @param gateway empty for one that goes to the link itself
      */
-    public record Route(String target, String device, String gateway) {
+    public record Route(String device, String gateway) {
     }
 
-    public List<Link> links(String netns) throws IOException {
-        return list(netns, List.of("-d", "link", "show"), IpLink::link);
-    }
-
-    public List<Address> addresses(String netns) throws IOException {
-        List<Address> addresses = new ArrayList<>();
-        for (JsonNode device : ask(netns, List.of("address", "show"))) {
-            for (JsonNode info : device.path("addr_info")) {
-                if (info.has("local")) {
-                    addresses.add(new Address(device.path("ifname").asText(), info.path("local").asText(),
-                            info.path("prefixlen").asInt(), info.path("tentative").asBoolean(),
-                            info.path("dadfailed").asBoolean()));
-                }
-            }
+    /** What there is in a net namespace, of both families. */
+    public record Network(List<Link> links, List<Address> addresses, List<Route> defaultRoutes) {
+        public Network {
+            links = List.copyOf(links);
+            addresses = List.copyOf(addresses);
+            defaultRoutes = List.copyOf(defaultRoutes);
         }
-        return addresses;
     }
 
-    /** Routes of both families. */
-    public List<Route> routes(String netns) throws IOException {
-        Function<JsonNode, Route> route = node -> new Route(
-                node.path("dst").asText(), node.path("dev").asText(), node.path("gateway").asText());
-        List<Route> routes = new ArrayList<>(list(netns, List.of("-4", "route", "show"), route));
-        routes.addAll(list(netns, List.of("-6", "route", "show"), route));
-        return routes;
+    /** All in one process. */
+    public Network read(String netns) throws IOException {
+        return parse(run(netns, List.of("-json", "-details", "-batch", "-"),
+                // Only "table all" has routes of both families; that of one table is IPv4's.
+                "address show\nroute show default table all\n").out());
     }
 
     /** Runs commands of {@code ip} in one process; stops at the first that fails. */
@@ -121,33 +109,40 @@ public final class IpLink {
                 node.path("linkinfo").path("info_kind").asText(), flags, node.path("master").asText(), parent);
     }
 
-    private <T> List<T> list(String netns, List<String> arguments, Function<JsonNode, T> each) throws IOException {
-        List<T> values = new ArrayList<>();
-        for (JsonNode node : ask(netns, arguments)) {
-            if (!node.isEmpty()) {
-                values.add(each.apply(node));
+    private static void addAddresses(JsonNode device, List<Address> addresses) {
+        for (JsonNode info : device.path("addr_info")) {
+            if (info.has("local")) {
+                addresses.add(new Address(device.path("ifname").asText(), info.path("local").asText(),
+                        info.path("prefixlen").asInt(), info.path("tentative").asBoolean(),
+                        info.path("dadfailed").asBoolean()));
             }
         }
-        return values;
-    }
-
-    private JsonNode ask(String netns, List<String> arguments) throws IOException {
-        List<String> all = new ArrayList<>(List.of("-json"));
-        all.addAll(arguments);
-        return parse(run(netns, all, null).out());
     }
 
     /** iproute2 prints nothing at all instead of an empty list, and empty objects for what it filtered out. */
-    static JsonNode parse(String text) throws UnexpectedFormatException {
-        try {
-            JsonNode node = text.isBlank() ? JSON.createArrayNode() : JSON.readTree(text);
-            if (node == null || !node.isArray()) {
-                throw new UnexpectedFormatException("ip -json", text);
+    static Network parse(String text) throws IOException {
+        List<Link> links = new ArrayList<>();
+        List<Address> addresses = new ArrayList<>();
+        List<Route> routes = new ArrayList<>();
+        try (JsonParser lists = JSON.createParser(text)) {
+            for (JsonNode list = JSON.readTree(lists); list != null; list = JSON.readTree(lists)) {
+                if (!list.isArray()) {
+                    throw new UnexpectedFormatException("ip -json", text);
+                }
+                for (JsonNode node : list) {
+                    if (node.has("ifname")) {
+                        links.add(link(node));
+                        addAddresses(node, addresses);
+                    } else if (node.path("dst").asText().equals("default")
+                            && node.path("table").asText("main").equals("main")) {
+                        routes.add(new Route(node.path("dev").asText(), node.path("gateway").asText()));
+                    }
+                }
             }
-            return node;
         } catch (JsonProcessingException e) {
             throw new UnexpectedFormatException("ip -json", text);
         }
+        return new Network(links, addresses, routes);
     }
 
     private CommandResult run(String netns, List<String> arguments, String stdin) throws IOException {

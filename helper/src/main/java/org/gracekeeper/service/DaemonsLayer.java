@@ -16,19 +16,21 @@ import org.gracekeeper.sys.FileCalls;
 
 /**
  * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
- * units that enter its namespaces: systemd supervises them, and they outlive the helper.
+ * units that enter its namespaces: systemd supervises them, and they outlive the helper. What waits for nothing else is
+ * started by {@link RpcbindLayer} before, and what nothing else waits for is waited for by {@link RegistrationsLayer}.
  */
 final class DaemonsLayer implements Layer {
-    private static final Duration READY = Duration.ofSeconds(60);
     private static final Duration GRACEFUL = Duration.ofSeconds(5);
     private static final Duration KILLED = Duration.ofSeconds(5);
 
     private final Node node;
+    private final DaemonUnits units;
     private final Processes processes;
     private final Notifications notifications;
 
-    DaemonsLayer(Node node, Processes processes, Notifications notifications) {
+    DaemonsLayer(Node node, DaemonUnits units, Processes processes, Notifications notifications) {
         this.node = node;
+        this.units = units;
         this.processes = processes;
         this.notifications = notifications;
     }
@@ -42,32 +44,20 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
-        // rpcbind has to answer before the others register with it; nfsdcld does not register. What notifies clients waits
-        // until they can be reached, and is not waited for.
-        List<String> first = new ArrayList<>(v3 ? List.of("rpcbind", "nfsdcld") : List.of("nfsdcld"));
-        if (notifications.any(instance.name())) {
-            first.add(Instance.NOTIFY);
-        }
-        start(operation, first);
-        Deadline ready = operation.deadline().part(READY);
         if (v3) {
-            await(operation, ready, "rpcbind", () -> node.in(instance.network(),
+            // It has to answer before statd and mountd register with it.
+            units.await(operation, "rpcbind", () -> node.in(instance.network(),
                     () -> RpcClient.answers(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2)));
-            start(operation, List.of("statd", "mountd"));
-        } else {
-            start(operation, List.of("mountd"));
         }
+        List<String> daemons = new ArrayList<>(v3 ? Instance.DAEMONS : List.of("nfsdcld", "mountd"));
+        if (notifications.any(instance.name())) {
+            // Waits by itself until clients can be reached.
+            daemons.add(Instance.NOTIFY);
+        }
+        units.start(operation, daemons);
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
-        await(operation, ready, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
+        units.await(operation, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
-        if (v3) {
-            await(operation, ready, "statd", () -> node.in(instance.network(),
-                    () -> RpcClient.registered(RpcClient.STATD, 1)));
-            await(operation, ready, "mountd", () -> node.in(instance.network(),
-                    () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
-        } else {
-            await(operation, ready, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
-        }
     }
 
     @Override
@@ -75,11 +65,7 @@ final class DaemonsLayer implements Layer {
         Instance instance = operation.instance();
         IOException failure = null;
         try {
-            List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "stop"));
-            argv.addAll(instance.units());
-            // Never waited for: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits
-            // for this stop. The job's only purpose is that systemd does not restart what is killed below.
-            node.run(operation.deadline(), argv.toArray(String[]::new));
+            units.requestStop(operation);
         } catch (IOException e) {
             failure = e;
         }
@@ -108,12 +94,6 @@ final class DaemonsLayer implements Layer {
         return v3 ? List.of("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd") : List.of("nfsdcld", "rpc.mountd");
     }
 
-    private void start(Operation operation, List<String> daemons) throws IOException {
-        List<String> argv = new ArrayList<>(List.of("systemctl", "start"));
-        daemons.forEach(daemon -> argv.add(operation.instance().unit(daemon)));
-        node.run(operation.deadline(), argv.toArray(String[]::new));
-    }
-
     /** Each process gets the signal once: nfsdcld may hang in the handler of a second SIGTERM. */
     private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
         var file = operation.instance().netnsFile();
@@ -131,13 +111,4 @@ final class DaemonsLayer implements Layer {
             Thread.sleep(Waiting.POLL_MILLIS);
         }
     }
-
-    private void await(Operation operation, Deadline deadline, String daemon, Waiting.Condition condition)
-            throws IOException, OcfException, InterruptedException {
-        if (!Waiting.until(deadline, condition)) {
-            throw new OcfException(OcfCode.GENERIC, "daemon " + daemon + " of service " + operation.instance().name()
-                    + " is not ready in time: see journalctl -u '" + operation.instance().unit(daemon) + "'");
-        }
-    }
-
 }

@@ -45,9 +45,9 @@ final class HostResolver {
             devices.add(checkExport(config, export, rootDevice));
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
-        String parent = parents.choose(config, deadline);
-        return new RunningService(config, parent, planned, new ArrayList<>(devices), graceTime(config), 0, false, false,
-                false);
+        ParentDevice.Parent parent = parents.choose(config);
+        return new RunningService(config, parent.name(), parent.gateways(), planned, new ArrayList<>(devices),
+                graceTime(config), 0, false, false, false);
     }
 
     /**

@@ -19,7 +19,7 @@ final class LayerStack {
     private final Registry registry;
     private final Node node;
     private final List<Layer> layers;
-    private final RecordsLayer records;
+    private final RpcbindLayer rpcbind;
     private final Holdings holdings;
     private final ServerLayer server;
     private final OpenLayer open;
@@ -30,13 +30,13 @@ final class LayerStack {
     private final ClusterAttribute attribute;
     private final TimelineLog timeline;
 
-    LayerStack(Registry registry, Node node, List<Layer> layers, RecordsLayer records, Holdings holdings,
+    LayerStack(Registry registry, Node node, List<Layer> layers, RpcbindLayer rpcbind, Holdings holdings,
             ServerLayer server, OpenLayer open, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd,
             LeaseGuard leases, ClusterAttribute attribute, TimelineLog timeline) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
-        this.records = records;
+        this.rpcbind = rpcbind;
         this.holdings = holdings;
         this.server = server;
         this.open = open;
@@ -108,7 +108,7 @@ final class LayerStack {
      * to the node where it is.
      */
     void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
-        int lowest = layers.indexOf(records);
+        int lowest = layers.indexOf(rpcbind);
         List<String> errors = new ArrayList<>();
         timeline.stopBegins(operation, "for a new grace period");
         down(operation, lowest, errors);

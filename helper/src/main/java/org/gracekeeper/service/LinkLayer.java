@@ -28,7 +28,7 @@ final class LinkLayer implements Layer {
     }
 
     @Override
-    public void down(Operation operation) throws IOException {
+    public void down(Operation operation) throws IOException, InterruptedException {
         guard.forget(operation);
         link.remove(operation);
     }

@@ -49,7 +49,7 @@ final class OpenLayer implements Layer {
         try {
             // After all that may take long: storage may have stalled just now.
             recovery.requireTime(operation.service());
-        } catch (OcfException e) {
+        } catch (OcfException | IOException e) {
             records.staysClosed(operation.state());
             throw e;
         }

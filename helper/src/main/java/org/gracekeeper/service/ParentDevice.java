@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Optional;
@@ -21,11 +22,19 @@ final class ParentDevice {
         this.ip = ip;
     }
 
-    String choose(ServiceConfig config, Deadline deadline) throws IOException, OcfException {
-        List<IpLink.Address> own = ip.addresses(null);
+    /**
+     * The device, with what a service's own one takes over from it.
+     *
+     * @param gateways of the node's default routes through it, for the families of the service's addresses
+     */
+    record Parent(String name, List<InetAddress> gateways) {}
+
+    Parent choose(ServiceConfig config) throws IOException, OcfException {
+        IpLink.Network network = ip.read(null);
+        List<IpLink.Address> own = network.addresses();
         refuseOwnAddress(config, own);
         String name = config.nic().isPresent() ? config.nic().get() : byNetwork(config, own);
-        List<IpLink.Link> links = ip.links(null);
+        List<IpLink.Link> links = network.links();
         IpLink.Link link = links.stream().filter(l -> l.name().equals(name)).findFirst()
                 .orElseThrow(() -> new OcfException(OcfCode.ARGS, "parameter nic: this node has no network device \""
                         + name + "\": it has " + names(links)));
@@ -33,7 +42,14 @@ final class ParentDevice {
         if (problem.isPresent()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + name + " " + problem.get());
         }
-        return name;
+        return new Parent(name, gateways(config, network.defaultRoutes(), name));
+    }
+
+    private static List<InetAddress> gateways(ServiceConfig config, List<IpLink.Route> routes, String device) {
+        return routes.stream().filter(route -> route.device().equals(device)).map(route -> literal(route.gateway()))
+                .filter(gateway -> gateway != null && config.addresses().stream()
+                        .anyMatch(own -> own.isV4() == gateway instanceof Inet4Address))
+                .toList();
     }
 
     /** Why this device cannot be the parent, or empty. */

@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
@@ -49,6 +52,7 @@ final class Registry {
     private record Stored(
             Map<String, String> parameters,
             String parent,
+            List<String> gateways,
             List<PlannedExport> exports,
             List<String> devices,
             int graceTime,
@@ -56,6 +60,11 @@ final class Registry {
             Boolean opened,
             boolean recovered,
             boolean stopping) {
+
+        /** An older version asked for them when it needed them. */
+        List<InetAddress> knownGateways() {
+            return gateways == null ? List.of() : gateways.stream().map(InetPrefix::parseLiteral).toList();
+        }
 
         /** An older version did not tell the two apart. */
         boolean wasOpened() {
@@ -76,6 +85,7 @@ final class Registry {
         Stored stored = new Stored(
                 parameters.values(),
                 service.parent(),
+                service.gateways().stream().map(AddressText::of).toList(),
                 service.exports(),
                 service.devices().stream().map(DeviceId::toString).toList(),
                 service.graceTime(),
@@ -93,16 +103,28 @@ final class Registry {
      * @throws IOException the service is not on this node, or its record cannot be read or written
      */
     synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change) throws IOException {
-        return update(name, change, new Parameters(read(name).parameters()));
+        Stored stored = recorded(name);
+        return changed(name, change, stored, new Parameters(stored.parameters()));
     }
 
     /** As {@link #update(ServiceName, UnaryOperator)}, with other parameters. */
     synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters)
             throws IOException {
-        RunningService changed = load(name).map(change)
-                .orElseThrow(() -> new IOException("the record of service " + name + " is gone"));
+        return changed(name, change, recorded(name), parameters);
+    }
+
+    private RunningService changed(ServiceName name, UnaryOperator<RunningService> change, Stored stored,
+            Parameters parameters) throws IOException {
+        RunningService changed = change.apply(running(name, stored));
         save(changed, parameters);
         return changed;
+    }
+
+    private Stored recorded(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw new IOException("the record of service " + name + " is gone");
+        }
+        return read(name);
     }
 
     /** Remembers which start, as the state directory counts them, this node made. */
@@ -121,24 +143,24 @@ final class Registry {
      * @throws IOException when it is, but its record cannot be read
      */
     synchronized Optional<RunningService> load(ServiceName name) throws IOException {
-        if (!exists(name)) {
-            return Optional.empty();
-        }
-        Stored stored = read(name);
+        return exists(name) ? Optional.of(running(name, read(name))) : Optional.empty();
+    }
+
+    private RunningService running(ServiceName name, Stored stored) throws IOException {
         try {
             Map<String, String> parameters = new HashMap<>(defaults);
             parameters.putAll(stored.parameters());
-            ServiceConfig config = ServiceConfig.of(name, new Parameters(parameters));
-            return Optional.of(new RunningService(
-                    config,
+            return new RunningService(
+                    ServiceConfig.of(name, new Parameters(parameters)),
                     stored.parent(),
+                    stored.knownGateways(),
                     stored.exports(),
                     stored.devices().stream().map(DeviceId::parse).toList(),
                     stored.graceTime(),
                     stored.startedAt(),
                     stored.wasOpened(),
                     stored.recovered(),
-                    stored.stopping()));
+                    stored.stopping());
         } catch (OcfException e) {
             throw new IOException("record of service " + name + ": " + e.getMessage(), e);
         }

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import java.net.InetAddress;
 import java.util.List;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.PlannedExport;
@@ -11,6 +12,7 @@ import org.gracekeeper.model.ServiceConfig;
  * A service as this node runs it: its configuration with everything that start found out about the host.
  *
  * @param parent the node's device below the service's
+ * @param gateways of the node's default routes through it
  * @param exports with host names resolved
  * @param devices the exported file systems; numbers are this node's, another node may have others
  * @param graceTime seconds; more than configured when the lease was longer before the move
@@ -22,6 +24,7 @@ import org.gracekeeper.model.ServiceConfig;
 public record RunningService(
         ServiceConfig config,
         String parent,
+        List<InetAddress> gateways,
         List<PlannedExport> exports,
         List<DeviceId> devices,
         int graceTime,
@@ -31,6 +34,7 @@ public record RunningService(
         boolean stopping) {
 
     public RunningService {
+        gateways = List.copyOf(gateways);
         exports = List.copyOf(exports);
         devices = List.copyOf(devices);
     }
@@ -53,23 +57,28 @@ public record RunningService(
     }
 
     RunningService started(double at) {
-        return new RunningService(config, parent, exports, devices, graceTime, at, false, false, false);
+        return with(at, false, false, false);
     }
 
     RunningService withOpened() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, true, recovered, stopping);
+        return with(startedAt, true, recovered, stopping);
     }
 
     RunningService withRecovered() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, opened, true, stopping);
+        return with(startedAt, opened, true, stopping);
     }
 
     RunningService withStopping() {
-        return new RunningService(config, parent, exports, devices, graceTime, startedAt, opened, recovered, true);
+        return with(startedAt, opened, recovered, true);
     }
 
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
-        return new RunningService(newConfig, parent, newExports, devices, graceTime, startedAt, opened, recovered,
-                stopping);
+        return new RunningService(newConfig, parent, gateways, newExports, devices, graceTime, startedAt, opened,
+                recovered, stopping);
+    }
+
+    private RunningService with(double at, boolean isOpened, boolean isRecovered, boolean isStopping) {
+        return new RunningService(config, parent, gateways, exports, devices, graceTime, at, isOpened, isRecovered,
+                isStopping);
     }
 }

@@ -11,12 +11,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.LocalAddresses;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 
 /** The service's device: made closed, opened and closed by its up flag. Thread-safe. */
@@ -70,33 +72,31 @@ final class ServiceLink {
         node.kernel().writeOnce(SYSCTLS.resolve(name), (value + "\n").getBytes(StandardCharsets.US_ASCII));
     }
 
-    void open(Operation operation) throws IOException {
-        List<String> lines = new ArrayList<>(List.of("link set " + Instance.DEVICE + " up"));
-        for (IpLink.Route route : ip.routes(null)) {
-            if (route.target().equals("default") && route.device().equals(operation.service().parent())
-                    && !route.gateway().isEmpty() && hasFamily(operation.service(), route.gateway())) {
-                lines.add("route replace default via " + route.gateway() + " dev " + Instance.DEVICE + " onlink");
-            }
+    void open(Operation operation) throws IOException, InterruptedException {
+        node.in(operation.instance().network(), () -> {
+            node.kernel().setUp(Instance.DEVICE, true);
+            return null;
+        });
+        List<InetAddress> gateways = operation.service().gateways();
+        if (!gateways.isEmpty()) {
+            // Not before: a route goes with its device. On the link, since the gateway is in the parent's network.
+            ip.batch(operation.instance().netns(), gateways.stream().map(gateway -> "route replace default via "
+                    + AddressText.of(gateway) + " dev " + Instance.DEVICE + " onlink").toList());
         }
-        ip.batch(operation.instance().netns(), lines);
-    }
-
-    private static boolean hasFamily(RunningService service, String gateway) {
-        boolean v4 = gateway.indexOf(':') < 0;
-        return service.config().addresses().stream().anyMatch(a -> a.isV4() == v4);
     }
 
     /** Shuts traffic out in both directions, and makes sure of it. */
-    void close(Operation operation) throws IOException {
+    void close(Operation operation) throws IOException, InterruptedException {
         String netns = operation.instance().netns();
-        Optional<IpLink.Link> link = device(netns);
-        if (link.isEmpty()) {
-            return;
-        }
-        ip.batch(netns, List.of("link set " + Instance.DEVICE + " down"));
-        if (device(netns).filter(IpLink.Link::up).isPresent()) {
-            throw new IOException("device " + Instance.DEVICE + " of " + netns + " is still up");
-        }
+        node.in(operation.instance().network(), () -> {
+            if (isPresent()) {
+                node.kernel().setUp(Instance.DEVICE, false);
+                if (node.kernel().isUp(Instance.DEVICE)) {
+                    throw new IOException("device " + Instance.DEVICE + " of " + netns + " is still up");
+                }
+            }
+            return null;
+        });
     }
 
     /** Whether nobody can reach the service. */
@@ -104,10 +104,10 @@ final class ServiceLink {
         return node.in(instance.network(), () -> !node.kernel().isUp(Instance.DEVICE));
     }
 
-    void remove(Operation operation) throws IOException {
-        String netns = operation.instance().netns();
-        if (Files.exists(operation.instance().netnsFile()) && device(netns).isPresent()) {
-            ip.batch(netns, List.of("link delete " + Instance.DEVICE));
+    void remove(Operation operation) throws IOException, InterruptedException {
+        Instance instance = operation.instance();
+        if (Files.exists(instance.netnsFile()) && node.in(instance.network(), this::isPresent)) {
+            ip.batch(instance.netns(), List.of("link delete " + Instance.DEVICE));
         }
     }
 
@@ -132,7 +132,16 @@ final class ServiceLink {
         });
     }
 
-    private Optional<IpLink.Link> device(String netns) throws IOException {
-        return ip.links(netns).stream().filter(l -> l.name().equals(Instance.DEVICE)).findFirst();
+    /** Inside the service's network namespace. */
+    private boolean isPresent() throws KernelException {
+        try {
+            node.kernel().isUp(Instance.DEVICE);
+            return true;
+        } catch (KernelException e) {
+            if (e.errno() == Errno.ENODEV) {
+                return false;
+            }
+            throw e;
+        }
     }
 }

@@ -65,22 +65,26 @@ public final class Services {
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
         OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications);
+        DaemonUnits units = new DaemonUnits(node);
+        RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
                 new LinkLayer(link, guard),
+                rpcbind,
                 records,
                 new NotifyLayer(files, peers, notifications),
-                new DaemonsLayer(node, processes, notifications),
                 exports,
+                new DaemonsLayer(node, units, processes, notifications),
                 server,
+                new RegistrationsLayer(node, units, processes),
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(
-                registry, node, layers, records, holdings, server, open, exports, watch, nodeLockd, leases, attribute,
+                registry, node, layers, rpcbind, holdings, server, open, exports, watch, nodeLockd, leases, attribute,
                 timeline);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ServiceManager manager = new ServiceManager(

@@ -226,6 +226,11 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public void setUp(String device, boolean up) throws KernelException {
+        sockets.setUp(device, up);
+    }
+
+    @Override
     public byte[] hardwareAddress(String device) throws KernelException {
         return sockets.hardwareAddress(device);
     }

@@ -33,6 +33,7 @@ final class LinuxSockets implements SocketCalls {
     private static final short POLLIN = 1;
     private static final long SIOCGIFHWADDR = 0x8927;
     private static final long SIOCGIFFLAGS = 0x8913;
+    private static final long SIOCSIFFLAGS = 0x8914;
     private static final int IFF_UP = 1;
     private static final long SIOCGIFINDEX = 0x8933;
     private static final int IFREQ_SIZE = 40;
@@ -117,9 +118,19 @@ final class LinuxSockets implements SocketCalls {
 
     @Override
     public boolean isUp(String device) throws KernelException {
-        byte[] answer = interfaceRequest("ioctl SIOCGIFFLAGS", SIOCGIFFLAGS, device);
-        short flags = ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getShort(IFNAMSIZ);
-        return (flags & IFF_UP) != 0;
+        return (flags(interfaceRequest("ioctl SIOCGIFFLAGS", SIOCGIFFLAGS, device)) & IFF_UP) != 0;
+    }
+
+    @Override
+    public void setUp(String device, boolean up) throws KernelException {
+        byte[] ifreq = interfaceRequest("ioctl SIOCGIFFLAGS", SIOCGIFFLAGS, device);
+        int flags = up ? flags(ifreq) | IFF_UP : flags(ifreq) & ~IFF_UP;
+        ByteBuffer.wrap(ifreq).order(ByteOrder.nativeOrder()).putShort(IFNAMSIZ, (short) flags);
+        interfaceRequest("ioctl SIOCSIFFLAGS", SIOCSIFFLAGS, device, ifreq);
+    }
+
+    private static short flags(byte[] ifreq) {
+        return ByteBuffer.wrap(ifreq).order(ByteOrder.nativeOrder()).getShort(IFNAMSIZ);
     }
 
     @Override
@@ -165,7 +176,10 @@ final class LinuxSockets implements SocketCalls {
         if (name.length >= IFNAMSIZ) {
             throw KernelException.of(call, device, Errno.ENODEV);
         }
-        byte[] ifreq = Arrays.copyOf(name, IFREQ_SIZE);
+        return interfaceRequest(call, request, device, Arrays.copyOf(name, IFREQ_SIZE));
+    }
+
+    private byte[] interfaceRequest(String call, long request, String device, byte[] ifreq) throws KernelException {
         int fd = socket(SocketAddresses.AF_UNIX, SOCK_DGRAM, 0, device);
         try {
             check(call, device, () -> libc.ioctl(fd, request, ifreq));

@@ -49,12 +49,15 @@ public interface SocketCalls {
     /** Whether a device of the calling thread's net namespace is set up (IFF_UP). */
     boolean isUp(String device) throws KernelException;
 
+    /** Sets a device of the calling thread's net namespace up or down (IFF_UP); its other flags stay. */
+    void setUp(String device, boolean up) throws KernelException;
+
     /** Hardware address, 6 bytes, of an Ethernet-like device in the calling thread's net namespace; else EOPNOTSUPP. */
     byte[] hardwareAddress(String device) throws KernelException;
 
     /** close(2). */
     void close(int fd);
 
-    /** Tells systemd, e.g. {@code READY=1}; does nothing when  is not set. */
+    /** Tells systemd, e.g. {@code READY=1}; does nothing when $NOTIFY_SOCKET is not set. */
     void sdNotify(String state) throws KernelException;
 }

@@ -7,10 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.model.Mutations;
 import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.NamespaceSet;
+import org.gracekeeper.sys.Namespaces;
 import org.gracekeeper.sys.Root;
 import org.junit.jupiter.api.Test;
 
@@ -29,19 +37,38 @@ class IpLinkTest {
             assertEquals(TestNet.SERVICE_MAC, service.mac());
             assertFalse(link(ip, net.node2, "svc0").up());
 
-            assertTrue(ip.addresses(net.node1).contains(
-                    new IpLink.Address("svc0", TestNet.V4, 24, false, false)));
-            assertTrue(ip.addresses(net.node1).contains(
-                    new IpLink.Address("svc0", TestNet.V6, 64, false, false)));
-            assertTrue(ip.routes(net.node1).contains(new IpLink.Route("192.0.2.0/24", "svc0", "")));
-            assertTrue(ip.routes(net.node1).contains(new IpLink.Route("2001:db8::/64", "svc0", "")));
+            List<IpLink.Address> addresses = ip.read(net.node1).addresses();
+            assertTrue(addresses.contains(new IpLink.Address("svc0", TestNet.V4, 24, false, false)));
+            assertTrue(addresses.contains(new IpLink.Address("svc0", TestNet.V6, 64, false, false)));
 
-            ip.batch(net.node1, List.of("route add default via 192.0.2.1", "link add d0 type veth peer name d1"));
-            assertTrue(ip.routes(net.node1).contains(new IpLink.Route("default", "svc0", "192.0.2.1")));
+            assertEquals(List.of(), ip.read(net.node1).defaultRoutes());
+            ip.batch(net.node1, List.of("route add default via 192.0.2.1", "link add d0 type veth peer name d1",
+                    "route add default via 192.0.2.7 table 77", "route add default via 2001:db8::7 dev svc0"));
+            assertEquals(List.of(new IpLink.Route("svc0", "192.0.2.1"), new IpLink.Route("svc0", "2001:db8::7")),
+                    ip.read(net.node1).defaultRoutes());
             assertEquals("d1", link(ip, net.node1, "d0").parent());
             CommandException e = assertThrows(CommandException.class,
                     () -> ip.batch(net.node1, List.of("link add d0 type veth peer name d1")));
             assertTrue(e.getMessage().contains("File exists"), e.getMessage());
+        }
+    }
+
+    @Test
+    void aDeviceIsSetUpAndDownWithoutAProcess() throws Exception {
+        Root.required();
+        Kernel kernel = LinuxKernel.load();
+        try (TestNet net = new TestNet()) {
+            new Namespaces(kernel).call(new NamespaceSet(Path.of("/run/netns", net.node2), null), null, () -> {
+                for (boolean up : List.of(true, true, false, false, true)) {
+                    kernel.setUp("svc0", up);
+                    assertEquals(up, kernel.isUp("svc0"));
+                }
+                KernelException e = assertThrows(KernelException.class, () -> kernel.setUp("none0", true));
+                assertEquals(Errno.ENODEV, e.errno());
+                return null;
+            });
+            Set<String> flags = link(net.links, net.node2, "svc0").flags();
+            assertTrue(flags.containsAll(Set.of("UP", "BROADCAST", "MULTICAST")), flags.toString());
         }
     }
 
@@ -57,12 +84,13 @@ class IpLinkTest {
     @Test
     void damageIsTyped() throws Exception {
         String json = "[{\"ifindex\":1,\"ifname\":\"lo\",\"flags\":[\"UP\"],\"linkinfo\":{\"info_kind\":\"x\"}},{}]";
-        assertEquals(0, IpLink.parse("").size());
+        assertEquals(new IpLink.Network(List.of(), List.of(), List.of()), IpLink.parse(""));
+        assertEquals(List.of("lo"), IpLink.parse(json + "\n\n[]").links().stream().map(IpLink.Link::name).toList());
         assertThrows(UnexpectedFormatException.class, () -> IpLink.parse("{}"));
         Mutations.feed(json, 20_000, UnexpectedFormatException.class, IpLink::parse);
     }
 
     private static IpLink.Link link(IpLink ip, String netns, String name) throws Exception {
-        return ip.links(netns).stream().filter(l -> l.name().equals(name)).findFirst().orElseThrow();
+        return ip.read(netns).links().stream().filter(l -> l.name().equals(name)).findFirst().orElseThrow();
     }
 }

@@ -70,7 +70,7 @@ final class TestNet implements AutoCloseable {
         long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
         while (!running(node, "svc0") || !running(client, port) || !running(client, "br0")) {
             if (System.nanoTime() > deadline) {
-                throw new AssertionError("no carrier: " + links.links(node));
+                throw new AssertionError("no carrier: " + links.read(node));
             }
         }
     }
@@ -82,7 +82,7 @@ final class TestNet implements AutoCloseable {
     }
 
     private boolean running(String netns, String device) throws IOException {
-        return links.links(netns).stream().anyMatch(l -> l.name().equals(device) && l.lowerUp());
+        return links.read(netns).links().stream().anyMatch(l -> l.name().equals(device) && l.lowerUp());
     }
 
     @Override

@@ -10,9 +10,11 @@ import static org.mockito.Mockito.when;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.protocol.OcfException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -21,7 +23,10 @@ class DaemonsLayerTest {
     private final Node node = mock(Node.class);
     private final Processes processes = mock(Processes.class);
     private final Notifications notifications = mock(Notifications.class);
-    private final DaemonsLayer layer = new DaemonsLayer(node, processes, notifications);
+    private final DaemonUnits units = new DaemonUnits(node);
+    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, notifications);
+    private final RpcbindLayer rpcbind = new RpcbindLayer(units);
+    private final RegistrationsLayer registrations = new RegistrationsLayer(node, units, processes);
     private Operation operation;
 
     @BeforeEach
@@ -42,17 +47,49 @@ class DaemonsLayerTest {
         when(processes.watchesFiles(1)).thenReturn(true);
     }
 
-    @Test
-    void whatNotifiesClientsIsStartedWithTheFirstDaemons() throws Exception {
-        when(notifications.any(operation.instance().name())).thenReturn(true);
-        layer.up(operation);
-        assertEquals(List.of("systemctl start rpcbind nfsdcld notify", "systemctl start statd mountd"), called);
+    private void noNfsV3() throws Exception {
+        operation = TestService.operation(TestService.at(Path.of("/srv/a/state"), "versions", "4.1 4.2"),
+                new ArrayList<>());
     }
 
     @Test
-    void butNotWhereThereIsNobodyToNotify() throws Exception {
+    void rpcbindIsAskedForEarlyAndWaitedForBeforeTheOthersAreStarted() throws Exception {
+        when(node.in(any(), any())).thenAnswer(call -> called.add("asks"));
+        rpcbind.up(operation);
         layer.up(operation);
-        assertEquals(List.of("systemctl start rpcbind nfsdcld", "systemctl start statd mountd"), called);
+        registrations.up(operation);
+        assertEquals(List.of("systemctl --no-block start rpcbind", "asks",
+                "systemctl start rpcbind nfsdcld statd mountd", "asks", "asks"), called);
+    }
+
+    @Test
+    void withoutNfsV3NothingRegisters() throws Exception {
+        noNfsV3();
+        when(node.in(any(), any())).thenThrow(new IOException("nobody is to be asked"));
+        rpcbind.up(operation);
+        layer.up(operation);
+        registrations.up(operation);
+        assertEquals(List.of("systemctl start nfsdcld mountd"), called);
+    }
+
+    @Test
+    void aDaemonThatNeverAnswersIsNamed() throws Exception {
+        when(node.in(any(), any())).thenReturn(false);
+        Operation late = TestService.operation(operation.service(), new ArrayList<>(), Deadline.after(Duration.ZERO));
+        for (Layer each : List.of(layer, registrations)) {
+            String message = assertThrows(OcfException.class, () -> each.up(late)).getMessage();
+            String daemon = each == layer ? "rpcbind" : "statd";
+            assertEquals("daemon " + daemon + " of service web is not ready in time: see journalctl -u"
+                    + " 'gracekeeper-" + daemon + "@web.service'", message);
+        }
+        assertEquals(List.of(), called);
+    }
+
+    @Test
+    void whatNotifiesClientsIsStartedWithTheDaemons() throws Exception {
+        when(notifications.any(operation.instance().name())).thenReturn(true);
+        layer.up(operation);
+        assertEquals(List.of("systemctl start rpcbind nfsdcld statd mountd notify"), called);
     }
 
     @Test

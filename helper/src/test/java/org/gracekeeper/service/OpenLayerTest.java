@@ -60,4 +60,12 @@ class OpenLayerTest {
         verify(notifications, never()).letGo(any());
         verify(records).staysClosed(operation.state());
     }
+
+    @Test
+    void norWhenTheTimeLeftCannotBeRead() throws Exception {
+        doThrow(new IOException("no such file")).when(recovery).requireTime(operation.service());
+        assertThrows(IOException.class, () -> layer.up(operation));
+        verify(link, never()).open(any());
+        verify(records).staysClosed(operation.state());
+    }
 }

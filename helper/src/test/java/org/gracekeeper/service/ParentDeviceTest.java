@@ -4,11 +4,16 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
 
+import java.net.InetAddress;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.gracekeeper.model.LinkType;
+import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
 import org.junit.jupiter.api.Test;
 
@@ -44,5 +49,22 @@ class ParentDeviceTest {
         IpLink.Link macvlan = link("mv0", "macvlan", "", "eth0", "BROADCAST", "UP");
         assertTrue(problem(ETH0, LinkType.IPVLAN, ETH0, macvlan).contains("link_type=macvlan"));
         assertEquals("none", problem(ETH0, LinkType.MACVLAN, ETH0, macvlan));
+    }
+
+    @Test
+    void theParentsGatewaysOfTheServicesFamilies() throws Exception {
+        IpLink ip = mock(IpLink.class);
+        when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(),
+                List.of(new IpLink.Route("eth0", "192.0.2.254"), new IpLink.Route("eth1", "198.51.100.1"),
+                        new IpLink.Route("eth0", ""), new IpLink.Route("eth0", "fe80::1"))));
+        assertEquals(new ParentDevice.Parent("eth0", List.of(InetAddress.getByName("192.0.2.254"))),
+                new ParentDevice(ip).choose(config("192.0.2.1/24")));
+        assertEquals(List.of(InetAddress.getByName("fe80::1")),
+                new ParentDevice(ip).choose(config("2001:db8::1/64")).gateways());
+        assertEquals(2, new ParentDevice(ip).choose(config("192.0.2.1/24 2001:db8::1/64")).gateways().size());
+    }
+
+    private static ServiceConfig config(String addresses) throws Exception {
+        return TestService.at(Path.of("/srv/a/state"), "ip", addresses, "nic", "eth0").config();
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -70,6 +71,15 @@ class RegistryTest {
         RunningService now = registry.load(name).orElseThrow();
         assertTrue(now.recovered());
         assertTrue(now.stopping());
+    }
+
+    @Test
+    void theRoutesAreKept() throws Exception {
+        List<InetAddress> gateways = List.of(InetAddress.getByName("192.0.2.254"), InetAddress.getByName("fe80::1"));
+        registry.save(new RunningService(service.config(), "eth0", gateways, List.of(), List.of(), 90, 5, true, false, false),
+                TestService.parameters(dir));
+        registry.update(name, s -> s.withRecovered().withStopping().with(service.config(), List.of()).notStarted());
+        assertEquals(gateways, registry.load(name).orElseThrow().gateways());
     }
 
     @Test

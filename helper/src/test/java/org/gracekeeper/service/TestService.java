@@ -35,11 +35,15 @@ final class TestService {
 
     static RunningService of(String name, Parameters parameters) throws OcfException {
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
-        return new RunningService(config, "eth0", List.of(), List.of(), config.graceTime(), 0, false, false, false);
+        return new RunningService(config, "eth0", List.of(), List.of(), List.of(), config.graceTime(), 0, false, false, false);
     }
 
     /** @param said gets the lines of the log */
     static Operation operation(RunningService service, List<String> said) {
-        return new Operation(service, Deadline.after(Duration.ofSeconds(30)), System.nanoTime(), (level, text) -> said.add(text));
+        return operation(service, said, Deadline.after(Duration.ofSeconds(30)));
+    }
+
+    static Operation operation(RunningService service, List<String> said, Deadline deadline) {
+        return new Operation(service, deadline, System.nanoTime(), (level, text) -> said.add(text));
     }
 }

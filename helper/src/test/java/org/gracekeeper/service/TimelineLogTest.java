@@ -93,9 +93,8 @@ class TimelineLogTest {
             log = new TimelineLog(store, registry, node);
             ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Processes.class), mock(Holdings.class),
                     mock(Reserve.class), new LedgerStore(files), log);
-            RecordsLayer records = mock(RecordsLayer.class);
-            doReturn("records").when(records).name();
-            stack = new LayerStack(registry, node, List.of(claim, link, records, new Pretended("open")), records, mock(Holdings.class),
+            RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
+            stack = new LayerStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
                     mock(ServerLayer.class), mock(OpenLayer.class), mock(ExportsLayer.class), mock(RecoveryWatch.class),
                     mock(NodeLockd.class), mock(LeaseGuard.class), mock(ClusterAttribute.class), log);
         }
@@ -110,7 +109,7 @@ class TimelineLogTest {
         }
 
         OneNode start() throws Exception {
-            registry.save(new RunningService(config(), "eth0", List.of(), List.of(new DeviceId(8, 1)), 90, 0, false, false,
+            registry.save(new RunningService(config(), "eth0", List.of(), List.of(), List.of(new DeviceId(8, 1)), 90, 0, false, false,
                     false),
                     parameters());
             stack.up(operation());

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/** The systemd units of a service's daemons: started, stopped, waited for. Thread-safe. */
+final class DaemonUnits {
+    private static final Duration READY = Duration.ofSeconds(60);
+
+    private final Node node;
+
+    DaemonUnits(Node node) {
+        this.node = node;
+    }
+
+    /** Returns when the programs have been executed; a program that is missing is an error. */
+    void start(Operation operation, List<String> daemons) throws IOException {
+        systemctl(operation, List.of("start"), units(operation, daemons));
+    }
+
+    /** As {@link #start}, without waiting: an error shows when the daemon is waited for, or started again. */
+    void requestStart(Operation operation, String daemon) throws IOException {
+        systemctl(operation, List.of("--no-block", "start"), units(operation, List.of(daemon)));
+    }
+
+    /**
+     * Never waits: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits for the service's
+     * stop. The job's only purpose is that systemd does not restart what is ended.
+     */
+    void requestStop(Operation operation) throws IOException {
+        systemctl(operation, List.of("--no-block", "stop"), operation.instance().units());
+    }
+
+    void await(Operation operation, String daemon, Waiting.Condition condition)
+            throws IOException, OcfException, InterruptedException {
+        if (!Waiting.until(operation.deadline().part(READY), condition)) {
+            throw new OcfException(OcfCode.GENERIC, "daemon " + daemon + " of service " + operation.instance().name()
+                    + " is not ready in time: see journalctl -u '" + operation.instance().unit(daemon) + "'");
+        }
+    }
+
+    private static List<String> units(Operation operation, List<String> daemons) {
+        return daemons.stream().map(operation.instance()::unit).toList();
+    }
+
+    private void systemctl(Operation operation, List<String> verb, List<String> units) throws IOException {
+        List<String> argv = new ArrayList<>(List.of("systemctl"));
+        argv.addAll(verb);
+        argv.addAll(units);
+        node.run(operation.deadline(), argv.toArray(String[]::new));
+    }
+}

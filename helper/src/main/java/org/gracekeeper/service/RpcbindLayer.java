@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Optional;
+
+/**
+ * The service's rpcbind, without which nothing else can register, needs nothing of the storage: it becomes ready while the
+ * layers above are built. {@link DaemonsLayer} waits for it, looks at it and takes it down, with all others.
+ */
+final class RpcbindLayer implements Layer {
+    private final DaemonUnits units;
+
+    RpcbindLayer(DaemonUnits units) {
+        this.units = units;
+    }
+
+    @Override
+    public String name() {
+        return "rpcbind";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException {
+        if (operation.service().config().hasNfsV3()) {
+            units.requestStart(operation, "rpcbind");
+        }
+    }
+
+    @Override
+    public void down(Operation operation) {}
+
+    @Override
+    public Optional<String> check(Operation operation) {
+        return Optional.empty();
+    }
+}
