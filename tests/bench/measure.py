@@ -6,8 +6,8 @@
     measure.py DIR KIND KERNEL
 
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
-longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks; what became of the held
-locks. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
+longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the first write those came; what became of the held
+locks; and what Gracekeeper's timeline says it was spent on. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
 """
 import glob
 import json
@@ -26,13 +26,13 @@ def stamps(lines, ahead, wanted):
 
 
 def longest(times, outage):
-    """Seconds of the longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
+    """(seconds, end) of the longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
     since = outage["fenced"] if outage["fenced"] is not None else outage["begin"]
-    inside = [gap for gap in gaps(times, max(times, default=0)) if gap.end > since and gap.begin < outage["end"]]
     if not times or max(times) < since:
         return None
-    return round(max((gap.end - (max(gap.begin, since) if outage["fenced"] is not None else gap.begin) for gap in inside),
-                     default=0.0), 3)
+    touching = [(gap.end - (max(gap.begin, since) if outage["fenced"] is not None else gap.begin), gap.end)
+                for gap in gaps(times, max(times)) if gap.end > since and gap.begin < outage["end"]]
+    return max(touching, default=(0.0, since))
 
 
 WANTED = {
@@ -47,6 +47,7 @@ def measure(outages, logs, clocks, kind, kernel):
     for outage in (o for o in outages if o["kind"] == kind):
         until = next((o["begin"] for o in outages if o["kind"] == kind and o["begin"] > outage["begin"]), float("inf"))
         result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "errors": 0, "stolen": 0}
+        writes, grants = [], []
         for name, lines in sorted(logs.items()):
             ahead = clocks.get(lines[0]["host"], 0.0)
             role, short = lines[0]["role"], name[len(kind) + 1:]
@@ -54,13 +55,22 @@ def measure(outages, logs, clocks, kind, kernel):
                 result["stolen"] += sum(len(line["granted"]) for t, line in stamps(lines, ahead, lambda one: one["e"] == "try")
                                         if outage["begin"] <= t < until)
                 continue
-            result["gaps"][short] = longest([t for t, _ in stamps(lines, ahead, WANTED[role])], outage)
+            found = longest([t for t, _ in stamps(lines, ahead, WANTED[role])], outage)
+            result["gaps"][short] = found and round(found[0], 3)
+            if found:
+                {"holder": writes, "contender": grants}.get(role, []).append(found[1])
             if role == "holder":
                 result["errors"] += sum(
                     outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
+        if writes and grants:
+            result["after"] = round(max(0.0, grants[0] - min(writes)), 3)
         if outage["getlk"] is not None:
             result["present"] = outage["getlk"]["present"]
             result["lost"] = outage["getlk"]["missing"]
+        if outage.get("parts"):
+            result["parts"] = {}
+            for part in outage["parts"]:
+                result["parts"][part["what"]] = result["parts"].get(part["what"], 0) + part["micros"] / 1e6
         yield result
 
 

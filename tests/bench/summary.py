@@ -8,7 +8,8 @@
 FILE has the lines of measure.py, of any number of runs. For each kind of service, and each kind of outage: median and worst
 of the longest gaps between two writes, for each version, and of the longest time without a new lock; beside it how many
 times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the run
-count as endless.
+count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first write
+that succeeded on. Below, the parts of Gracekeeper's own outages that took most, by its timeline.
 """
 import argparse
 import json
@@ -16,24 +17,31 @@ import statistics
 import sys
 from html import escape
 
+AFTER = "after"
 KINDS = ["gracekeeper", "usual", "tuned", "floor"]
 COLUMNS = [("v3", "NFSv3"), ("v4.0", "NFSv4.0"), ("v4.1", "NFSv4.1"), ("v4.2", "NFSv4.2"), ("requester", "new lock"),
-           ("prober", "address")]
+           (AFTER, "new lock after write"), ("prober", "address")]
 OUTAGES = [("move", "planned move"), ("cut", "power cut, from the fencing on")]
 ENDLESS = float("inf")
+SHOWN_PARTS = 6
 
 
 def collect(lines):
-    """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":}}"""
+    """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":, "parts": [{what: seconds}]}}"""
     found = {}
     for line in lines:
-        one = found.setdefault((line["what"], line["kind"]), {"gaps": {}, "count": 0, "lost": 0, "stolen": 0, "errors": 0})
+        one = found.setdefault((line["what"], line["kind"]), {"gaps": {}, "count": 0, "lost": 0, "stolen": 0, "errors": 0,
+                                                               "parts": []})
         one["count"] += 1
+        if "parts" in line:
+            one["parts"].append(line["parts"])
         one["lost"] += len(line.get("lost", []))
         one["stolen"] += line["stolen"]
         one["errors"] += line["errors"]
         for name, gap in line["gaps"].items():
             one["gaps"].setdefault(name, []).append(ENDLESS if gap is None else gap)
+        if AFTER in line:
+            one["gaps"].setdefault(AFTER, []).append(line[AFTER])
     return found
 
 
@@ -69,7 +77,17 @@ def table(found):
                 cells.append(f"{text:>24}")
             rows.append(f"  {kind:12} {one['count']:>3}" + "".join(cells)
                         + f"   {one['lost']}, {one['stolen']}, {one['errors']}")
+        for kind in kinds:
+            rows += spent(kind, found[what, kind]["parts"])
     return rows
+
+
+def spent(kind, outages):
+    """What most of an outage went by on: the median over the outages of each part, a missing one counts as 0."""
+    names = {what for parts in outages for what in parts}
+    whole = {what: statistics.median(parts.get(what, 0.0) for parts in outages) for what in names}
+    largest = sorted(whole.items(), key=lambda part: -part[1])[:SHOWN_PARTS]
+    return [f"  {kind}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
 
 
 SHADES = {"gracekeeper": "#1b5e9b", "usual": "#b5651d", "tuned": "#e0a96d", "floor": "#9a9a9a"}

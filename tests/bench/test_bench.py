@@ -45,6 +45,18 @@ class MeasureTest(unittest.TestCase):
         logs["web-requester"].insert(2, {"t": 11.0, "w": 1011.0, "e": "try", "control": True, "granted": []})
         found = self.one(self.MOVE, **logs)
         self.assertEqual(({"requester": 5.0}, 2), (found["gaps"], found["stolen"]))
+        self.assertNotIn("after", found)
+
+    def test_what_comes_after_the_outage_counts_from_the_first_write(self):
+        logs = {"web-requester": holder([9.0, 25.5], role="contender", kind="try", control=True, granted=[0]),
+                "web-v3": holder([9.0, 21.0]), "web-v4.2": holder([9.0, 20.0])}
+        self.assertEqual(5.5, self.one(self.MOVE, **logs)["after"])
+        logs["web-requester"] = holder([9.0, 18.0], role="contender", kind="try", control=True, granted=[0])
+        self.assertEqual(0.0, self.one(self.MOVE, **logs)["after"])
+
+    def test_parts_of_the_same_name_are_one(self):
+        parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
+        self.assertEqual({"up x": 0.75}, self.one(dict(self.MOVE, parts=parts))["parts"])
 
 
 class SummaryTest(unittest.TestCase):
@@ -59,8 +71,17 @@ class SummaryTest(unittest.TestCase):
         text = "\n".join(summary.table(found))
         self.assertRegex(text, r"gracekeeper +2 +4\.0 / 5\.0 \(2\.0\).* 1, 0, 0")
         self.assertRegex(text, r"usual +1 +endless / endless.* 2, 0, 0")
+        self.assertNotIn("gracekeeper:", text)
         picture = xml.fromstring(summary.svg(found))
         self.assertIn("NFSv3, gracekeeper", "".join(picture.itertext()))
+
+    def test_what_the_outages_are_spent_on(self):
+        found = summary.collect([self.line("gracekeeper", after=1.5, parts={"up a": 1.0, "up b": 3.0}),
+                                 self.line("gracekeeper", after=2.5, parts={"up a": 2.0}),
+                                 self.line("gracekeeper", parts={"up a": 4.0, "up b": 3.5})])
+        text = "\n".join(summary.table(found))
+        self.assertRegex(text, r"gracekeeper: up b 3\.0 s, up a 2\.0 s$")
+        self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
 
     def test_nothing_measured_is_said(self):
         self.assertEqual([], summary.table(summary.collect([])))

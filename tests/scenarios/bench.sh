@@ -92,15 +92,18 @@ grown() { on "${1%%:*}" timeout $PATIENCE sh -c "tail -n 0 -F /var/tmp/load/${1#
 
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.
 outage() {
-	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null
+	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null
 	shift 2
 	event "$SVC: $what, to $to"
 	need "$SVC: $what" "$@"
 	check "$SVC: clients are served on $to" served
 	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
+	[ "$SVC" != gracekeeper ] ||
+		parts=$(on "$to" gracekeeper timeline "$SVC" --json | python3 -c 'import json, sys
+print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
 	[ "$what" != cut ] || fenced=$(fenced_at "$to" "$begin")
-	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s}\n' "$SVC" "$what" "$begin" \
-		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" >>"$OUT/outages.jsonl"
+	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s}\n' "$SVC" "$what" "$begin" \
+		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" >>"$OUT/outages.jsonl"
 }
 
 # fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
