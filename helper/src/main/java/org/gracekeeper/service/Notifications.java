@@ -34,11 +34,17 @@ final class Notifications {
         this.kernel = kernel;
     }
 
-    /** One run of sm-notify: inside the service's mount namespace, by the name that it knows the address by. */
-    record Line(Path directory, String monitorName) {
+    /**
+     * One run of sm-notify.
+     *
+     * @param directory inside the service's mount namespace
+     * @param monitorName by which sm-notify knows the address
+     * @param first whether the hosts seem to be alive
+     */
+    record Line(Path directory, String monitorName, boolean first) {
         @Override
         public String toString() {
-            return directory + " " + monitorName + "\n";
+            return directory + " " + monitorName + (first ? " first" : " then") + "\n";
         }
     }
 

@@ -75,7 +75,8 @@ final class NotifyLayer implements Layer {
                     Path directory = state.notify(address.address(), part.getKey());
                     fill(state, directory, part.getValue());
                     (part.getKey() ? first : then).add(new Notifications.Line(
-                            MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), monitorName(service, i)));
+                            MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), monitorName(service, i),
+                            part.getKey()));
                 }
             }
             if (!told.isEmpty()) {

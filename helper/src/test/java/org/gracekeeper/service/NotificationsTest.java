@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 class NotificationsTest {
     private static final ServiceName WEB = new ServiceName("web");
     private static final Notifications.Line LINE =
-            new Notifications.Line(Path.of("/var/lib/nfs/notify/192.0.2.1"), "web-0");
+            new Notifications.Line(Path.of("/var/lib/nfs/notify/192.0.2.1"), "web-0", true);
 
     private final Kernel kernel = LinuxKernel.load();
 
@@ -56,8 +56,8 @@ class NotificationsTest {
 
     @Test
     void areHeldUntilTheyAreLetGo() throws Exception {
-        notifications.hold(WEB, List.of(LINE, new Notifications.Line(Path.of("/var/lib/nfs/notify/fd77::100"), "web-1")));
-        assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0\n/var/lib/nfs/notify/fd77::100 web-1\n", Files.readString(list));
+        notifications.hold(WEB, List.of(LINE, new Notifications.Line(Path.of("/var/lib/nfs/notify/fd77::100"), "web-1", false)));
+        assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0 first\n/var/lib/nfs/notify/fd77::100 web-1 then\n", Files.readString(list));
         assertTrue(notifications.any(WEB));
         assertTrue(held());
 

@@ -84,7 +84,7 @@ class NotifyLayerTest {
 
         assertEquals(Map.of("192.0.2.1", "192.0.2.20 192.0.2.21 alpha.example", "fd77::1", "alpha.example fd77::20"),
                 prepared());
-        assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0\n/var/lib/nfs/notify/fd77::1 web-1\n", Files.readString(list));
+        assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0 then\n/var/lib/nfs/notify/fd77::1 web-1 then\n", Files.readString(list));
         assertEquals(List.of("notifying 3 hosts from 192.0.2.1", "notifying 2 hosts from fd77::1"), said);
         assertEquals("record of fd77::20", Files.readString(state.notify(
                 InetAddress.getByName("fd77::1"), false).resolve("sm/fd77::20")));
@@ -98,10 +98,10 @@ class NotifyLayerTest {
         assertEquals(Map.of("192.0.2.1", "192.0.2.20 alpha.example", "192.0.2.1.connected", "192.0.2.21",
                 "fd77::1", "alpha.example", "fd77::1.connected", "fd77::20"), prepared());
         assertEquals("""
-                /var/lib/nfs/notify/192.0.2.1.connected web-0
-                /var/lib/nfs/notify/fd77::1.connected web-1
-                /var/lib/nfs/notify/192.0.2.1 web-0
-                /var/lib/nfs/notify/fd77::1 web-1
+                /var/lib/nfs/notify/192.0.2.1.connected web-0 first
+                /var/lib/nfs/notify/fd77::1.connected web-1 first
+                /var/lib/nfs/notify/192.0.2.1 web-0 then
+                /var/lib/nfs/notify/fd77::1 web-1 then
                 """, Files.readString(list));
         assertEquals(List.of("notifying 3 hosts from 192.0.2.1", "notifying 2 hosts from fd77::1"), said);
     }
