@@ -62,7 +62,7 @@ public final class AddressProbe {
                 int fd = kernel.packetSocket(device, SocketCalls.ETH_P_IPV6);
                 sockets.add(fd);
                 // Answers to an unspecified source go to all nodes, which a device without IPv6 does not hear.
-                kernel.joinMulticast(fd, device, ProbeFrames.ALL_NODES);
+                kernel.joinMulticast(fd, device, NeighbourFrames.ALL_NODES);
             }
             listen(sockets, own, wanted, patience, found);
             return found;
@@ -84,7 +84,7 @@ public final class AddressProbe {
             for (int fd : sockets) {
                 long left = Math.max(1, Math.min(SLICE.toMillis() / sockets.size(),
                         (patience.toNanos() - passed) / 1_000_000));
-                kernel.receive(fd, FRAME, Duration.ofMillis(left)).flatMap(ProbeFrames::claim)
+                kernel.receive(fd, FRAME, Duration.ofMillis(left)).flatMap(NeighbourFrames::claim)
                         .filter(claim -> wanted.contains(claim.address()) && !Arrays.equals(claim.mac(), own))
                         .ifPresent(claim -> found.putIfAbsent(claim.address(), text(claim.mac())));
             }
@@ -103,9 +103,9 @@ public final class AddressProbe {
                 continue;
             }
             if (address instanceof Inet4Address v4) {
-                kernel.sendFrame(sockets.get(0), ProbeFrames.arpProbe(own, v4));
+                kernel.sendFrame(sockets.get(0), NeighbourFrames.arpProbe(own, v4));
             } else {
-                kernel.sendFrame(sockets.get(sockets.size() - 1), ProbeFrames.neighbourProbe(own, (Inet6Address) address));
+                kernel.sendFrame(sockets.get(sockets.size() - 1), NeighbourFrames.neighbourProbe(own, (Inet6Address) address));
             }
         }
     }

@@ -13,7 +13,7 @@ import org.gracekeeper.timeline.Event;
 
 /**
  * Traffic is let in by setting the service's device up, and shut out in both directions by setting it down; the
- * loopback inside stays. Coming up announces the addresses (arp_notify, ndisc_notify).
+ * loopback inside stays. Coming up announces the addresses (arp_notify, ndisc_notify), see {@link Announcements}.
  */
 final class OpenLayer implements Layer {
     private final Node node;
@@ -24,9 +24,10 @@ final class OpenLayer implements Layer {
     private final Recovery recovery;
     private final PeerList peers;
     private final Notifications notifications;
+    private final Announcements announcements;
 
     OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery,
-            PeerList peers, Notifications notifications) {
+            PeerList peers, Notifications notifications, Announcements announcements) {
         this.node = node;
         this.registry = registry;
         this.link = link;
@@ -35,6 +36,7 @@ final class OpenLayer implements Layer {
         this.recovery = recovery;
         this.peers = peers;
         this.notifications = notifications;
+        this.announcements = announcements;
     }
 
     @Override
@@ -57,11 +59,13 @@ final class OpenLayer implements Layer {
         link.open(operation);
         // First, since it costs nothing here: sm-notify is loaded while connections are reset.
         notifications.letGo(operation.instance().name());
+        announcements.begin(operation);
         tickle(operation);
     }
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
+        announcements.end(operation.instance().name());
         if (Files.exists(operation.instance().netnsFile())) {
             link.close(operation);
         }

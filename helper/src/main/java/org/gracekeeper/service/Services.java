@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.gracekeeper.exec.Commands;
 import org.gracekeeper.net.AddressProbe;
+import org.gracekeeper.net.Announcer;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
@@ -64,7 +65,8 @@ public final class Services {
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
-        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications);
+        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications,
+                new Announcements(node, new Announcer(kernel)));
         DaemonUnits units = new DaemonUnits(node);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(

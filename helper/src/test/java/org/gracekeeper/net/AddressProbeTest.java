@@ -78,7 +78,7 @@ class AddressProbeTest {
         verify(fake).close(anyInt());
         when(fake.receive(anyInt(), anyInt(), any())).thenReturn(Optional.of(own));
         assertEquals(Map.of(), new AddressProbe(fake).probe("eth0", List.of(address), Duration.ofMillis(200)));
-        verify(fake, times(4)).sendFrame(anyInt(), eq(ProbeFrames.arpProbe(OWN, (Inet4Address) address)));
+        verify(fake, times(4)).sendFrame(anyInt(), eq(NeighbourFrames.arpProbe(OWN, (Inet4Address) address)));
     }
 
     @Test
@@ -97,8 +97,8 @@ class AddressProbeTest {
     void framesAreWhatTheRfcsSay() throws Exception {
         assertEquals("ffffffffffff" + "020000000001" + "0806" + "0001080006040001"
                         + "020000000001" + "00000000" + "000000000000" + "c0000207",
-                HexFormat.of().formatHex(ProbeFrames.arpProbe(OWN, (Inet4Address) InetAddress.getByName("192.0.2.7"))));
-        byte[] ns = ProbeFrames.neighbourProbe(OWN, (Inet6Address) InetAddress.getByName("2001:db8::a1b2:c3d4"));
+                HexFormat.of().formatHex(NeighbourFrames.arpProbe(OWN, (Inet4Address) InetAddress.getByName("192.0.2.7"))));
+        byte[] ns = NeighbourFrames.neighbourProbe(OWN, (Inet6Address) InetAddress.getByName("2001:db8::a1b2:c3d4"));
         assertEquals("3333ffb2c3d4" + "020000000001" + "86dd" + "6000000000183aff" + "0".repeat(32)
                         + "ff0200000000000000000001ffb2c3d4" + "8700",
                 HexFormat.of().formatHex(ns, 0, 56));
@@ -117,7 +117,7 @@ class AddressProbeTest {
                 frame[random.nextInt(frame.length)] = (byte) random.nextInt();
             }
             try {
-                ProbeFrames.claim(frame);
+                NeighbourFrames.claim(frame);
             } catch (RuntimeException e) {
                 throw new AssertionError("-Dgracekeeper.seed=" + seed + ": " + HexFormat.of().formatHex(frame), e);
             }

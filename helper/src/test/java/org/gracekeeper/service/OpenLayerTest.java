@@ -26,8 +26,9 @@ class OpenLayerTest {
     private final Recovery recovery = mock(Recovery.class);
     private final PeerList peers = mock(PeerList.class);
     private final Notifications notifications = mock(Notifications.class);
+    private final Announcements announcements = mock(Announcements.class);
     private final OpenLayer layer = new OpenLayer(mock(Node.class), mock(Registry.class), link, guard, records, recovery,
-            peers, notifications);
+            peers, notifications, announcements);
     private Operation operation;
 
     @BeforeEach
@@ -39,9 +40,10 @@ class OpenLayerTest {
     void clientsAreNotifiedAsSoonAsTheyCanBeReached() throws Exception {
         layer.up(operation);
 
-        InOrder order = inOrder(link, notifications, peers);
+        InOrder order = inOrder(link, notifications, announcements, peers);
         order.verify(link).open(operation);
         order.verify(notifications).letGo(operation.instance().name());
+        order.verify(announcements).begin(operation);
         order.verify(peers).before(operation);
     }
 
