@@ -13,14 +13,16 @@ by_hand() { # NODE DIR ADDRESS ACTION
 		OCF_RESKEY_lease_time=10 OCF_RESKEY_grace_time=10 /usr/lib/ocf/resource.d/gracekeeper/nfs "$4"
 }
 
+need "storage" storage 1 second
 need "storage" storage 2 bad
 need "storage" storage 3 other
 begin_audit
 need "mount on node1" on node1 mount /dev/disk/by-id/virtio-shared2 /srv/bad
+need "mount on node1" on node1 mount /dev/disk/by-id/virtio-shared1 /srv/second
 need "mount on node2" on node2 sh -c 'mkdir -p /srv/other && mount /dev/disk/by-id/virtio-shared3 /srv/other'
 need "a service on node2" by_hand node2 /srv/other $taken start
 
-guest node1 bad-input.py /srv/bad --taken $taken 2>&1 | tee "$OUT/cases" >&3
+guest node1 bad-input.py /srv/bad /srv/second --taken $taken 2>&1 | tee "$OUT/cases" >&3
 grep -q '^ok' "$OUT/cases" || bad "the cases did not run"
 while IFS= read -r line; do
 	case $line in
@@ -32,5 +34,5 @@ done <"$OUT/cases" >>"$OUT/results"
 check "the service on node2 was not disturbed" by_hand node2 /srv/other $taken monitor
 check "it stops" by_hand node2 /srv/other $taken stop
 check "umount on node2" on node2 umount /srv/other
-check "umount on node1" on node1 umount /srv/bad
+check "umount on node1" on node1 umount /srv/bad /srv/second
 audit

@@ -3,9 +3,9 @@
 # Copyright The Gracekeeper authors
 """Gives the agent on this node every kind of bad input and looks at what it says and what it leaves behind.
 
-    bad-input.py DIR [--taken ADDRESS/PREFIX]
+    bad-input.py DIR SECOND [--taken ADDRESS/PREFIX]
 
-A file system is mounted at DIR; DIR/export and DIR/.gracekeeper are there. --taken is an address that a service on
+A file system is mounted at DIR; DIR/export and DIR/.gracekeeper are there. Another one, with the same, is at SECOND. --taken is an address that a service on
 another node has. Each case is one `start`; refused ones are followed by a probe (must say: not running) and a `stop`
 (must succeed). Before and after each case what the node has is compared: namespaces, links, addresses, mounts, units,
 daemons, /run/gracekeeper, the node-wide settings of lockd and of leases, and the files on the file system.
@@ -99,7 +99,7 @@ def difference(before, after):
 
 class Tests:
     def __init__(self, args):
-        self.dir = args.dir
+        self.dir, self.second = args.dir, args.second
         self.taken = args.taken
         self.failed = 0
         self.good = {"ip": FREE, "state_dir": f"{self.dir}/.gracekeeper",
@@ -388,6 +388,11 @@ class Tests:
             code, said = agent("monitor", self.good, "one", interval="10000")
             self.result("the first service is not disturbed", [] if code == OK else [f"monitor: {code}: {said}"])
         self.clear_state()
+        line = "/export 10.77.0.0/24(rw,fsid=f1d2d2f9-24e9-86ac-86fd-f7b36b4bcdf3)"
+        with self.running("one", exports=d + line):
+            self.refused("a fsid that another service has", {CONFIGURED}, ["fsid f1d2d2f9", "one"], ip="10.77.0.108/24",
+                         state_dir=f"{self.second}/.gracekeeper", exports=self.second + line)
+        self.clear_state()
 
     def clear_state(self):
         """The state directory belongs to a service for good; the next case has another one."""
@@ -415,6 +420,7 @@ class Tests:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dir")
+    parser.add_argument("second", help="another file system, laid out like the first")
     parser.add_argument("--taken")
     return Tests(parser.parse_args()).run()
 
