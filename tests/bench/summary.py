@@ -9,7 +9,7 @@ FILE has the lines of measure.py, of any number of runs. For each kind of servic
 of the longest gaps between two writes, for each version, and of the longest time without a new lock; beside it how many
 times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the run
 count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first write
-that succeeded on. Below, the parts of Gracekeeper's own outages that took most, by its timeline.
+that succeeded on. Below, the parts of Gracekeeper's own outages that took most, by its timeline; and what each agent's actions cost.
 """
 import argparse
 import json
@@ -18,6 +18,7 @@ import sys
 from html import escape
 
 AFTER = "after"
+AGENTS = "agents"
 KINDS = ["gracekeeper", "usual", "tuned", "floor"]
 COLUMNS = [("v3", "NFSv3"), ("v4.0", "NFSv4.0"), ("v4.1", "NFSv4.1"), ("v4.2", "NFSv4.2"), ("requester", "new lock"),
            (AFTER, "new lock after write"), ("prober", "address")]
@@ -30,6 +31,8 @@ def collect(lines):
     """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":, "parts": [{what: seconds}]}}"""
     found = {}
     for line in lines:
+        if line["what"] == AGENTS:
+            continue
         one = found.setdefault((line["what"], line["kind"]), {"gaps": {}, "count": 0, "lost": 0, "stolen": 0, "errors": 0,
                                                                "parts": []})
         one["count"] += 1
@@ -90,6 +93,31 @@ def spent(kind, outages):
     return [f"  {kind}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
 
 
+def costs(lines):
+    """What the agents' actions cost, and all monitors of a kind together. The file system's own agent is in every kind."""
+    found = {}
+    for line in lines:
+        if line["what"] == AGENTS and "agent" in line and line["agent"] != "Filesystem":
+            found.setdefault(line["kind"], {}).setdefault(line["agent"], {}).setdefault(line["action"], []).append(
+                (line["wall"], line["cpu"]))
+    memory = [line["memory"] for line in lines if line["what"] == AGENTS and "memory" in line]
+    rows = ["agents: wall / CPU time in s, median of the runs"] if found else []
+    together = {}
+    for kind in (kind for kind in KINDS if kind in found):
+        for agent, actions in found[kind].items():
+            cells = []
+            for action in ("start", "stop", "monitor"):
+                wall, cpu = (statistics.median(cost[i] for cost in actions[action]) for i in (0, 1))
+                cells.append(f"{action} {wall:.2f} / {cpu:.2f}")
+                if action == "monitor":
+                    together[kind] = together.get(kind, 0.0) + cpu
+            rows.append(f"  {kind:12} {agent:12} " + "   ".join(cells))
+    rows += [f"  {kind}: one monitor of each: {cpu:.3f} s of CPU" for kind, cpu in together.items()]
+    if memory:
+        rows.append(f"  the helper's resident memory: {statistics.median(memory):.1f} MB")
+    return rows
+
+
 SHADES = {"gracekeeper": "#1b5e9b", "usual": "#b5651d", "tuned": "#e0a96d", "floor": "#9a9a9a"}
 WIDTH, LEFT, ROW, SCALE_TO = 900, 190, 15, 620
 
@@ -131,8 +159,9 @@ def main():
     parser.add_argument("--svg")
     args = parser.parse_args()
     with open(args.file, encoding="utf-8") as file:
-        found = collect(json.loads(line) for line in file)
-    print("\n".join(table(found)) or "nothing was measured yet")
+        lines = [json.loads(line) for line in file]
+    found = collect(lines)
+    print("\n".join(table(found) + costs(lines)) or "nothing was measured yet")
     if args.svg:
         with open(args.svg, "w", encoding="utf-8") as picture:
             picture.write(svg(found))

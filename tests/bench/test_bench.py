@@ -83,6 +83,19 @@ class SummaryTest(unittest.TestCase):
         self.assertRegex(text, r"gracekeeper: up b 3\.0 s, up a 2\.0 s$")
         self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
 
+    def test_monitors_together(self):
+        def cost(kind, agent, action, wall, cpu):
+            return {"kind": kind, "what": "agents", "kernel": "6.12", "agent": agent, "action": action, "wall": wall, "cpu": cpu}
+
+        lines = [cost("usual", agent, action, 2.0, cpu) for agent, cpu in (("IPaddr2", 0.25), ("exportfs", 0.5), ("Filesystem", 9))
+                 for action in ("start", "stop", "monitor")]
+        lines.append({"kind": "gracekeeper", "what": "agents", "kernel": "6.12", "memory": 61.25})
+        text = "\n".join(summary.costs(lines))
+        self.assertIn("usual: one monitor of each: 0.750 s", text)
+        self.assertIn("memory: 61.2 MB", text)
+        self.assertNotIn("Filesystem", text)
+        self.assertEqual({}, summary.collect(lines))
+
     def test_nothing_measured_is_said(self):
         self.assertEqual([], summary.table(summary.collect([])))
 

@@ -115,6 +115,21 @@ fenced_at() {
 print(float(sys.argv[1]) - json.load(open(sys.argv[2]))[sys.argv[3]])' "$at" "$OUT/clocks.json" "$1"
 }
 
+# costs KIND NODE: of each of its agents, called by hand.
+costs() {
+	local resources
+	mapfile -t resources < <(cluster crm_resource --list-raw | grep -E "^([a-z]+-)?$1\$" | grep -v '^g-')
+	cluster crm configure property maintenance-mode=true && settled &&
+		guest "$2" agent-costs.py "${resources[@]}" >"$OUT/costs" && cluster crm configure property maintenance-mode=false &&
+		settled || return 1
+	python3 - "$1" "$KERNEL" "$OUT/costs" >>"$results" <<-'P'
+		import json, sys
+		for line in open(sys.argv[3], encoding="utf-8"):
+		    print(json.dumps({"kind": sys.argv[1], "what": "agents", "kernel": sys.argv[2], **json.loads(line)}))
+	P
+}
+
+results=${BENCH_RESULTS:-$OUT/bench.jsonl}
 disk=0
 begin_audit
 for kind in $BENCH_KINDS; do
@@ -143,7 +158,8 @@ for kind in $BENCH_KINDS; do
 	done
 	need "the logs come home" end_programs
 	unmount_clients
-	python3 "$TESTS/bench/measure.py" "$OUT" "$kind" "$KERNEL" >>"${BENCH_RESULTS:-$OUT/bench.jsonl}"
+	python3 "$TESTS/bench/measure.py" "$OUT" "$kind" "$KERNEL" >>"$results"
+	[ "$kind" = floor ] || need "what the agents of $kind cost" costs "$kind" "$at"
 	need "$kind stops" remove "$kind"
 	for node in "${NODES[@]}"; do need "$node is as before" guest "$node" bench-node none; done
 	disk=$((disk + 1))

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Gracekeeper authors
+"""What the agents of a group cost: each one's monitor, stop and start, as wall and CPU time.
+
+    agent-costs.py [--monitors N] [--rounds N] RESOURCE...
+
+The resources run on this node, in the order in which they are started, and the cluster is in maintenance mode. Each is called
+as Pacemaker calls it, with the parameters it has in the CIB. Prints a line of JSON for each resource and action: the medians
+in seconds. CPU time is that of the agent and of what it waited for; for ocf:gracekeeper:nfs also the helper's. What systemd
+does for an agent is in nobody's. Last comes the helper's resident memory, in MB.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+HELPER = "/sys/fs/cgroup/system.slice/gracekeeperd.service"
+
+
+def primitive(name):
+    text = subprocess.run(["cibadmin", "-Q", "--xpath", f"//primitive[@id='{name}']"], check=True, stdout=subprocess.PIPE,
+                          encoding="utf-8").stdout
+    node = xml.fromstring(text)
+    return node.get("provider"), node.get("type"), {
+        pair.get("name"): pair.get("value") for pair in node.findall("./instance_attributes/nvpair")}
+
+
+def helper_cpu():
+    with open(f"{HELPER}/cpu.stat", encoding="ascii") as file:
+        return int(dict(line.split() for line in file)["usage_usec"]) / 1e6
+
+
+def helper_memory():
+    """Of the largest process of the unit: that is the JVM."""
+    sizes = [0]
+    with open(f"{HELPER}/cgroup.procs", encoding="ascii") as pids:
+        for pid in pids.read().split():
+            with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+                sizes += [int(line.split()[1]) for line in file if line.startswith("VmRSS:")]
+    return max(sizes) / 1024
+
+
+def call(name, provider, kind, params, action):
+    """(wall, CPU) in seconds."""
+    env = {"PATH": os.environ["PATH"], "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1",
+           "OCF_RESOURCE_INSTANCE": name, "OCF_RESOURCE_TYPE": kind, "OCF_RESOURCE_PROVIDER": provider,
+           "OCF_RESKEY_CRM_meta_timeout": "180000", "OCF_RESKEY_CRM_meta_interval": "10000" if action == "monitor" else "0",
+           "HA_LOGFACILITY": "daemon", **{f"OCF_RESKEY_{key}": value for key, value in params.items()}}
+
+    def cpu():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime + (helper_cpu() if provider == "gracekeeper" else 0)
+
+    before, begin = cpu(), time.monotonic()
+    done = subprocess.run([f"/usr/lib/ocf/resource.d/{provider}/{kind}", action], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+    wall = time.monotonic() - begin
+    if done.returncode != 0:
+        sys.exit(f"{name}: {action}: exit code {done.returncode}: {done.stdout}")
+    return wall, cpu() - before
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--monitors", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("resource", nargs="+")
+    args = parser.parse_args()
+    resources = [(name, *primitive(name)) for name in args.resource]
+    found = {}
+    for one in resources:
+        call(*one, "monitor")
+        found[one[0], "monitor"] = [call(*one, "monitor") for _ in range(args.monitors)]
+    for _ in range(args.rounds):
+        for one in reversed(resources):
+            found.setdefault((one[0], "stop"), []).append(call(*one, "stop"))
+        for one in resources:
+            found.setdefault((one[0], "start"), []).append(call(*one, "start"))
+    for (name, action), costs in found.items():
+        kind = next(one[2] for one in resources if one[0] == name)
+        print(json.dumps({"agent": kind, "action": action, "wall": round(statistics.median(w for w, _ in costs), 4),
+                          "cpu": round(statistics.median(c for _, c in costs), 4)}))
+    if any(one[1] == "gracekeeper" for one in resources):
+        print(json.dumps({"memory": round(helper_memory(), 1)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
