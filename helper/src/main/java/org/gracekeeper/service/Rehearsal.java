@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,13 +28,18 @@ import org.gracekeeper.timeline.Event;
 import org.gracekeeper.timeline.Phase;
 
 /**
- * A recovery of made-up clients, in files of its own, gone through some times before the first real one.
+ * A recovery of made-up clients, in files of its own, gone through some times before the first real one; and the programs
+ * that a start executes, read from the disk with their libraries.
  *
  * <p>Java loads code when it is first used, and interprets it until it has been used some hundred times. A recovery is
  * rare, and its looks decide how long every client waits: without this the first look of a helper took seconds where a
  * later one takes tenths. Beyond that it shows that what recovery needs is there, as SQLite's library. Not thread-safe.
  */
 final class Rehearsal {
+    /** Asked for their usage, which none of them has to do anything for. */
+    private static final List<String> PROGRAMS = List.of("nsenter", "unshare", "ip", "systemctl", "flock", "rpcbind", "nfsdcld",
+            "rpc.statd", "rpc.mountd", "exportfs", "sm-notify");
+    private static final Duration USAGE = Duration.ofSeconds(5);
     private static final int ROUNDS = 20;
     private static final int LOCKS = 20;
     private static final DeviceId DEVICE = new DeviceId(0xfff, 0xfffff);
@@ -53,6 +59,15 @@ final class Rehearsal {
         this.files = files;
         this.records = records;
         this.root = root;
+    }
+
+    /** Brings the programs into the page cache. One that is missing is the start's affair. */
+    void loadPrograms() throws IOException {
+        for (String program : PROGRAMS) {
+            if (node.hasTool(program)) {
+                node.commands().run(USAGE, null, List.of(program, "--help"));
+            }
+        }
     }
 
     /** @throws IOException a file could not be written or read, or the outcome is not what it must be */

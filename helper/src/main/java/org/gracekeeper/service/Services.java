@@ -97,13 +97,14 @@ public final class Services {
     }
 
     /**
-     * Makes the first recovery as quick as later ones, see {@link Rehearsal}. To be called once, in the background; does
+     * Makes the first start and recovery as quick as later ones, see {@link Rehearsal}. To be called once, in the background; does
      * nothing while a service recovers, which it would only delay.
      */
     public void rehearse() {
         try {
             if (registry.others(null).stream().allMatch(RunningService::recovered)) {
                 rehearsal.run();
+                rehearsal.loadPrograms();
             }
         } catch (IOException | RuntimeException e) {
             LOG.log(System.Logger.Level.WARNING, "recovery cannot be rehearsed: " + e.getMessage());

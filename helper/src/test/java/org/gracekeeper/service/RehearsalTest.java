@@ -3,9 +3,19 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.argThat;
+import static org.mockito.ArgumentMatchers.eq;
+import static org.mockito.ArgumentMatchers.isNull;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.when;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.gracekeeper.exec.Commands;
 import org.gracekeeper.exec.ExecCommands;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
@@ -26,5 +36,19 @@ class RehearsalTest {
         new Rehearsal(node, files, new RecordsLayer(node, files), root).run();
 
         assertFalse(Files.exists(root));
+    }
+
+    @Test
+    void programsAreOnlyAskedForTheirUsage() throws Exception {
+        Node node = mock(Node.class);
+        Commands commands = mock(Commands.class);
+        when(node.commands()).thenReturn(commands);
+        when(node.hasTool(any())).thenAnswer(call -> !call.getArgument(0).equals("rpc.statd"));
+
+        new Rehearsal(node, null, null, null).loadPrograms();
+
+        verify(commands).run(any(), isNull(), eq(List.of("rpc.mountd", "--help")));
+        verify(commands, never()).run(any(), any(), argThat(argv -> argv.contains("rpc.statd")));
+        verify(commands, never()).run(any(), any(), argThat(argv -> !argv.get(1).equals("--help")));
     }
 }
