@@ -6,8 +6,9 @@
     measure.py DIR KIND KERNEL
 
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
-longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the first write those came; what became of the held
-locks; and what Gracekeeper's timeline says it was spent on. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
+longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the
+first write those came; what became of the held locks; and what Gracekeeper's timeline says it was spent on. After a power
+cut a gap counts from the moment Pacemaker knew that the node was fenced.
 """
 import glob
 import json

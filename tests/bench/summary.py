@@ -98,13 +98,14 @@ def costs(lines):
     found = {}
     for line in lines:
         if line["what"] == AGENTS and "agent" in line and line["agent"] != "Filesystem":
-            found.setdefault(line["kind"], {}).setdefault(line["agent"], {}).setdefault(line["action"], []).append(
+            of_kind = found.setdefault(line["kind"], {})
+            of_kind.setdefault((line["resource"], line["agent"]), {}).setdefault(line["action"], []).append(
                 (line["wall"], line["cpu"]))
     memory = [line["memory"] for line in lines if line["what"] == AGENTS and "memory" in line]
     rows = ["agents: wall / CPU time in s, median of the runs"] if found else []
     together = {}
     for kind in (kind for kind in KINDS if kind in found):
-        for agent, actions in found[kind].items():
+        for (_, agent), actions in found[kind].items():
             cells = []
             for action in ("start", "stop", "monitor"):
                 wall, cpu = (statistics.median(cost[i] for cost in actions[action]) for i in (0, 1))

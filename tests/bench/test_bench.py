@@ -84,14 +84,15 @@ class SummaryTest(unittest.TestCase):
         self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
 
     def test_monitors_together(self):
-        def cost(kind, agent, action, wall, cpu):
-            return {"kind": kind, "what": "agents", "kernel": "6.12", "agent": agent, "action": action, "wall": wall, "cpu": cpu}
+        def cost(kind, name, agent, action, wall, cpu):
+            return {"kind": kind, "what": "agents", "kernel": "6.12", "resource": name, "agent": agent,
+                    "action": action, "wall": wall, "cpu": cpu}
 
-        lines = [cost("usual", agent, action, 2.0, cpu) for agent, cpu in (("IPaddr2", 0.25), ("exportfs", 0.5), ("Filesystem", 9))
-                 for action in ("start", "stop", "monitor")]
+        lines = [cost("tuned", name, agent, action, 2.0, cpu) for name, agent, cpu in (
+            ("b", "portblock", 0.25), ("u", "portblock", 0.5), ("fs", "Filesystem", 9)) for action in ("start", "stop", "monitor")]
         lines.append({"kind": "gracekeeper", "what": "agents", "kernel": "6.12", "memory": 61.25})
         text = "\n".join(summary.costs(lines))
-        self.assertIn("usual: one monitor of each: 0.750 s", text)
+        self.assertIn("tuned: one monitor of each: 0.750 s", text)
         self.assertIn("memory: 61.2 MB", text)
         self.assertNotIn("Filesystem", text)
         self.assertEqual({}, summary.collect(lines))

@@ -30,8 +30,9 @@ same "the other node has none" "" "$(attribute node2)"
 
 event "reload"
 before=$(starts)
-check "a client that is not meant is refused" on client3 sh -c "! mount -t nfs -o vers=4.2,retry=0 $ADDRESS4:/srv/web/only /mnt"
+need "its start is in the log" test "$before" -ge 1
 on node1 mkdir /srv/web/only
+check "it is not exported yet" on client3 sh -c "! mount -t nfs -o vers=4.2,retry=0 $ADDRESS4:/srv/web/only /mnt"
 need "another export, more threads" cluster sh -c "crm_resource -r web -p threads -v 12 -Q &&
 	crm_resource -r web -p exports -v '/srv/web/export 10.77.0.0/24(rw,no_root_squash,no_subtree_check)
 /srv/web/only 10.77.0.53(rw,no_subtree_check)' -Q"

@@ -84,7 +84,7 @@ def main():
             found.setdefault((one[0], "start"), []).append(call(*one, "start"))
     for (name, action), costs in found.items():
         kind = next(one[2] for one in resources if one[0] == name)
-        print(json.dumps({"agent": kind, "action": action, "wall": round(statistics.median(w for w, _ in costs), 4),
+        print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": round(statistics.median(w for w, _ in costs), 4),
                           "cpu": round(statistics.median(c for _, c in costs), 4)}))
     if any(one[1] == "gracekeeper" for one in resources):
         print(json.dumps({"memory": round(helper_memory(), 1)}))

@@ -5,10 +5,11 @@
 
     bad-input.py DIR SECOND [--taken ADDRESS/PREFIX]
 
-A file system is mounted at DIR; DIR/export and DIR/.gracekeeper are there. Another one, with the same, is at SECOND. --taken is an address that a service on
-another node has. Each case is one `start`; refused ones are followed by a probe (must say: not running) and a `stop`
-(must succeed). Before and after each case what the node has is compared: namespaces, links, addresses, mounts, units,
-daemons, /run/gracekeeper, the node-wide settings of lockd and of leases, and the files on the file system.
+A file system is mounted at DIR; DIR/export and DIR/.gracekeeper are there. Another one, with the same, is at SECOND.
+--taken is an address that a service on another node has. Each case is one `start`; refused ones are followed by a probe
+(must say: not running) and a `stop` (must succeed). Before and after each case what the node has is compared: namespaces,
+links, addresses, mounts, units, daemons, /run/gracekeeper, the node-wide settings of lockd and of leases, and the files on
+the file system.
 Prints lines "ok ..." and "FAIL ..."; exit status 1 when there is one of the latter.
 """
 import argparse

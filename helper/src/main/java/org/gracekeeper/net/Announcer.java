@@ -8,7 +8,6 @@ import java.net.InetAddress;
 import java.util.Collection;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
-import org.gracekeeper.sys.SocketCalls;
 
 /**
  * Tells a network which hardware address has an address now: by ARP announcements (RFC 5227, 3) and unsolicited neighbour
@@ -16,6 +15,9 @@ import org.gracekeeper.sys.SocketCalls;
  * Thread-safe.
  */
 public final class Announcer {
+    /** Each frame goes out with the type it says; and none comes in. */
+    private static final int ANY_TYPE = 0;
+
     private final Kernel kernel;
 
     public Announcer(Kernel kernel) {
@@ -30,7 +32,7 @@ public final class Announcer {
      */
     public void announce(String device, Collection<InetAddress> addresses) throws KernelException {
         byte[] mac = kernel.hardwareAddress(device);
-        int fd = kernel.packetSocket(device, SocketCalls.ETH_P_ARP);
+        int fd = kernel.packetSocket(device, ANY_TYPE);
         try {
             for (InetAddress address : addresses) {
                 kernel.sendFrame(fd, address instanceof Inet4Address v4 ? NeighbourFrames.arpAnnouncement(mac, v4)

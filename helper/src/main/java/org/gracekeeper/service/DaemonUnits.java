@@ -19,12 +19,12 @@ final class DaemonUnits {
         this.node = node;
     }
 
-    /** Returns when the programs have been executed; a program that is missing is an error. */
+    /** Returns when systemd has executed nsenter for each; what becomes of that shows when the daemon is waited for. */
     void start(Operation operation, List<String> daemons) throws IOException {
         systemctl(operation, List.of("start"), units(operation, daemons));
     }
 
-    /** As {@link #start}, without waiting: an error shows when the daemon is waited for, or started again. */
+    /** As {@link #start}, without waiting for systemd either. */
     void requestStart(Operation operation, String daemon) throws IOException {
         systemctl(operation, List.of("--no-block", "start"), units(operation, List.of(daemon)));
     }

@@ -5,10 +5,8 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -16,12 +14,13 @@ import org.gracekeeper.sys.FileCalls;
 
 /**
  * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
- * units that enter its namespaces: systemd supervises them, and they outlive the helper. What waits for nothing else is
- * started by {@link RpcbindLayer} before, and what nothing else waits for is waited for by {@link RegistrationsLayer}.
+ * units that enter its namespaces: systemd supervises them, and they outlive the helper. rpcbind has been started by
+ * {@link RpcbindLayer}. All have to be ready before nfsd: from then on clients' grace time runs.
  */
 final class DaemonsLayer implements Layer {
     private static final Duration GRACEFUL = Duration.ofSeconds(5);
     private static final Duration KILLED = Duration.ofSeconds(5);
+    private static final int LOOKS_PER_SIGNAL = 50;
 
     private final Node node;
     private final DaemonUnits units;
@@ -49,7 +48,7 @@ final class DaemonsLayer implements Layer {
             units.await(operation, "rpcbind", () -> node.in(instance.network(),
                     () -> RpcClient.answers(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2)));
         }
-        List<String> daemons = new ArrayList<>(v3 ? Instance.DAEMONS : List.of("nfsdcld", "mountd"));
+        List<String> daemons = new ArrayList<>(v3 ? List.of("nfsdcld", "statd", "mountd") : List.of("nfsdcld", "mountd"));
         if (notifications.any(instance.name())) {
             // Waits by itself until clients can be reached.
             daemons.add(Instance.NOTIFY);
@@ -58,6 +57,14 @@ final class DaemonsLayer implements Layer {
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
         units.await(operation, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
+        if (v3) {
+            units.await(operation, "statd", () -> node.in(instance.network(),
+                    () -> RpcClient.registered(RpcClient.STATD, 1)));
+            units.await(operation, "mountd", () -> node.in(instance.network(),
+                    () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
+        } else {
+            units.await(operation, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
+        }
     }
 
     @Override
@@ -94,12 +101,14 @@ final class DaemonsLayer implements Layer {
         return v3 ? List.of("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd") : List.of("nfsdcld", "rpc.mountd");
     }
 
-    /** Each process gets the signal once: nfsdcld may hang in the handler of a second SIGTERM. */
+    /**
+     * nfsdcld gets the signal once: it may hang in the handler of a second SIGTERM. The others get it every second: mountd
+     * takes none while it starts (utils/mountd/mountd.c).
+     */
     private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
         var file = operation.instance().netnsFile();
-        Set<Integer> told = new HashSet<>();
         Deadline deadline = Deadline.after(patience);
-        while (true) {
+        for (int look = 0; true; look++) {
             var left = processes.in(file);
             if (left.isEmpty()) {
                 return true;
@@ -107,7 +116,10 @@ final class DaemonsLayer implements Layer {
             if (deadline.passed()) {
                 return false;
             }
-            processes.signal(left.stream().filter(process -> told.add(process.pid())).toList(), signal);
+            boolean first = look == 0;
+            if (look % LOOKS_PER_SIGNAL == 0) {
+                processes.signal(left.stream().filter(p -> first || !p.comm().equals("nfsdcld")).toList(), signal);
+            }
             Thread.sleep(Waiting.POLL_MILLIS);
         }
     }

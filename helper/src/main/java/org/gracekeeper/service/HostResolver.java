@@ -59,6 +59,11 @@ final class HostResolver {
         return config.hasNfsV3() ? Math.min(wanted, ServiceConfig.MAX_GRACE_WITH_NLM) : wanted;
     }
 
+    /** The gateways as they are now: a router may have been replaced since the service's start. */
+    List<InetAddress> gateways(RunningService service) throws IOException {
+        return parents.gateways(service);
+    }
+
     /** The exports as configured now, read again from their file if they are in one. */
     List<PlannedExport> planExports(ServiceConfig config) throws OcfException, IOException {
         return exports.resolve(config.name(), specs(config));

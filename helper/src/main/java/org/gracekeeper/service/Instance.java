@@ -28,7 +28,7 @@ public record Instance(ServiceName name) {
     /** The service's device inside its network namespace. */
     public static final String DEVICE = "svc0";
 
-    /** Daemons that run as template units of their own, in the order in which they are started. */
+    /** Daemons that run as template units of their own. */
     public static final List<String> DAEMONS = List.of("rpcbind", "nfsdcld", "statd", "mountd");
 
     /** The template unit that notifies clients; other than a daemon it ends by itself. */

@@ -169,10 +169,10 @@ final class LayerStack {
         return Optional.empty();
     }
 
-    /** Every layer with what is wrong with it, for the command line. */
+    /** The layers, each with what is wrong with it, for the command line. */
     List<LayerState> states(Operation operation) throws InterruptedException {
         List<LayerState> states = new ArrayList<>();
-        for (Layer layer : layers) {
+        for (Layer layer : layers.stream().filter(Layer::looks).toList()) {
             try {
                 states.add(new LayerState(layer.name(), layer.check(operation).orElse("ok")));
             } catch (IOException e) {

@@ -38,4 +38,9 @@ final class LinkLayer implements Layer {
         // OpenLayer looks at the device as a whole.
         return Optional.empty();
     }
+
+    @Override
+    public boolean looks() {
+        return false;
+    }
 }

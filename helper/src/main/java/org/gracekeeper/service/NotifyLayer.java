@@ -121,4 +121,9 @@ final class NotifyLayer implements Layer {
     public Optional<String> check(Operation operation) {
         return Optional.empty();
     }
+
+    @Override
+    public boolean looks() {
+        return false;
+    }
 }

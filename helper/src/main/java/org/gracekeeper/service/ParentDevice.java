@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
@@ -25,7 +26,7 @@ final class ParentDevice {
     /**
      * The device, with what a service's own one takes over from it.
      *
-     * @param gateways of the node's default routes through it, for the families of the service's addresses
+     * @param gateways of the node's first default route through it, for each family of the service's addresses
      */
     record Parent(String name, List<InetAddress> gateways) {}
 
@@ -42,14 +43,26 @@ final class ParentDevice {
         if (problem.isPresent()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + name + " " + problem.get());
         }
-        return new Parent(name, gateways(config, network.defaultRoutes(), name));
+        return new Parent(name, gateways(config, network, name));
     }
 
-    private static List<InetAddress> gateways(ServiceConfig config, List<IpLink.Route> routes, String device) {
-        return routes.stream().filter(route -> route.device().equals(device)).map(route -> literal(route.gateway()))
-                .filter(gateway -> gateway != null && config.addresses().stream()
-                        .anyMatch(own -> own.isV4() == gateway instanceof Inet4Address))
-                .toList();
+    /** As they are now. */
+    List<InetAddress> gateways(RunningService service) throws IOException {
+        return gateways(service.config(), ip.read(null), service.parent());
+    }
+
+    /** The kernel lists routes by metric, the best first. */
+    private static List<InetAddress> gateways(ServiceConfig config, IpLink.Network network, String device) {
+        List<InetAddress> gateways = new ArrayList<>();
+        for (boolean v4 : new boolean[] {true, false}) {
+            if (config.addresses().stream().anyMatch(own -> own.isV4() == v4)) {
+                network.defaultRoutes().stream().filter(route -> route.device().equals(device))
+                        .map(route -> literal(route.gateway()))
+                        .filter(gateway -> gateway != null && gateway instanceof Inet4Address == v4)
+                        .findFirst().ifPresent(gateways::add);
+            }
+        }
+        return gateways;
     }
 
     /** Why this device cannot be the parent, or empty. */

@@ -37,8 +37,8 @@ import org.gracekeeper.timeline.Phase;
  */
 final class Rehearsal {
     /** Asked for their usage, which none of them has to do anything for. */
-    private static final List<String> PROGRAMS = List.of("nsenter", "unshare", "ip", "systemctl", "flock", "rpcbind", "nfsdcld",
-            "rpc.statd", "rpc.mountd", "exportfs", "sm-notify");
+    private static final List<String> PROGRAMS = List.of("nsenter", "unshare", "ip", "systemctl", "flock", "rpcbind",
+            "nfsdcld", "rpc.statd", "rpc.mountd", "exportfs", "sm-notify");
     private static final Duration USAGE = Duration.ofSeconds(5);
     private static final int ROUNDS = 20;
     private static final int LOCKS = 20;

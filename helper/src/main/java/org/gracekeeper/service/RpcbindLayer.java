@@ -7,7 +7,7 @@ import java.util.Optional;
 
 /**
  * The service's rpcbind, without which nothing else can register, needs nothing of the storage: it becomes ready while the
- * layers above are built. {@link DaemonsLayer} waits for it, looks at it and takes it down, with all others.
+ * layers above are built. {@link DaemonsLayer} waits for it, looks at it and takes it down, with the others.
  */
 final class RpcbindLayer implements Layer {
     private final DaemonUnits units;
@@ -34,5 +34,10 @@ final class RpcbindLayer implements Layer {
     @Override
     public Optional<String> check(Operation operation) {
         return Optional.empty();
+    }
+
+    @Override
+    public boolean looks() {
+        return false;
     }
 }

@@ -72,6 +72,11 @@ public record RunningService(
         return with(startedAt, opened, recovered, true);
     }
 
+    RunningService withGateways(List<InetAddress> newGateways) {
+        return new RunningService(config, parent, newGateways, exports, devices, graceTime, startedAt, opened, recovered,
+                stopping);
+    }
+
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
         return new RunningService(newConfig, parent, gateways, newExports, devices, graceTime, startedAt, opened,
                 recovered, stopping);

@@ -73,16 +73,20 @@ final class ServiceLink {
     }
 
     void open(Operation operation) throws IOException, InterruptedException {
-        node.in(operation.instance().network(), () -> {
-            node.kernel().setUp(Instance.DEVICE, true);
-            return null;
-        });
         List<InetAddress> gateways = operation.service().gateways();
-        if (!gateways.isEmpty()) {
-            // Not before: a route goes with its device. On the link, since the gateway is in the parent's network.
-            ip.batch(operation.instance().netns(), gateways.stream().map(gateway -> "route replace default via "
-                    + AddressText.of(gateway) + " dev " + Instance.DEVICE + " onlink").toList());
+        if (gateways.isEmpty()) {
+            node.in(operation.instance().network(), () -> {
+                node.kernel().setUp(Instance.DEVICE, true);
+                return null;
+            });
+            return;
         }
+        // In one go: the announcement brings clients' packets, and there is no route before the device is up.
+        List<String> lines = new ArrayList<>(List.of("link set " + Instance.DEVICE + " up"));
+        // On the link, since the gateway is in the parent's network.
+        gateways.forEach(gateway -> lines.add("route replace default via " + AddressText.of(gateway) + " dev "
+                + Instance.DEVICE + " onlink"));
+        ip.batch(operation.instance().netns(), lines);
     }
 
     /** Shuts traffic out in both directions, and makes sure of it. */

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -183,7 +184,8 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            RunningService service = running(name);
+            List<InetAddress> gateways = resolver.gateways(running(name));
+            RunningService service = registry.update(name, s -> s.withGateways(gateways));
             try {
                 stack.recoverAnew(operation(service, call));
             } catch (OcfException | IOException | InterruptedException | RuntimeException e) {

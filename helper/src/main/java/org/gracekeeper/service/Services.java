@@ -79,7 +79,6 @@ public final class Services {
                 exports,
                 new DaemonsLayer(node, units, processes, notifications),
                 server,
-                new RegistrationsLayer(node, units, processes),
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,
@@ -97,12 +96,12 @@ public final class Services {
     }
 
     /**
-     * Makes the first start and recovery as quick as later ones, see {@link Rehearsal}. To be called once, in the background; does
-     * nothing while a service recovers, which it would only delay.
+     * Makes the first start and recovery as quick as later ones, see {@link Rehearsal}. To be called once, in the
+     * background; does nothing while a service recovers or stops, which it would only delay.
      */
     public void rehearse() {
         try {
-            if (registry.others(null).stream().allMatch(RunningService::recovered)) {
+            if (registry.others(null).stream().allMatch(service -> service.recovered() && !service.stopping())) {
                 rehearsal.run();
                 rehearsal.loadPrograms();
             }

@@ -33,7 +33,7 @@ public interface SocketCalls {
      * A packet socket (packet(7), SOCK_RAW) that sees one protocol on one device, bound to that device.
      *
      * @param device    name of the device in the calling thread's net namespace
-     * @param etherType ETH_P_*, in host order
+     * @param etherType ETH_P_*, in host order; 0 for a socket that only sends
      */
     int packetSocket(String device, int etherType) throws KernelException;
 

@@ -5,6 +5,8 @@ package org.gracekeeper.service;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
@@ -26,7 +28,6 @@ class DaemonsLayerTest {
     private final DaemonUnits units = new DaemonUnits(node);
     private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, notifications);
     private final RpcbindLayer rpcbind = new RpcbindLayer(units);
-    private final RegistrationsLayer registrations = new RegistrationsLayer(node, units, processes);
     private Operation operation;
 
     @BeforeEach
@@ -57,9 +58,8 @@ class DaemonsLayerTest {
         when(node.in(any(), any())).thenAnswer(call -> called.add("asks"));
         rpcbind.up(operation);
         layer.up(operation);
-        registrations.up(operation);
         assertEquals(List.of("systemctl --no-block start rpcbind", "asks",
-                "systemctl start rpcbind nfsdcld statd mountd", "asks", "asks"), called);
+                "systemctl start nfsdcld statd mountd", "asks", "asks"), called);
     }
 
     @Test
@@ -68,28 +68,47 @@ class DaemonsLayerTest {
         when(node.in(any(), any())).thenThrow(new IOException("nobody is to be asked"));
         rpcbind.up(operation);
         layer.up(operation);
-        registrations.up(operation);
         assertEquals(List.of("systemctl start nfsdcld mountd"), called);
     }
 
     @Test
     void aDaemonThatNeverAnswersIsNamed() throws Exception {
-        when(node.in(any(), any())).thenReturn(false);
         Operation late = TestService.operation(operation.service(), new ArrayList<>(), Deadline.after(Duration.ZERO));
-        for (Layer each : List.of(layer, registrations)) {
-            String message = assertThrows(OcfException.class, () -> each.up(late)).getMessage();
-            String daemon = each == layer ? "rpcbind" : "statd";
+        for (String daemon : List.of("rpcbind", "statd", "mountd")) {
+            when(node.in(any(), any())).thenReturn(false);
             assertEquals("daemon " + daemon + " of service web is not ready in time: see journalctl -u"
-                    + " 'gracekeeper-" + daemon + "@web.service'", message);
+                            + " 'gracekeeper-" + daemon + "@web.service'",
+                    assertThrows(OcfException.class, () -> answering(daemon, late)).getMessage());
         }
-        assertEquals(List.of(), called);
+    }
+
+    /** A start in which {@code silent} and all that are asked after it do not answer. */
+    private void answering(String silent, Operation late) throws Exception {
+        List<String> asked = new ArrayList<>();
+        when(node.in(any(), any())).thenAnswer(call -> {
+            asked.add("");
+            return asked.size() <= List.of("rpcbind", "statd", "mountd").indexOf(silent);
+        });
+        layer.up(late);
+    }
+
+    @Test
+    void theSignalIsRepeatedButForNfsdcld() throws Exception {
+        Processes.Process nfsdcld = new Processes.Process(2, "nfsdcld");
+        Processes.Process mountd = new Processes.Process(4, "rpc.mountd");
+        List<List<Integer>> told = new ArrayList<>();
+        doAnswer(call -> told.add(call.<List<Processes.Process>>getArgument(0).stream().map(Processes.Process::pid).toList()))
+                .when(processes).signal(any(), anyInt());
+        when(processes.in(any())).thenAnswer(call -> told.size() < 2 ? List.of(nfsdcld, mountd) : List.of());
+        layer.down(operation);
+        assertEquals(List.of(List.of(2, 4), List.of(4)), told);
     }
 
     @Test
     void whatNotifiesClientsIsStartedWithTheDaemons() throws Exception {
         when(notifications.any(operation.instance().name())).thenReturn(true);
         layer.up(operation);
-        assertEquals(List.of("systemctl start rpcbind nfsdcld statd mountd notify"), called);
+        assertEquals(List.of("systemctl start nfsdcld statd mountd notify"), called);
     }
 
     @Test

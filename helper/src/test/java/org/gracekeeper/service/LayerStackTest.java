@@ -79,6 +79,9 @@ class LayerStackTest {
     void theCommandLineOnlyLooks() throws Exception {
         assertEquals(List.of(new LayerStack.LayerState("low", "ok"), new LayerStack.LayerState("high", "shut")),
                 stack("shut").states(on(started().withOpened())));
+        List<LayerStack.LayerState> checked = new LayerStack(null, null, List.of(new RpcbindLayer(null), new Recorder("low", null)),
+                null, null, null, null, null, null, null, null, null, null).states(on(started()));
+        assertEquals(List.of(new LayerStack.LayerState("low", "ok")), checked);
         stack(null).states(on(started().withOpened()));
         assertEquals(List.of(), done);
     }

@@ -9,14 +9,17 @@ import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.mockito.InOrder;
 
 class OpenLayerTest {
@@ -69,5 +72,20 @@ class OpenLayerTest {
         assertThrows(IOException.class, () -> layer.up(operation));
         verify(link, never()).open(any());
         verify(records).staysClosed(operation.state());
+    }
+
+    @Test
+    void nothingIsAnnouncedAnyMoreWhenTheDeviceGoesDown(@TempDir Path dir) throws Exception {
+        Instance instance = mock(Instance.class);
+        when(instance.netnsFile()).thenReturn(Files.createFile(dir.resolve("netns")));
+        when(instance.name()).thenReturn(operation.instance().name());
+        Operation stop = mock(Operation.class);
+        when(stop.instance()).thenReturn(instance);
+
+        layer.down(stop);
+
+        InOrder order = inOrder(announcements, link);
+        order.verify(announcements).end(instance.name());
+        order.verify(link).close(stop);
     }
 }

@@ -56,7 +56,7 @@ class ParentDeviceTest {
         IpLink ip = mock(IpLink.class);
         when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(),
                 List.of(new IpLink.Route("eth0", "192.0.2.254"), new IpLink.Route("eth1", "198.51.100.1"),
-                        new IpLink.Route("eth0", ""), new IpLink.Route("eth0", "fe80::1"))));
+                        new IpLink.Route("eth0", ""), new IpLink.Route("eth0", "192.0.2.7"), new IpLink.Route("eth0", "fe80::1"))));
         assertEquals(new ParentDevice.Parent("eth0", List.of(InetAddress.getByName("192.0.2.254"))),
                 new ParentDevice(ip).choose(config("192.0.2.1/24")));
         assertEquals(List.of(InetAddress.getByName("fe80::1")),

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -80,6 +81,17 @@ class RegistryTest {
                 TestService.parameters(dir));
         registry.update(name, s -> s.withRecovered().withStopping().with(service.config(), List.of()).notStarted());
         assertEquals(gateways, registry.load(name).orElseThrow().gateways());
+        registry.update(name, s -> s.withGateways(List.of()));
+        assertEquals(List.of(), registry.load(name).orElseThrow().gateways());
+    }
+
+    @Test
+    void anOlderVersionsRecordHasNoRoutes() throws Exception {
+        Path record = dir.resolve("services").resolve(name.value()).resolve("service.json");
+        String text = Files.readString(record);
+        Files.writeString(record, text.replaceFirst(" *\"gateways\" : .*\n", ""));
+        assertFalse(Files.readString(record).equals(text));
+        assertEquals(List.of(), registry.load(name).orElseThrow().gateways());
     }
 
     @Test
