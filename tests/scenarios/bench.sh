@@ -152,6 +152,8 @@ for kind in $BENCH_KINDS; do
 	for ((n = 0; n < BENCH_CUTS; n++)); do
 		outage cut "$(other "$at")" power_cut "$at"
 		need "$at is back" wait_nodes
+		# The lab gives a host its /etc/hosts at every boot.
+		need "$at is as $kind wants it" guest "$at" bench-node "$kind"
 		measure_clocks
 		[ "$kind" != floor ] || need "the echo server of $at" echo_server "$at"
 		at=$(other "$at")
