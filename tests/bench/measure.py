@@ -7,8 +7,8 @@
 
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
 longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the
-first write those came; what became of the held locks; and what Gracekeeper's timeline says it was spent on. After a power
-cut a gap counts from the moment Pacemaker knew that the node was fenced.
+first write those came; what became of the held locks; which operations of Pacemaker the shortest gap of a writer, or of
+the prober, was spent on; and the same by Gracekeeper's own timeline. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
 """
 import glob
 import json
@@ -36,6 +36,19 @@ def longest(times, outage):
     return max(touching, default=(0.0, since))
 
 
+def during(operations, begin, end):
+    """Seconds of each operation between BEGIN and END, and of none at all. They may overlap."""
+    found, left = {}, end - begin
+    last = begin
+    for one in sorted(operations, key=lambda operation: operation["begin"]):
+        since, until = max(one["begin"], begin), min(one["end"], end)
+        if until > since:
+            found[one["what"]] = round(found.get(one["what"], 0.0) + until - since, 3)
+            left -= max(0.0, until - max(since, last))
+            last = max(last, until)
+    return {**found, "between them": round(left, 3)}
+
+
 WANTED = {
     "holder": lambda line: line["e"] == "write",
     "prober": lambda line: line["e"] == "answer",
@@ -48,7 +61,7 @@ def measure(outages, logs, clocks, kind, kernel):
     for outage in (o for o in outages if o["kind"] == kind):
         until = next((o["begin"] for o in outages if o["kind"] == kind and o["begin"] > outage["begin"]), float("inf"))
         result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "errors": 0, "stolen": 0}
-        writes, grants = [], []
+        writes, grants, served = [], [], []
         for name, lines in sorted(logs.items()):
             ahead = clocks.get(lines[0]["host"], 0.0)
             role, short = lines[0]["role"], name[len(kind) + 1:]
@@ -60,11 +73,16 @@ def measure(outages, logs, clocks, kind, kernel):
             result["gaps"][short] = found and round(found[0], 3)
             if found:
                 {"holder": writes, "contender": grants}.get(role, []).append(found[1])
+                if role != "contender":
+                    served.append((found[1], found[0]))
             if role == "holder":
                 result["errors"] += sum(
                     outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
         if writes and grants:
             result["after"] = round(max(0.0, grants[0] - min(writes)), 3)
+        if served:
+            end, gap = min(served)
+            result["operations"] = during([one for node in outage.get("operations", []) for one in node], end - gap, end)
         if outage["getlk"] is not None:
             result["present"] = outage["getlk"]["present"]
             result["lost"] = outage["getlk"]["missing"]

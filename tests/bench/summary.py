@@ -9,7 +9,8 @@ FILE has the lines of measure.py, of any number of runs. For each kind of servic
 of the longest gaps between two writes, for each version, and of the longest time without a new lock; beside it how many
 times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the run
 count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first write
-that succeeded on. Below, the parts of Gracekeeper's own outages that took most, by its timeline; and what each agent's actions cost.
+that succeeded on. Below, what took most of the outages, by Pacemaker's operations and by Gracekeeper's own timeline; and what
+each agent's actions cost.
 """
 import argparse
 import json
@@ -28,16 +29,18 @@ SHOWN_PARTS = 6
 
 
 def collect(lines):
-    """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":, "parts": [{what: seconds}]}}"""
+    """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":, "parts": [{what: seconds}],
+    "operations": [the same]}}"""
     found = {}
     for line in lines:
         if line["what"] == AGENTS:
             continue
         one = found.setdefault((line["what"], line["kind"]), {"gaps": {}, "count": 0, "lost": 0, "stolen": 0, "errors": 0,
-                                                               "parts": []})
+                                                               "parts": [], "operations": []})
         one["count"] += 1
-        if "parts" in line:
-            one["parts"].append(line["parts"])
+        for name in ("parts", "operations"):
+            if name in line:
+                one[name].append(line[name])
         one["lost"] += len(line.get("lost", []))
         one["stolen"] += line["stolen"]
         one["errors"] += line["errors"]
@@ -81,16 +84,17 @@ def table(found):
             rows.append(f"  {kind:12} {one['count']:>3}" + "".join(cells)
                         + f"   {one['lost']}, {one['stolen']}, {one['errors']}")
         for kind in kinds:
-            rows += spent(kind, found[what, kind]["parts"])
+            rows += spent(f"{kind}, by Pacemaker's operations", found[what, kind]["operations"])
+            rows += spent(f"{kind}, by its timeline", found[what, kind]["parts"])
     return rows
 
 
-def spent(kind, outages):
+def spent(title, outages):
     """What most of an outage went by on: the median over the outages of each part, a missing one counts as 0."""
     names = {what for parts in outages for what in parts}
     whole = {what: statistics.median(parts.get(what, 0.0) for parts in outages) for what in names}
     largest = sorted(whole.items(), key=lambda part: -part[1])[:SHOWN_PARTS]
-    return [f"  {kind}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
+    return [f"  {title}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
 
 
 def costs(lines):

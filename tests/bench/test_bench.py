@@ -5,6 +5,7 @@ import unittest
 import xml.etree.ElementTree as xml
 
 import measure
+import operations
 import summary
 
 
@@ -59,6 +60,33 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"up x": 0.75}, self.one(dict(self.MOVE, parts=parts))["parts"])
 
 
+    def test_operations_in_the_gap_of_who_was_served_first(self):
+        nodes = [[{"what": "fs stop", "begin": 1009.0, "end": 1012.0}, {"what": "web stop", "begin": 1008.0, "end": 1009.5}],
+                 [{"what": "fs start", "begin": 1013.0, "end": 1015.0}, {"what": "fs monitor", "begin": 1014.5, "end": 1017.0},
+                  {"what": "web start", "begin": 1018.0, "end": 1030.0}]]
+        found = self.one(dict(self.MOVE, operations=nodes), **{
+            "web-v3": holder([9.0, 20.0]), "web-v4.2": holder([9.0, 25.0])})["operations"]
+        self.assertEqual({"web stop": 0.5, "fs stop": 3.0, "fs start": 2.0, "fs monitor": 2.5, "web start": 2.0,
+                          "between them": 2.0}, found)
+
+    def test_without_operations_all_is_between_them(self):
+        self.assertEqual({"between them": 11.0}, self.one(self.MOVE, **{"web-v3": holder([9.0, 20.0])})["operations"])
+
+
+class OperationsTest(unittest.TestCase):
+    JOURNAL = """\
+1000.500000 node2 pacemaker-controld[205]:  notice: Requesting local execution of start operation for fs-web on node2
+1001.000000 node2 pacemaker-controld[205]:  notice: High CPU load detected: 2.240000
+1002.250000 node2 pacemaker-controld[205]:  notice: Result of start operation for fs-web on node2: ok
+1002.500000 node2 pacemaker-controld[205]:  notice: Result of monitor operation for fs-web on node2: ok
+1003.000000 node2 pacemaker-controld[205]:  notice: Requesting local execution of start operation for web on node2
+"""
+
+    def test_what_has_begun_and_ended(self):
+        self.assertEqual([{"what": "fs-web start", "begin": 1000.0, "end": 1001.75}],
+                         operations.operations(self.JOURNAL.splitlines(), 0.5))
+
+
 class SummaryTest(unittest.TestCase):
     def line(self, kind, **more):
         return {"kind": kind, "what": "move", "kernel": "6.12", "gaps": {}, "errors": 0, "stolen": 0, **more}
@@ -80,7 +108,7 @@ class SummaryTest(unittest.TestCase):
                                  self.line("gracekeeper", after=2.5, parts={"up a": 2.0}),
                                  self.line("gracekeeper", parts={"up a": 4.0, "up b": 3.5})])
         text = "\n".join(summary.table(found))
-        self.assertRegex(text, r"gracekeeper: up b 3\.0 s, up a 2\.0 s$")
+        self.assertRegex(text, r"gracekeeper, by its timeline: up b 3\.0 s, up a 2\.0 s$")
         self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
 
     def test_monitors_together(self):

@@ -92,7 +92,7 @@ grown() { on "${1%%:*}" timeout $PATIENCE sh -c "tail -n 0 -F /var/tmp/load/${1#
 
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.
 outage() {
-	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null
+	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null node
 	shift 2
 	event "$SVC: $what, to $to"
 	need "$SVC: $what" "$@"
@@ -101,9 +101,13 @@ outage() {
 	[ "$SVC" != gracekeeper ] ||
 		parts=$(on "$to" gracekeeper timeline "$SVC" --json | python3 -c 'import json, sys
 print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
+	for node in "${NODES[@]}"; do
+		on "$node" journalctl -o short-unix --no-pager --since "@${begin%.*}" -t pacemaker-controld |
+			python3 "$TESTS/bench/operations.py" "$OUT/clocks.json" "$node"
+	done >"$OUT/operations"
 	[ "$what" != cut ] || fenced=$(fenced_at "$to" "$begin")
-	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s}\n' "$SVC" "$what" "$begin" \
-		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" >>"$OUT/outages.jsonl"
+	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "operations": %s}\n' "$SVC" "$what" "$begin" \
+		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" "[$(paste -sd , "$OUT/operations")]" >>"$OUT/outages.jsonl"
 }
 
 # fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
