@@ -148,7 +148,12 @@ public record ServiceConfig(
         return path;
     }
 
-    private static String exports(String text) throws OcfException {
+    /**
+     * Pacemaker (2.1.5) hands a newline on as a backslash and an n. That cannot be meant otherwise: exports(5) knows octal
+     * escapes only.
+     */
+    private static String exports(String value) throws OcfException {
+        String text = value.replace("\\n", "\n");
         String stripped = text.strip();
         if (stripped.startsWith("/") && !stripped.matches("(?s).*\\s.*")) {
             return absolutePath("exports", stripped).toString();

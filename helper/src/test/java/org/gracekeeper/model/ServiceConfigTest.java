@@ -47,6 +47,15 @@ class ServiceConfigTest {
     }
 
     @Test
+    void aNewlineMayComeAsPacemakerWritesIt() throws Exception {
+        String lines = "/srv/a/data *(rw)\n/srv/a/more *(ro)\n";
+        assertEquals(lines, config("exports", lines).exports());
+        assertEquals(lines, config("exports", lines.replace("\n", "\\n")).exports());
+        // A continued line, too.
+        assertEquals("/srv/a/data \\\n*(rw)", config("exports", "/srv/a/data \\\\n*(rw)").exports());
+    }
+
+    @Test
     void metaParametersAndEmptyValuesAreNotParameters() throws Exception {
         assertEquals(8, config("CRM_meta_timeout", "20000", "threads", " ", "crm_feature_set", "3.16").threads());
     }
