@@ -119,30 +119,39 @@ public final class IpLink {
         }
     }
 
-    /** iproute2 prints nothing at all instead of an empty list, and empty objects for what it filtered out. */
     static Network parse(String text) throws IOException {
         List<Link> links = new ArrayList<>();
         List<Address> addresses = new ArrayList<>();
         List<Route> routes = new ArrayList<>();
+        for (JsonNode node : elements(text)) {
+            if (node.has("ifname")) {
+                links.add(link(node));
+                addAddresses(node, addresses);
+            } else if (node.path("dst").asText().equals("default")
+                    && node.path("table").asText("main").equals("main")) {
+                routes.add(new Route(node.path("dev").asText(), node.path("gateway").asText()));
+            }
+        }
+        return new Network(links, addresses, routes);
+    }
+
+    /**
+     * Of all lists, one for each command. iproute2 prints nothing at all instead of an empty one, and empty objects for what
+     * it filtered out.
+     */
+    private static List<JsonNode> elements(String text) throws IOException {
+        List<JsonNode> elements = new ArrayList<>();
         try (JsonParser lists = JSON.createParser(text)) {
             for (JsonNode list = JSON.readTree(lists); list != null; list = JSON.readTree(lists)) {
                 if (!list.isArray()) {
                     throw new UnexpectedFormatException("ip -json", text);
                 }
-                for (JsonNode node : list) {
-                    if (node.has("ifname")) {
-                        links.add(link(node));
-                        addAddresses(node, addresses);
-                    } else if (node.path("dst").asText().equals("default")
-                            && node.path("table").asText("main").equals("main")) {
-                        routes.add(new Route(node.path("dev").asText(), node.path("gateway").asText()));
-                    }
-                }
+                list.forEach(elements::add);
             }
         } catch (JsonProcessingException e) {
             throw new UnexpectedFormatException("ip -json", text);
         }
-        return new Network(links, addresses, routes);
+        return elements;
     }
 
     private CommandResult run(String netns, List<String> arguments, String stdin) throws IOException {

@@ -3,16 +3,11 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.gracekeeper.protocol.OcfCode;
-import org.gracekeeper.protocol.OcfException;
 
-/** The systemd units of a service's daemons: started, stopped, waited for. Thread-safe. */
+/** The systemd units of a service's daemons: started and stopped. Thread-safe. */
 final class DaemonUnits {
-    private static final Duration READY = Duration.ofSeconds(60);
-
     private final Node node;
 
     DaemonUnits(Node node) {
@@ -35,14 +30,6 @@ final class DaemonUnits {
      */
     void requestStop(Operation operation) throws IOException {
         systemctl(operation, List.of("--no-block", "stop"), operation.instance().units());
-    }
-
-    void await(Operation operation, String daemon, Waiting.Condition condition)
-            throws IOException, OcfException, InterruptedException {
-        if (!Waiting.until(operation.deadline().part(READY), condition)) {
-            throw new OcfException(OcfCode.GENERIC, "daemon " + daemon + " of service " + operation.instance().name()
-                    + " is not ready in time: see journalctl -u '" + operation.instance().unit(daemon) + "'");
-        }
     }
 
     private static List<String> units(Operation operation, List<String> daemons) {

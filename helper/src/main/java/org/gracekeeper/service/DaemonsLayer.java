@@ -5,8 +5,10 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -18,6 +20,7 @@ import org.gracekeeper.sys.FileCalls;
  * {@link RpcbindLayer}. All have to be ready before nfsd: from then on clients' grace time runs.
  */
 final class DaemonsLayer implements Layer {
+    private static final Duration READY = Duration.ofSeconds(60);
     private static final Duration GRACEFUL = Duration.ofSeconds(5);
     private static final Duration KILLED = Duration.ofSeconds(5);
     private static final int LOOKS_PER_SIGNAL = 50;
@@ -43,9 +46,10 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
+        Deadline ready = operation.deadline().part(READY);
         if (v3) {
             // It has to answer before statd and mountd register with it.
-            units.await(operation, "rpcbind", () -> node.in(instance.network(),
+            await(operation, ready, "rpcbind", () -> node.in(instance.network(),
                     () -> RpcClient.answers(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2)));
         }
         List<String> daemons = new ArrayList<>(v3 ? List.of("nfsdcld", "statd", "mountd") : List.of("nfsdcld", "mountd"));
@@ -55,15 +59,15 @@ final class DaemonsLayer implements Layer {
         }
         units.start(operation, daemons);
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
-        units.await(operation, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
+        await(operation, ready, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
         if (v3) {
-            units.await(operation, "statd", () -> node.in(instance.network(),
+            await(operation, ready, "statd", () -> node.in(instance.network(),
                     () -> RpcClient.registered(RpcClient.STATD, 1)));
-            units.await(operation, "mountd", () -> node.in(instance.network(),
+            await(operation, ready, "mountd", () -> node.in(instance.network(),
                     () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
         } else {
-            units.await(operation, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
+            await(operation, ready, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
         }
     }
 
@@ -102,11 +106,12 @@ final class DaemonsLayer implements Layer {
     }
 
     /**
-     * nfsdcld gets the signal once: it may hang in the handler of a second SIGTERM. The others get it every second: mountd
-     * takes none while it starts (utils/mountd/mountd.c).
+     * Each process gets the signal once, whenever it comes, and all but nfsdcld get it every second: mountd takes none while it
+     * starts (utils/mountd/mountd.c), and nfsdcld may hang in the handler of a second SIGTERM.
      */
     private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
         var file = operation.instance().netnsFile();
+        Set<Integer> told = new HashSet<>();
         Deadline deadline = Deadline.after(patience);
         for (int look = 0; true; look++) {
             var left = processes.in(file);
@@ -116,11 +121,18 @@ final class DaemonsLayer implements Layer {
             if (deadline.passed()) {
                 return false;
             }
-            boolean first = look == 0;
-            if (look % LOOKS_PER_SIGNAL == 0) {
-                processes.signal(left.stream().filter(p -> first || !p.comm().equals("nfsdcld")).toList(), signal);
-            }
+            boolean again = look % LOOKS_PER_SIGNAL == 0;
+            processes.signal(left.stream().filter(p -> told.add(p.pid()) || again && !p.comm().equals("nfsdcld")).toList(),
+                    signal);
             Thread.sleep(Waiting.POLL_MILLIS);
+        }
+    }
+
+    private void await(Operation operation, Deadline deadline, String daemon, Waiting.Condition condition)
+            throws IOException, OcfException, InterruptedException {
+        if (!Waiting.until(deadline, condition)) {
+            throw new OcfException(OcfCode.GENERIC, "daemon " + daemon + " of service " + operation.instance().name()
+                    + " is not ready in time: see journalctl -u '" + operation.instance().unit(daemon) + "'");
         }
     }
 }

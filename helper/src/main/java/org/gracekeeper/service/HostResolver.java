@@ -25,6 +25,11 @@ import org.gracekeeper.sys.StatFs;
  * the nfsd module. Thread-safe.
  */
 final class HostResolver {
+    /** What every service's start executes. */
+    static final List<String> TOOLS = List.of("ip", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter");
+    /** The same, of one that offers NFSv3. */
+    static final List<String> NFS3_TOOLS = List.of("rpcbind", "rpc.statd", "sm-notify");
+
     private final Node node;
     private final ParentDevice parents;
     private final ExportResolver exports = new ExportResolver(InetAddress::getAllByName);
@@ -83,9 +88,9 @@ final class HostResolver {
     }
 
     private void requireTools(ServiceConfig config) throws OcfException {
-        List<String> tools = new ArrayList<>(List.of("ip", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter"));
+        List<String> tools = new ArrayList<>(TOOLS);
         if (config.hasNfsV3()) {
-            tools.addAll(List.of("rpcbind", "rpc.statd", "sm-notify"));
+            tools.addAll(NFS3_TOOLS);
         }
         for (String tool : tools) {
             if (!node.hasTool(tool)) {

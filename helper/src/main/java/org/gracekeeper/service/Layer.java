@@ -32,11 +32,6 @@ interface Layer {
      */
     Optional<String> check(Operation operation) throws IOException, InterruptedException;
 
-    /** Whether {@link #check} looks at all; false where another layer's does, for both. */
-    default boolean looks() {
-        return true;
-    }
-
     /** What the monitor of a service that serves, with nothing wrong in any layer, keeps as it should be. */
     default void tend(Operation operation) throws InterruptedException {}
 }

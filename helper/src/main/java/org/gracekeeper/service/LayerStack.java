@@ -172,7 +172,7 @@ final class LayerStack {
     /** The layers, each with what is wrong with it, for the command line. */
     List<LayerState> states(Operation operation) throws InterruptedException {
         List<LayerState> states = new ArrayList<>();
-        for (Layer layer : layers.stream().filter(Layer::looks).toList()) {
+        for (Layer layer : layers.stream().filter(each -> !(each instanceof UncheckedLayer)).toList()) {
             try {
                 states.add(new LayerState(layer.name(), layer.check(operation).orElse("ok")));
             } catch (IOException e) {

@@ -3,11 +3,13 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.util.Optional;
 import org.gracekeeper.protocol.OcfException;
 
-/** The service's network device with its addresses, closed until {@link OpenLayer} opens it. */
-final class LinkLayer implements Layer {
+/**
+ * The service's network device with its addresses, closed until {@link OpenLayer} opens it, whose check looks at it as a
+ * whole.
+ */
+final class LinkLayer implements UncheckedLayer {
     private final ServiceLink link;
     private final AddressGuard guard;
 
@@ -31,16 +33,5 @@ final class LinkLayer implements Layer {
     public void down(Operation operation) throws IOException, InterruptedException {
         guard.forget(operation);
         link.remove(operation);
-    }
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        // OpenLayer looks at the device as a whole.
-        return Optional.empty();
-    }
-
-    @Override
-    public boolean looks() {
-        return false;
     }
 }

@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.AddressText;
@@ -24,7 +23,7 @@ import org.gracekeeper.store.DurableFiles;
  * <p>sm-notify asks ten hosts at a time and then waits a moment for answers, and a host has to be asked twice, the second
  * time after all others: a dead host delays those behind it. So hosts that had a connection have an sm-notify of their own.
  */
-final class NotifyLayer implements Layer {
+final class NotifyLayer implements UncheckedLayer {
     private final DurableFiles files;
     private final NsmRecords records;
     private final PeerList peers;
@@ -115,15 +114,5 @@ final class NotifyLayer implements Layer {
         notifications.remove(operation.instance().name());
         // What sm-notify left is of no more use: the recovery set has it all, see SnapshotLayer.
         files.deleteTree(operation.state().notifyRoot());
-    }
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        return Optional.empty();
-    }
-
-    @Override
-    public boolean looks() {
-        return false;
     }
 }

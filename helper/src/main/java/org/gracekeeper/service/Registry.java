@@ -61,7 +61,7 @@ final class Registry {
             boolean recovered,
             boolean stopping) {
 
-        /** An older version asked for them whenever it needed them, as this one does but for a start. */
+        /** An older version's record has none; a new grace period asks anew ({@link ServiceManager#startGrace}). */
         List<InetAddress> knownGateways() {
             return gateways == null ? List.of() : gateways.stream().map(InetPrefix::parseLiteral).toList();
         }

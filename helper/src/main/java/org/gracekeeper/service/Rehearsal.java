@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
@@ -37,8 +38,8 @@ import org.gracekeeper.timeline.Phase;
  */
 final class Rehearsal {
     /** Asked for their usage, which none of them has to do anything for. */
-    private static final List<String> PROGRAMS = List.of("nsenter", "unshare", "ip", "systemctl", "flock", "rpcbind",
-            "nfsdcld", "rpc.statd", "rpc.mountd", "exportfs", "sm-notify");
+    private static final List<String> PROGRAMS = Stream.of(
+            HostResolver.TOOLS, HostResolver.NFS3_TOOLS, List.of("systemctl", "flock")).flatMap(List::stream).toList();
     private static final Duration USAGE = Duration.ofSeconds(5);
     private static final int ROUNDS = 20;
     private static final int LOCKS = 20;

@@ -3,13 +3,12 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.util.Optional;
 
 /**
  * The service's rpcbind, without which nothing else can register, needs nothing of the storage: it becomes ready while the
  * layers above are built. {@link DaemonsLayer} waits for it, looks at it and takes it down, with the others.
  */
-final class RpcbindLayer implements Layer {
+final class RpcbindLayer implements UncheckedLayer {
     private final DaemonUnits units;
 
     RpcbindLayer(DaemonUnits units) {
@@ -30,14 +29,4 @@ final class RpcbindLayer implements Layer {
 
     @Override
     public void down(Operation operation) {}
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        return Optional.empty();
-    }
-
-    @Override
-    public boolean looks() {
-        return false;
-    }
 }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.gracekeeper.exec.CommandException;
@@ -17,7 +16,6 @@ import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.LinuxKernel;
-import org.gracekeeper.sys.NamespaceSet;
 import org.gracekeeper.sys.Namespaces;
 import org.gracekeeper.sys.Root;
 import org.junit.jupiter.api.Test;
@@ -58,7 +56,7 @@ class IpLinkTest {
         Root.required();
         Kernel kernel = LinuxKernel.load();
         try (TestNet net = new TestNet()) {
-            new Namespaces(kernel).call(new NamespaceSet(Path.of("/run/netns", net.node2), null), null, () -> {
+            new Namespaces(kernel).call(TestNet.in(net.node2), null, () -> {
                 for (boolean up : List.of(true, true, false, false, true)) {
                     kernel.setUp("svc0", up);
                     assertEquals(up, kernel.isUp("svc0"));

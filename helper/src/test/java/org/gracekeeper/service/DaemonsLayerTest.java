@@ -75,7 +75,6 @@ class DaemonsLayerTest {
     void aDaemonThatNeverAnswersIsNamed() throws Exception {
         Operation late = TestService.operation(operation.service(), new ArrayList<>(), Deadline.after(Duration.ZERO));
         for (String daemon : List.of("rpcbind", "statd", "mountd")) {
-            when(node.in(any(), any())).thenReturn(false);
             assertEquals("daemon " + daemon + " of service web is not ready in time: see journalctl -u"
                             + " 'gracekeeper-" + daemon + "@web.service'",
                     assertThrows(OcfException.class, () -> answering(daemon, late)).getMessage());
@@ -97,11 +96,33 @@ class DaemonsLayerTest {
         Processes.Process nfsdcld = new Processes.Process(2, "nfsdcld");
         Processes.Process mountd = new Processes.Process(4, "rpc.mountd");
         List<List<Integer>> told = new ArrayList<>();
-        doAnswer(call -> told.add(call.<List<Processes.Process>>getArgument(0).stream().map(Processes.Process::pid).toList()))
-                .when(processes).signal(any(), anyInt());
+        recordSignals(told);
         when(processes.in(any())).thenAnswer(call -> told.size() < 2 ? List.of(nfsdcld, mountd) : List.of());
         layer.down(operation);
         assertEquals(List.of(List.of(2, 4), List.of(4)), told);
+    }
+
+    @Test
+    void whatComesLateGetsTheSignalToo() throws Exception {
+        Processes.Process mountd = new Processes.Process(4, "rpc.mountd");
+        Processes.Process nfsdcld = new Processes.Process(5, "nfsdcld");
+        List<List<Integer>> told = new ArrayList<>();
+        recordSignals(told);
+        when(processes.in(any())).thenAnswer(call -> switch (told.size()) {
+            case 0 -> List.of(mountd);
+            case 1 -> List.of(mountd, nfsdcld);
+            default -> List.of();
+        });
+        layer.down(operation);
+        assertEquals(List.of(List.of(4), List.of(5)), told);
+    }
+
+    /** @param told gets the processes of each signal, where it is sent to any */
+    private void recordSignals(List<List<Integer>> told) throws Exception {
+        doAnswer(call -> {
+            List<Integer> pids = call.<List<Processes.Process>>getArgument(0).stream().map(Processes.Process::pid).toList();
+            return pids.isEmpty() || told.add(pids);
+        }).when(processes).signal(any(), anyInt());
     }
 
     @Test

@@ -49,8 +49,11 @@ class LayerStackTest {
     }
 
     private LayerStack stack(String problem) {
-        return new LayerStack(null, null, List.of(new Recorder("low", null), new Recorder("high", problem)), null, null,
-                null, null, null, null, null, null, null, null);
+        return of(new Recorder("low", null), new Recorder("high", problem));
+    }
+
+    private static LayerStack of(Layer... layers) {
+        return new LayerStack(null, null, List.of(layers), null, null, null, null, null, null, null, null, null, null);
     }
 
     private static RunningService started() throws Exception {
@@ -79,9 +82,8 @@ class LayerStackTest {
     void theCommandLineOnlyLooks() throws Exception {
         assertEquals(List.of(new LayerStack.LayerState("low", "ok"), new LayerStack.LayerState("high", "shut")),
                 stack("shut").states(on(started().withOpened())));
-        List<LayerStack.LayerState> checked = new LayerStack(null, null, List.of(new RpcbindLayer(null), new Recorder("low", null)),
-                null, null, null, null, null, null, null, null, null, null).states(on(started()));
-        assertEquals(List.of(new LayerStack.LayerState("low", "ok")), checked);
+        assertEquals(List.of(new LayerStack.LayerState("low", "ok")),
+                of(new RpcbindLayer(null), new Recorder("low", null)).states(on(started())));
         stack(null).states(on(started().withOpened()));
         assertEquals(List.of(), done);
     }
