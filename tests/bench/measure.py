@@ -8,7 +8,8 @@
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
 longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the
 first write those came; what became of the held locks; which operations of Pacemaker the shortest gap of a writer, or of
-the prober, was spent on; and the same by Gracekeeper's own timeline. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced.
+the prober, was spent on; and the same by Gracekeeper's own timeline. After a power cut a gap counts from the moment
+Pacemaker knew that the node was fenced.
 """
 import glob
 import json
@@ -17,7 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workload"))
 
-from lockload import gaps, read_log  # noqa: E402 (the path is set first)
+from lockload import Gap, gaps, read_log  # noqa: E402 (the path is set first)
 
 
 def stamps(lines, ahead, wanted):
@@ -27,13 +28,14 @@ def stamps(lines, ahead, wanted):
 
 
 def longest(times, outage):
-    """(seconds, end) of the longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
-    since = outage["fenced"] if outage["fenced"] is not None else outage["begin"]
+    """The longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
+    fenced = outage["fenced"]
+    since = outage["begin"] if fenced is None else fenced
     if not times or max(times) < since:
         return None
-    touching = [(gap.end - (max(gap.begin, since) if outage["fenced"] is not None else gap.begin), gap.end)
-                for gap in gaps(times, max(times)) if gap.end > since and gap.begin < outage["end"]]
-    return max(touching, default=(0.0, since))
+    counted = [gap if fenced is None or gap.begin >= fenced else Gap(gap.end - fenced, fenced, gap.end)
+               for gap in gaps(times, max(times)) if gap.end > since and gap.begin < outage["end"]]
+    return max(counted, default=Gap(0.0, since, since))
 
 
 def during(operations, begin, end):
@@ -61,7 +63,7 @@ def measure(outages, logs, clocks, kind, kernel):
     for outage in (o for o in outages if o["kind"] == kind):
         until = next((o["begin"] for o in outages if o["kind"] == kind and o["begin"] > outage["begin"]), float("inf"))
         result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "errors": 0, "stolen": 0}
-        writes, grants, served = [], [], []
+        grants, served = [], []
         for name, lines in sorted(logs.items()):
             ahead = clocks.get(lines[0]["host"], 0.0)
             role, short = lines[0]["role"], name[len(kind) + 1:]
@@ -70,19 +72,17 @@ def measure(outages, logs, clocks, kind, kernel):
                                         if outage["begin"] <= t < until)
                 continue
             found = longest([t for t, _ in stamps(lines, ahead, WANTED[role])], outage)
-            result["gaps"][short] = found and round(found[0], 3)
+            result["gaps"][short] = found and round(found.seconds, 3)
             if found:
-                {"holder": writes, "contender": grants}.get(role, []).append(found[1])
-                if role != "contender":
-                    served.append((found[1], found[0]))
+                (grants if role == "contender" else served).append(found)
             if role == "holder":
                 result["errors"] += sum(
                     outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
-        if writes and grants:
-            result["after"] = round(max(0.0, grants[0] - min(writes)), 3)
         if served:
-            end, gap = min(served)
-            result["operations"] = during([one for node in outage.get("operations", []) for one in node], end - gap, end)
+            first = min(served, key=lambda gap: gap.end)
+            result["operations"] = during(outage.get("operations", []), first.begin, first.end)
+            if grants:
+                result["after"] = round(max(0.0, grants[0].end - first.end), 3)
         if outage["getlk"] is not None:
             result["present"] = outage["getlk"]["present"]
             result["lost"] = outage["getlk"]["missing"]

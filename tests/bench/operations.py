@@ -5,8 +5,8 @@
 
     operations.py CLOCKS NODE <JOURNAL
 
-JOURNAL is that of pacemaker-controld, as "journalctl -o short-unix" prints it; CLOCKS the scenario's clocks.json. Prints a JSON
-list of {"what": "RESOURCE ACTION", "begin":, "end":}, by the runner's clock. One that has not ended yet is left out.
+JOURNAL is that of pacemaker-controld, as "journalctl -o short-unix" prints it; CLOCKS the scenario's clocks.json. Prints lines of
+JSON, {"what": "RESOURCE ACTION", "begin":, "end":}, by the runner's clock. One that has not ended yet is left out.
 """
 import json
 import re
@@ -32,7 +32,8 @@ def operations(lines, ahead):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         ahead = json.load(file).get(sys.argv[2], 0.0)
-    print(json.dumps(operations(sys.stdin, ahead)))
+    for one in operations(sys.stdin, ahead):
+        print(json.dumps(one))
     return 0
 
 

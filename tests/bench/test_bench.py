@@ -59,17 +59,16 @@ class MeasureTest(unittest.TestCase):
         parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
         self.assertEqual({"up x": 0.75}, self.one(dict(self.MOVE, parts=parts))["parts"])
 
-
-    def test_operations_in_the_gap_of_who_was_served_first(self):
-        nodes = [[{"what": "fs stop", "begin": 1009.0, "end": 1012.0}, {"what": "web stop", "begin": 1008.0, "end": 1009.5}],
-                 [{"what": "fs start", "begin": 1013.0, "end": 1015.0}, {"what": "fs monitor", "begin": 1014.5, "end": 1017.0},
-                  {"what": "web start", "begin": 1018.0, "end": 1030.0}]]
-        found = self.one(dict(self.MOVE, operations=nodes), **{
+    def test_tookin_the_gap_of_who_was_served_first(self):
+        took = [{"what": "fs stop", "begin": 1009.0, "end": 1012.0}, {"what": "web stop", "begin": 1008.0, "end": 1009.5},
+                {"what": "fs start", "begin": 1013.0, "end": 1015.0}, {"what": "fs monitor", "begin": 1014.5, "end": 1017.0},
+                {"what": "web start", "begin": 1018.0, "end": 1030.0}]
+        found = self.one(dict(self.MOVE, operations=took), **{
             "web-v3": holder([9.0, 20.0]), "web-v4.2": holder([9.0, 25.0])})["operations"]
         self.assertEqual({"web stop": 0.5, "fs stop": 3.0, "fs start": 2.0, "fs monitor": 2.5, "web start": 2.0,
                           "between them": 2.0}, found)
 
-    def test_without_operations_all_is_between_them(self):
+    def test_without_tookall_is_between_them(self):
         self.assertEqual({"between them": 11.0}, self.one(self.MOVE, **{"web-v3": holder([9.0, 20.0])})["operations"])
 
 

@@ -106,8 +106,9 @@ print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
 			python3 "$TESTS/bench/operations.py" "$OUT/clocks.json" "$node"
 	done >"$OUT/operations"
 	[ "$what" != cut ] || fenced=$(fenced_at "$to" "$begin")
-	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "operations": %s}\n' "$SVC" "$what" "$begin" \
-		"$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" "[$(paste -sd , "$OUT/operations")]" >>"$OUT/outages.jsonl"
+	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "operations": [%s]}\n' \
+		"$SVC" "$what" "$begin" "$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" \
+		"$(paste -sd , "$OUT/operations")" >>"$OUT/outages.jsonl"
 }
 
 # fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
@@ -126,11 +127,7 @@ costs() {
 	cluster crm configure property maintenance-mode=true && settled &&
 		guest "$2" agent-costs.py "${resources[@]}" >"$OUT/costs" && cluster crm configure property maintenance-mode=false &&
 		settled || return 1
-	python3 - "$1" "$KERNEL" "$OUT/costs" >>"$results" <<-'P'
-		import json, sys
-		for line in open(sys.argv[3], encoding="utf-8"):
-		    print(json.dumps({"kind": sys.argv[1], "what": "agents", "kernel": sys.argv[2], **json.loads(line)}))
-	P
+	sed "s/^{/{\"kind\": \"$1\", \"what\": \"agents\", \"kernel\": \"$KERNEL\", /" "$OUT/costs" >>"$results"
 }
 
 results=${BENCH_RESULTS:-$OUT/bench.jsonl}

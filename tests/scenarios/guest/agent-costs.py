@@ -76,16 +76,15 @@ def main():
     found = {}
     for one in resources:
         call(*one, "monitor")
-        found[one[0], "monitor"] = [call(*one, "monitor") for _ in range(args.monitors)]
+        found[one[0], one[2], "monitor"] = [call(*one, "monitor") for _ in range(args.monitors)]
     for _ in range(args.rounds):
         for one in reversed(resources):
-            found.setdefault((one[0], "stop"), []).append(call(*one, "stop"))
+            found.setdefault((one[0], one[2], "stop"), []).append(call(*one, "stop"))
         for one in resources:
-            found.setdefault((one[0], "start"), []).append(call(*one, "start"))
-    for (name, action), costs in found.items():
-        kind = next(one[2] for one in resources if one[0] == name)
-        print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": round(statistics.median(w for w, _ in costs), 4),
-                          "cpu": round(statistics.median(c for _, c in costs), 4)}))
+            found.setdefault((one[0], one[2], "start"), []).append(call(*one, "start"))
+    for (name, kind, action), costs in found.items():
+        wall, cpu = (round(statistics.median(times), 4) for times in zip(*costs))
+        print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": wall, "cpu": cpu}))
     if any(one[1] == "gracekeeper" for one in resources):
         print(json.dumps({"memory": round(helper_memory(), 1)}))
     return 0
