@@ -17,6 +17,7 @@ monitor() { # LEVEL: prints what the agent says, and its exit code
 	on node1 sh -c "OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_CHECK_LEVEL=$1 OCF_RESKEY_CRM_meta_interval=10000 \
 		OCF_RESKEY_CRM_meta_timeout=60000 /usr/lib/ocf/resource.d/gracekeeper/nfs monitor 2>&1; echo code \$?"
 }
+monitor_says() { monitor 0 >"$OUT/said" && grep -qx "code $1" "$OUT/said" && grep -q "$2" "$OUT/said"; } # CODE PATTERN
 starts() { on node1 journalctl -b -o cat --no-pager -u gracekeeperd | grep -c 'service web: start: started in'; }
 
 serve web "$ADDRESS4/24"
@@ -44,6 +45,22 @@ check "the export is there for the client meant" on client3 sh -c "mount -t nfs 
 check "and for nobody else" on client2 sh -c "! mount -t nfs -o vers=4.2,retry=0 $ADDRESS4:/srv/web/only /mnt"
 same "the service was not started anew" "$before" "$(starts)"
 check "all locks are there" held node1 5 5
+
+event "a reload with exports that nobody can read"
+good=$(cluster crm_resource -r web -g exports)
+need "exports without a client" cluster crm_resource -r web -p exports -v '/srv/web/export' -Q
+need "the cluster settles" settled
+check "the service says so, and serves" until_true 30 monitor_says 190 'serves, but with the parameters it had'
+check "the cluster's status says so" until_true 30 cluster sh -c 'crm_mon -1 | grep -q "will not start anew"'
+check "gracekeeper status says so" on node1 sh -c 'gracekeeper status web | grep -q "not in force.*exports"'
+same "the service was not started anew" "$before" "$(starts)"
+check "all locks are there" held node1 5 5
+check "the exports are there" on client3 sh -c "mount -t nfs -o vers=4.2 $ADDRESS4:/srv/web/only /mnt && umount /mnt"
+need "the exports of before" cluster crm_resource -r web -p exports -v "$good" -Q
+need "the cluster settles" settled
+same "all is well again" "code 0" "$(monitor 0)"
+same "the service was not started anew" "$before" "$(starts)"
+cluster crm_resource -r web -C -Q
 
 event "a deep monitor"
 same "a plain monitor" "code 0" "$(monitor 0)"

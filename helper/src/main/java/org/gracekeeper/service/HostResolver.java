@@ -52,7 +52,7 @@ final class HostResolver {
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         ParentDevice.Parent parent = parents.choose(config);
         return new RunningService(config, parent.name(), parent.gateways(), planned, new ArrayList<>(devices),
-                graceTime(config), 0, false, false, false);
+                graceTime(config), 0, false, false, false, "");
     }
 
     /**

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -48,7 +49,11 @@ final class Registry {
         this.defaults = Map.copyOf(given);
     }
 
-    /** What is stored; the configuration is kept as the parameters it was made from. */
+    /**
+     * What is stored; the configuration is kept as the parameters it was made from. A newer version that was replaced by
+     * this one may have written more.
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
     private record Stored(
             Map<String, String> parameters,
             String parent,
@@ -59,7 +64,8 @@ final class Registry {
             double startedAt,
             Boolean opened,
             boolean recovered,
-            boolean stopping) {
+            boolean stopping,
+            String refused) {
 
         /** An older version's record has none; a new grace period asks anew ({@link ServiceManager#startGrace}). */
         List<InetAddress> knownGateways() {
@@ -92,7 +98,8 @@ final class Registry {
                 service.startedAt(),
                 service.opened(),
                 service.recovered(),
-                service.stopping());
+                service.stopping(),
+                service.refused());
         files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
     }
 
@@ -160,7 +167,8 @@ final class Registry {
                     stored.startedAt(),
                     stored.wasOpened(),
                     stored.recovered(),
-                    stored.stopping());
+                    stored.stopping(),
+                    stored.refused() == null ? "" : stored.refused());
         } catch (OcfException e) {
             throw new IOException("record of service " + name + ": " + e.getMessage(), e);
         }

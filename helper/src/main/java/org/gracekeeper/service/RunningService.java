@@ -20,6 +20,7 @@ import org.gracekeeper.model.ServiceConfig;
  * @param opened whether a client may have got through since; a server behind closed doors grants nothing
  * @param stopping whether its stop has begun: from then on an empty server proves nothing
  * @param recovered whether recovery has ended: nobody can reclaim a lock any more
+ * @param refused why parameters that came later are not those it runs with; empty when none did
  */
 public record RunningService(
         ServiceConfig config,
@@ -31,7 +32,8 @@ public record RunningService(
         double startedAt,
         boolean opened,
         boolean recovered,
-        boolean stopping) {
+        boolean stopping,
+        String refused) {
 
     public RunningService {
         gateways = List.copyOf(gateways);
@@ -74,16 +76,22 @@ public record RunningService(
 
     RunningService withGateways(List<InetAddress> newGateways) {
         return new RunningService(config, parent, newGateways, exports, devices, graceTime, startedAt, opened, recovered,
-                stopping);
+                stopping, refused);
     }
 
+    RunningService withRefused(String why) {
+        return new RunningService(config, parent, gateways, exports, devices, graceTime, startedAt, opened, recovered,
+                stopping, why);
+    }
+
+    /** With other parameters, which it can run with. */
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
         return new RunningService(newConfig, parent, gateways, newExports, devices, graceTime, startedAt, opened,
-                recovered, stopping);
+                recovered, stopping, "");
     }
 
     private RunningService with(double at, boolean isOpened, boolean isRecovered, boolean isStopping) {
         return new RunningService(config, parent, gateways, exports, devices, graceTime, at, isOpened, isRecovered,
-                isStopping);
+                isStopping, refused);
     }
 }

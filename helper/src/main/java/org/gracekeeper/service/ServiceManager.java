@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
@@ -148,34 +149,58 @@ public final class ServiceManager {
             if (problem.isPresent()) {
                 throw new OcfException(OcfCode.GENERIC, "service " + name + ": " + problem.get());
             }
+            if (!service.get().refused().isEmpty()) {
+                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but with the parameters it had"
+                        + " before the last change, and will not start anew: " + service.get().refused());
+            }
             return OcfCode.SUCCESS;
         } finally {
             slot.release();
         }
     }
 
-    /** Takes over what can change in a running service: the exports and the number of threads. */
+    /**
+     * Takes over what can change in a running service: the exports and the number of threads. Parameters that cannot be
+     * used are refused and remembered, and the service goes on with those it has: after a reload that fails Pacemaker
+     * stops it, and could start it nowhere.
+     *
+     * @throws OcfException the service does not run, or has to be started anew to take the parameters over
+     */
     public OcfCode reload(Call call) throws OcfException, IOException, InterruptedException {
-        ServiceConfig config = config(call);
-        ServiceSlot slot = slot(config.name());
+        ServiceName name = ServiceName.ofResource(call.resource());
+        ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            RunningService running = registry.load(config.name()).orElseThrow(() -> new OcfException(
-                    OcfCode.NOT_RUNNING, "service " + config.name() + " does not run here: start it"));
-            RunningService wanted = resolver.resolve(config, call.deadline());
-            if (!wanted.devices().containsAll(running.devices())
-                    || !running.devices().containsAll(wanted.devices())) {
-                throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + config.name() + " names"
+            RunningService running = registry.load(name).orElseThrow(() -> new OcfException(
+                    OcfCode.NOT_RUNNING, "service " + name + " does not run here: start it"));
+            RunningService wanted;
+            try {
+                wanted = resolver.resolve(config(call), call.deadline());
+            } catch (OcfException e) {
+                return refuse(running, call, e.getMessage());
+            }
+            if (!Set.copyOf(wanted.devices()).equals(Set.copyOf(running.devices()))) {
+                throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + name + " names"
                         + " another file system now: restart the service instead");
             }
+            try {
+                stack.reload(operation(running.with(wanted.config(), wanted.exports()), call));
+            } catch (IOException e) {
+                stack.reload(operation(running, call));
+                return refuse(running, call, e.getMessage());
+            }
             // As it is now: its recovery may just have ended.
-            RunningService changed = registry.update(
-                    config.name(), s -> s.with(config, wanted.exports()), parameters(call));
-            stack.reload(operation(changed, call));
+            registry.update(name, s -> s.with(wanted.config(), wanted.exports()), parameters(call));
             return OcfCode.SUCCESS;
         } finally {
             slot.release();
         }
+    }
+
+    private OcfCode refuse(RunningService running, Call call, String why) throws IOException {
+        registry.update(running.config().name(), s -> s.withRefused(why));
+        call.log().accept(Level.ERR, "new parameters are not taken over, the old ones stay in force: " + why);
+        return OcfCode.SUCCESS;
     }
 
     /** Makes a running service recover anew, as if it had moved: for the operator. */

@@ -41,6 +41,7 @@ public final class StatusReport {
      * @param missing who may still reclaim, and what
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
+     * @param refused why parameters that came later are not those it runs with; empty when none did
      */
     public record ServiceStatus(
             String service,
@@ -53,7 +54,8 @@ public final class StatusReport {
             long locks,
             List<Holder> holders,
             List<RecoveryDecision.Missing> missing,
-            List<LayerStack.LayerState> layers) {}
+            List<LayerStack.LayerState> layers,
+            String refused) {}
 
     /**
      * A client that holds or may hold state.
@@ -93,6 +95,9 @@ public final class StatusReport {
                 if (!layer.state().equals("ok")) {
                     text.append("  problem    ").append(layer.layer()).append(": ").append(layer.state()).append('\n');
                 }
+            }
+            if (!s.refused().isEmpty()) {
+                text.append("  problem    parameters of the last change are not in force: ").append(s.refused()).append('\n');
             }
         }
         return text.toString();
@@ -146,7 +151,8 @@ public final class StatusReport {
                 locks,
                 holders,
                 missing,
-                layers);
+                layers,
+                service.refused());
     }
 
     private static String words(Recovery.Grace grace) {

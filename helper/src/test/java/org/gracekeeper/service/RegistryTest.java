@@ -77,7 +77,7 @@ class RegistryTest {
     @Test
     void theRoutesAreKept() throws Exception {
         List<InetAddress> gateways = List.of(InetAddress.getByName("192.0.2.254"), InetAddress.getByName("fe80::1"));
-        registry.save(new RunningService(service.config(), "eth0", gateways, List.of(), List.of(), 90, 5, true, false, false),
+        registry.save(new RunningService(service.config(), "eth0", gateways, List.of(), List.of(), 90, 5, true, false, false, ""),
                 TestService.parameters(dir));
         registry.update(name, s -> s.withRecovered().withStopping().with(service.config(), List.of()).notStarted());
         assertEquals(gateways, registry.load(name).orElseThrow().gateways());
@@ -92,6 +92,23 @@ class RegistryTest {
         Files.writeString(record, text.replaceFirst(" *\"gateways\" : .*\n", ""));
         assertFalse(Files.readString(record).equals(text));
         assertEquals(List.of(), registry.load(name).orElseThrow().gateways());
+    }
+
+    @Test
+    void parametersThatAreTakenOverAreNotRefusedAnyMore() throws Exception {
+        registry.update(name, s -> s.withRefused("no such client"));
+        assertEquals("no such client", registry.load(name).orElseThrow().refused());
+        registry.update(name, s -> s.withRecovered().withStopping());
+        assertEquals("no such client", registry.load(name).orElseThrow().refused());
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+        assertEquals("", registry.load(name).orElseThrow().refused());
+    }
+
+    @Test
+    void aNewerVersionsRecordMayHaveMore() throws Exception {
+        Path record = dir.resolve("services").resolve(name.value()).resolve("service.json");
+        Files.writeString(record, Files.readString(record).replaceFirst("\\{", "{ \"later\" : [ 1 ],"));
+        assertEquals(5, registry.load(name).orElseThrow().startedAt());
     }
 
     @Test

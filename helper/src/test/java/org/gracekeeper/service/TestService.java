@@ -35,7 +35,7 @@ final class TestService {
 
     static RunningService of(String name, Parameters parameters) throws OcfException {
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
-        return new RunningService(config, "eth0", List.of(), List.of(), List.of(), config.graceTime(), 0, false, false, false);
+        return new RunningService(config, "eth0", List.of(), List.of(), List.of(), config.graceTime(), 0, false, false, false, "");
     }
 
     /** @param said gets the lines of the log */

@@ -109,8 +109,8 @@ class TimelineLogTest {
         }
 
         OneNode start() throws Exception {
-            registry.save(new RunningService(config(), "eth0", List.of(), List.of(), List.of(new DeviceId(8, 1)), 90, 0, false, false,
-                    false),
+            registry.save(new RunningService(config(), "eth0", List.of(), List.of(), List.of(new DeviceId(8, 1)), 90, 0, false,
+                    false, false, ""),
                     parameters());
             stack.up(operation());
             return this;

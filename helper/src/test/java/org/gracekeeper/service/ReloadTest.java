@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReloadTest {
+    private static final ServiceName WEB = new ServiceName("web");
+    private static final String BEFORE = "/srv/a/data *(rw)";
+    private static final String AFTER = "/srv/a/data 192.0.2.0/24(rw)";
+
+    @TempDir
+    private Path dir;
+
+    private final HostResolver resolver = mock(HostResolver.class);
+    private final LayerStack stack = mock(LayerStack.class);
+    private final List<String> said = new ArrayList<>();
+    private final List<String> applied = new ArrayList<>();
+    private Registry registry;
+    private ServiceManager manager;
+
+    @BeforeEach
+    void aServiceThatServes() throws Exception {
+        registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        Parameters parameters = TestService.parameters(dir);
+        registry.save(TestService.of("web", parameters).started(5).withOpened(), parameters);
+        when(resolver.resolve(any(), any())).thenAnswer(
+                call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(), 90, 0, false, false,
+                        false, ""));
+        when(stack.monitor(any())).thenReturn(Optional.empty());
+        doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+        manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, null, null, null);
+    }
+
+    private ServiceManager.Call call(String exports) throws Exception {
+        Map<String, String> environment = new HashMap<>();
+        TestService.parameters(dir, "exports", exports).values()
+                .forEach((name, value) -> environment.put("OCF_RESKEY_" + name, value));
+        return new ServiceManager.Call("web", environment, Deadline.after(Duration.ofSeconds(30)), 0,
+                (level, text) -> said.add(level + " " + text));
+    }
+
+    private String inForce() throws IOException {
+        return registry.load(WEB).orElseThrow().config().exports();
+    }
+
+    private void refused(String exports, String why) throws Exception {
+        assertEquals(OcfCode.SUCCESS, manager.reload(call(exports)));
+
+        assertEquals(BEFORE, inForce());
+        assertTrue(said.stream().anyMatch(l -> l.startsWith("ERR new parameters are not taken over") && l.contains(why)),
+                said.toString());
+        OcfException degraded = assertThrows(OcfException.class, () -> manager.monitor(call(exports), false));
+        assertEquals(OcfCode.DEGRADED, degraded.code());
+        assertTrue(degraded.getMessage().contains(why), degraded.getMessage());
+    }
+
+    @Test
+    void newExportsAreTakenOver() throws Exception {
+        assertEquals(OcfCode.SUCCESS, manager.reload(call(AFTER)));
+
+        assertEquals(AFTER, inForce());
+        assertEquals(List.of(AFTER), applied);
+        assertEquals(OcfCode.SUCCESS, manager.monitor(call(AFTER), false));
+    }
+
+    @Test
+    void exportsThatCannotBeReadChangeNothingButTheMonitor() throws Exception {
+        refused("data *(rw)", "exports");
+        assertEquals(List.of(), applied);
+    }
+
+    @Test
+    void exportsThatThisHostHasNotChangeNothingButTheMonitor() throws Exception {
+        when(resolver.resolve(any(), any())).thenThrow(new OcfException(OcfCode.INSTALLED, "no directory /srv/b"));
+
+        refused("/srv/b *(rw)", "no directory /srv/b");
+        assertEquals(List.of(), applied);
+    }
+
+    @Test
+    void exportsThatExportfsRefusesArePutBack() throws Exception {
+        doThrow(new IOException("exportfs: what is that")).doAnswer(
+                call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+
+        refused(AFTER, "what is that");
+        assertEquals(List.of(BEFORE), applied);
+    }
+
+    @Test
+    void rightParametersEndIt() throws Exception {
+        refused("data *(rw)", "exports");
+
+        assertEquals(OcfCode.SUCCESS, manager.reload(call(AFTER)));
+
+        assertEquals(AFTER, inForce());
+        assertEquals(OcfCode.SUCCESS, manager.monitor(call(AFTER), false));
+    }
+
+    @Test
+    void aFaultIsMoreThanParametersThatWereRefused() throws Exception {
+        refused("data *(rw)", "exports");
+        when(stack.monitor(any())).thenReturn(Optional.of("nfsd has no threads"));
+
+        assertEquals(OcfCode.GENERIC, assertThrows(OcfException.class, () -> manager.monitor(call(AFTER), false)).code());
+    }
+
+    @Test
+    void anotherFileSystemTakesANewStart() throws Exception {
+        when(resolver.resolve(any(), any())).thenAnswer(
+                call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(new DeviceId(8, 1)), 90,
+                        0, false, false, false, ""));
+
+        OcfException refusal = assertThrows(OcfException.class, () -> manager.reload(call(AFTER)));
+
+        assertTrue(refusal.getMessage().contains("another file system"), refusal.getMessage());
+        assertEquals(BEFORE, inForce());
+        assertEquals(List.of(), applied);
+    }
+
+    @Test
+    void whatDoesNotRunCannotBeReloaded() throws Exception {
+        registry.remove(WEB);
+
+        assertEquals(OcfCode.NOT_RUNNING, assertThrows(OcfException.class, () -> manager.reload(call(AFTER))).code());
+    }
+}
