@@ -28,7 +28,7 @@ import org.gracekeeper.sys.SqliteException;
  * <p>A host stays in the recovery set until NLM grace has ended. sm-notify forgets a host when it has acknowledged the
  * notification, which is before it has reclaimed: a crash in between would find nobody to notify.
  */
-final class RecordsLayer implements Layer {
+final class RecordsLayer implements UncheckedLayer {
     /** A client that never comes, see {@link #holdV4Grace}. */
     static final byte[] GRACE_HOLDER =
             "gracekeeper: NFSv4 grace lasts as long as that of NLM".getBytes(StandardCharsets.US_ASCII);
@@ -181,11 +181,6 @@ final class RecordsLayer implements Layer {
     @Override
     public void down(Operation operation) {
         // What the records are by now is what the next start begins with.
-    }
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        return Optional.empty();
     }
 
     /** Adds everybody statd knows to the recovery set; takes nobody away. */

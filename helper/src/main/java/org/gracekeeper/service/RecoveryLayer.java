@@ -3,10 +3,9 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.util.Optional;
 
 /** The top layer: clients reclaim what they held. start does not wait for it, a watch does. */
-final class RecoveryLayer implements Layer {
+final class RecoveryLayer implements UncheckedLayer {
     private final RecoveryWatch watch;
 
     RecoveryLayer(RecoveryWatch watch) {
@@ -26,11 +25,6 @@ final class RecoveryLayer implements Layer {
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         watch.end(operation.service().config().name());
-    }
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        return Optional.empty();
     }
 
     @Override

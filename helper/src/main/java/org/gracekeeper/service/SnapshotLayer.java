@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.FileSystems;
@@ -24,7 +23,7 @@ import org.gracekeeper.protocol.OcfException;
  * stop of nfsd makes statd forget everybody (SM_UNMON for each host, fs/lockd/host.c). On the way up: a first look at what
  * has to come back, before the first client gets through; where that is nothing, there is no grace for anybody.
  */
-final class SnapshotLayer implements Layer {
+final class SnapshotLayer implements UncheckedLayer {
     /** The share of the stop's time for clients that hold nothing. Not to expire them costs nobody a lock. */
     private static final int EXPIRE_SHARE = 8;
 
@@ -97,11 +96,6 @@ final class SnapshotLayer implements Layer {
         errors.collect(() -> expireIdleClients(operation));
         node.kernel().syncfs(operation.state().root());
         errors.rethrow();
-    }
-
-    @Override
-    public Optional<String> check(Operation operation) {
-        return Optional.empty();
     }
 
     @Override
