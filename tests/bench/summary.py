@@ -9,7 +9,7 @@ FILE has the lines of measure.py, of any number of runs. For each kind of servic
 of the longest gaps between two writes, for each version, and of the longest time without a new lock; beside it how many
 times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the run
 count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first write
-that succeeded on. Below, what took most of the outages, by Pacemaker's operations and by Gracekeeper's own timeline; and what
+that succeeded on. Below, how that compares with what is to be reached; what took most of the outages, by Pacemaker's operations and by Gracekeeper's own timeline; and what
 each agent's actions cost.
 """
 import argparse
@@ -97,6 +97,10 @@ def spent(title, outages):
     return [f"  {title}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
 
 
+def judged(value, limit, unit, digits=2):
+    return f"{value:.{digits}f}{unit}; at most {limit}" + ("   MISSED" if value > limit else "")
+
+
 def costs(lines):
     """What the agents' actions cost, and all monitors of a kind together. The file system's own agent is in every kind."""
     found = {}
@@ -118,9 +122,36 @@ def costs(lines):
                     together[kind] = together.get(kind, 0.0) + cpu
             rows.append(f"  {kind:12} {agent:12} " + "   ".join(cells))
     rows += [f"  {kind}: one monitor of each: {cpu:.3f} s of CPU" for kind, cpu in together.items()]
+    if together.get("usual") and "gracekeeper" in together:
+        rows.append("  gracekeeper's monitor: " + judged(together["gracekeeper"] / together["usual"], 0.2, " of usual's CPU"))
     if memory:
-        rows.append(f"  the helper's resident memory: {statistics.median(memory):.1f} MB")
+        rows.append("  the helper's resident memory: " + judged(statistics.median(memory), 64, " MB", 1))
     return rows
+
+
+# What Gracekeeper is to reach: of the other kind's gap in the column (None: the same column), at most this part.
+GOALS = [("move", ["v3", "v4.0", "v4.1", "v4.2"], "floor", "prober", 1.5), ("move", ["v3", "v4.0", "v4.1", "v4.2"], "tuned", None, 0.5),
+         ("move", [AFTER], "usual", None, 0.05), ("cut", ["v3", "v4.0", "v4.1", "v4.2"], "floor", "prober", 1.5),
+         ("cut", ["v3", "v4.0", "v4.1", "v4.2"], "tuned", None, 0.5)]
+
+
+def goals(found):
+    """Gracekeeper's gaps as parts of another kind's, median by median and worst by worst, and which are too large."""
+    rows = []
+    for what, columns, kind, other, limit in GOALS:
+        for name in columns:
+            ours = found.get((what, "gracekeeper"), {"gaps": {}})["gaps"].get(name)
+            theirs = found.get((what, kind), {"gaps": {}})["gaps"].get(other or name)
+            if not ours or not theirs:
+                continue
+            cells, missed = [], False
+            for words, take in (("median", statistics.median), ("worst", max)):
+                part = take(ours) / take(theirs) if take(ours) != ENDLESS else ENDLESS
+                missed = missed or part > limit
+                cells.append(f"{words} {part:.2f}")
+            rows.append(f"  {dict(OUTAGES)[what]}, {dict(COLUMNS)[name]}: {', '.join(cells)} of {kind}'s; at most {limit}"
+                        + ("   MISSED" if missed else ""))
+    return ["gracekeeper beside the others:"] + rows if rows else []
 
 
 SHADES = {"gracekeeper": "#1b5e9b", "usual": "#b5651d", "tuned": "#e0a96d", "floor": "#9a9a9a"}
@@ -166,7 +197,7 @@ def main():
     with open(args.file, encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
     found = collect(lines)
-    print("\n".join(table(found) + costs(lines)) or "nothing was measured yet")
+    print("\n".join(table(found) + goals(found) + costs(lines)) or "nothing was measured yet")
     if args.svg:
         with open(args.svg, "w", encoding="utf-8") as picture:
             picture.write(svg(found))

@@ -59,7 +59,7 @@ class MeasureTest(unittest.TestCase):
         parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
         self.assertEqual({"up x": 0.75}, self.one(dict(self.MOVE, parts=parts))["parts"])
 
-    def test_tookin_the_gap_of_who_was_served_first(self):
+    def test_in_the_gap_of_who_was_served_first(self):
         took = [{"what": "fs stop", "begin": 1009.0, "end": 1012.0}, {"what": "web stop", "begin": 1008.0, "end": 1009.5},
                 {"what": "fs start", "begin": 1013.0, "end": 1015.0}, {"what": "fs monitor", "begin": 1014.5, "end": 1017.0},
                 {"what": "web start", "begin": 1018.0, "end": 1030.0}]
@@ -68,7 +68,7 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"web stop": 0.5, "fs stop": 3.0, "fs start": 2.0, "fs monitor": 2.5, "web start": 2.0,
                           "between them": 2.0}, found)
 
-    def test_without_tookall_is_between_them(self):
+    def test_without_a_gap_all_is_between_them(self):
         self.assertEqual({"between them": 11.0}, self.one(self.MOVE, **{"web-v3": holder([9.0, 20.0])})["operations"])
 
 
@@ -110,6 +110,19 @@ class SummaryTest(unittest.TestCase):
         self.assertRegex(text, r"gracekeeper, by its timeline: up b 3\.0 s, up a 2\.0 s$")
         self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
 
+    def test_what_is_to_be_reached(self):
+        found = summary.collect([self.line("floor", gaps={"prober": 2.0}), self.line("usual", after=90.0),
+                                 self.line("tuned", gaps={"v3": 10.0, "v4.1": None})]
+                                + [self.line("gracekeeper", gaps={"v3": gap, "v4.1": gap}, after=2.25) for gap in (2.5, 2.5, 6.0)])
+        text = "\n".join(summary.goals(found))
+        self.assertIn("planned move, NFSv3: median 1.25, worst 3.00 of floor's; at most 1.5   MISSED", text)
+        self.assertRegex(text, r"NFSv3: median 0\.25, worst 0\.60 of tuned's; at most 0\.5   MISSED")
+        self.assertRegex(text, r"(?m)NFSv4\.1: median 0\.00, worst 0\.00 of tuned's; at most 0\.5$")
+        self.assertRegex(text, r"(?m)new lock after write: median 0\.03, worst 0\.03 of usual's; at most 0\.05$")
+        self.assertNotIn("power cut", text)
+        never = summary.collect([self.line("floor", gaps={"prober": 2.0}), self.line("gracekeeper", gaps={"v3": None})])
+        self.assertIn("MISSED", "\n".join(summary.goals(never)))
+
     def test_monitors_together(self):
         def cost(kind, name, agent, action, wall, cpu):
             return {"kind": kind, "what": "agents", "kernel": "6.12", "resource": name, "agent": agent,
@@ -120,7 +133,11 @@ class SummaryTest(unittest.TestCase):
         lines.append({"kind": "gracekeeper", "what": "agents", "kernel": "6.12", "memory": 61.25})
         text = "\n".join(summary.costs(lines))
         self.assertIn("tuned: one monitor of each: 0.750 s", text)
-        self.assertIn("memory: 61.2 MB", text)
+        self.assertIn("memory: 61.2 MB; at most 64", text)
+        self.assertNotIn("MISSED", text)
+        lines += [cost("usual", "u", "exportfs", action, 2.0, 1.0) for action in ("start", "stop", "monitor")]
+        lines += [cost("gracekeeper", "g", "nfs", action, 2.0, 0.25) for action in ("start", "stop", "monitor")]
+        self.assertIn("monitor: 0.25 of usual's CPU; at most 0.2   MISSED", "\n".join(summary.costs(lines)))
         self.assertNotIn("Filesystem", text)
         self.assertEqual({}, summary.collect(lines))
 
