@@ -38,6 +38,18 @@ put_guest_programs() {
 	done
 }
 
+# installed: what the nodes run is the package, and its installation has started the helper. The version goes into the log.
+installed() {
+	local node version
+	for node in "${NODES[@]}"; do
+		version=$(on "$node" sh -c 'dpkg-query -W gracekeeper && gracekeeper ping >/dev/null') || {
+			say "$node: the package gracekeeper is not installed, or its helper does not answer"
+			return 1
+		}
+		say "      $node: ${version/$'\t'/ }"
+	done
+}
+
 # storage DISK NAME: a file system for a service, with a directory to export and one for its state, as README says.
 storage() {
 	on node1 sh -ec "mkfs.ext4 -q -F /dev/disk/by-id/virtio-shared$1
