@@ -4,8 +4,9 @@
 # Promise: what administrators do to nodes costs no lock, fences nobody and raises no false alarm
 #
 # Under clients that hold locks and write: maintenance mode in which the helper is restarted, killed, and Pacemaker itself
-# is stopped and started (the service must not notice); a node set to standby and back; Pacemaker stopped in full
-# operation and started again; systemctl reboot of the node that runs the service.
+# is stopped and started (the service must not notice); the package removed, which is refused, and installed again, as by an
+# update; a node set to standby and back; Pacemaker stopped in full operation and started again; systemctl reboot of the
+# node that runs the service.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
 
@@ -15,6 +16,15 @@ identity() { # NODE
 	on "$1" sh -c 'stat -Lc %i /run/netns/gk-web; for d in rpcbind nfsdcld statd mountd; do systemctl show -p MainPID --value gracekeeper-$d@web; done'
 }
 both_online() { cluster crm_mon -1 --include=none,nodes | grep -q 'Online: \[ node1 node2 \]'; }
+removal_refused() { # NODE
+	local said
+	if said=$(on "$1" dpkg --remove gracekeeper 2>&1); then
+		printf 'it was removed: %s\n' "$said"
+		return 1
+	fi
+	printf '%s\n' "$said"
+	grep -q 'NFS services run on this node: web' <<<"$said"
+}
 helper_answers() { on "$1" gracekeeper status; }
 verdicts() { # what the monitor said since the resource was started, other than "all is well"
 	on "$1" journalctl -b -o cat --no-pager -t pacemaker-controld | grep -E 'Result of monitor operation for web' | grep -vE 'ok|not running' || :
@@ -49,6 +59,14 @@ check "service web is still on node1" wait_started web node1
 same "the instance is still the same" "$before" "$(identity node1)"
 same "complaints of the monitor" "" "$(verdicts node1)"
 event "end of maintenance mode" '"phase": "after"'
+check "all locks are on node1" look node1
+
+event "the package is to be removed, and is installed again"
+check "removal is refused while the service runs" removal_refused node1
+check "the package is installed again" install_package
+check "the helper answers after the installation" until_true 60 helper_answers node1
+same "the monitor after the installation" 0 "$(verdict node1)"
+same "the instance did not notice the installation" "$before" "$(identity node1)"
 check "all locks are on node1" look node1
 
 event "node1 to standby"
