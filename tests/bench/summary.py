@@ -146,7 +146,7 @@ def goals(found):
                 continue
             cells, missed = [], False
             for words, take in (("median", statistics.median), ("worst", max)):
-                part = take(ours) / take(theirs) if take(ours) != ENDLESS else ENDLESS
+                part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
                 missed = missed or part > limit
                 cells.append(f"{words} {part:.2f}")
             rows.append(f"  {dict(OUTAGES)[what]}, {dict(COLUMNS)[name]}: {', '.join(cells)} of {kind}'s; at most {limit}"

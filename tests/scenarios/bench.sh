@@ -68,7 +68,10 @@ load() { # KIND
 		hold "$host" "$1-v$version" "v$version" "NFSv$version" "kept-$version:0+4" || return 1
 		HELD+=("kept-$version:0+4")
 	done
-	program client3 "$1-contender" contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v4.2 "${HELD[@]}" &&
+	# Where another client has it open too there is no delegation, with which new locks would not even reach the server.
+	program client2 "$1-opener" keeper.py --idle /mnt/v4.2/free 1 &&
+		program client3 "$1-contender" contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v4.2 \
+			"${HELD[@]}" &&
 		program client3 "$1-requester" contender.py --interval 0.2 --max-pending 110 --give-up 20 --via NFSv4.2=/mnt/v4.2 \
 			--control free:0
 }
