@@ -22,6 +22,12 @@ thief() { # MOUNT
 		--max-pending 110 --via NFSv4="/mnt/$1" "$FILE:0"
 }
 
+# The server gives delegations only to a client that it can call back, which with NFSv4.0 it tries in its own time.
+can_be_recalled() { # HOST's address
+	on node1 nsenter --net=/run/netns/gk-web --mount=/run/gracekeeper/ns/web -- \
+		sh -c "grep -lF 'address: \"$1:' /proc/fs/nfsd/clients/*/info | xargs grep -q 'callback state: UP'"
+}
+
 # stolen: how often the thief was granted the lock. The keeper still runs: nobody told it.
 stolen() {
 	on client1 systemctl -q is-active load-keeper || { echo "the keeper has ended"; return; }
@@ -71,6 +77,7 @@ for case in "10 15 4.2 helper" "10 15 4.1 alone" "10 60 4.0 helper" "30 30 4.2 a
 	# An NFSv3 holder, so that lockd has something to wait for.
 	need "mount" mount_nfs client3 ours $ADDRESS4 vers=3,hard
 	need "an NFSv3 lock" program client3 other keeper.py /mnt/ours/other 1
+	[ "$KERNEL" != 6.1 ] || need "client1 can be called back" until_true 30 can_be_recalled 10.77.0.51
 	keeper ours
 	if [ "$KERNEL" = 6.1 ]; then
 		check "$case: the lock is the client's own affair" delegated node1 "$FILE"
