@@ -104,6 +104,11 @@ final class Holdings {
                 .toList();
     }
 
+    /** Whether the server has neither a lock nor an NFSv4 client. */
+    boolean isEmpty(RunningService service) throws IOException, InterruptedException {
+        return lines(service).isEmpty() && clients(service).isEmpty();
+    }
+
     /** @throws IOException the NFS server still has something on the service's file systems */
     void requireNone(RunningService service) throws IOException {
         int held = lines(service).size();

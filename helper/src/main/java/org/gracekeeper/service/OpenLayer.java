@@ -25,9 +25,10 @@ final class OpenLayer implements Layer {
     private final PeerList peers;
     private final Notifications notifications;
     private final Announcements announcements;
+    private final Holdings holdings;
 
     OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery,
-            PeerList peers, Notifications notifications, Announcements announcements) {
+            PeerList peers, Notifications notifications, Announcements announcements, Holdings holdings) {
         this.node = node;
         this.registry = registry;
         this.link = link;
@@ -37,6 +38,7 @@ final class OpenLayer implements Layer {
         this.peers = peers;
         this.notifications = notifications;
         this.announcements = announcements;
+        this.holdings = holdings;
     }
 
     @Override
@@ -48,19 +50,42 @@ final class OpenLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.require(operation);
         records.opens(operation.state());
+        registry.update(operation.instance().name(), RunningService::withOpened);
         try {
             // After all that may take long: storage may have stalled just now.
             recovery.requireTime(operation.service());
         } catch (OcfException | IOException e) {
-            records.staysClosed(operation.state());
+            staysClosed(operation);
             throw e;
         }
-        registry.update(operation.instance().name(), RunningService::withOpened);
         link.open(operation);
+        requireTimeStill(operation);
         // First, since it costs nothing here: sm-notify is loaded while connections are reset.
         notifications.letGo(operation.instance().name());
         announcements.begin(operation);
         tickle(operation);
+    }
+
+    /** Even between a look at the clock and the opening a process can be held up until grace is over. */
+    private void requireTimeStill(Operation operation) throws IOException, OcfException, InterruptedException {
+        try {
+            recovery.requireTime(operation.service());
+        } catch (OcfException e) {
+            // Where somebody has come, the hold-up came after the opening, and the kernel has served him without us.
+            if (holdings.isEmpty(operation.service())) {
+                link.close(operation);
+                if (holdings.isEmpty(operation.service())) {
+                    staysClosed(operation);
+                    throw e;
+                }
+                link.open(operation);
+            }
+        }
+    }
+
+    private void staysClosed(Operation operation) throws IOException {
+        registry.update(operation.instance().name(), RunningService::withClosed);
+        records.staysClosed(operation.state());
     }
 
     @Override

@@ -66,6 +66,11 @@ public record RunningService(
         return with(startedAt, true, recovered, stopping);
     }
 
+    /** Nobody got through, after all. */
+    RunningService withClosed() {
+        return with(startedAt, false, recovered, stopping);
+    }
+
     RunningService withRecovered() {
         return with(startedAt, opened, true, stopping);
     }

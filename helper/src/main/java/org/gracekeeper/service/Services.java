@@ -66,7 +66,7 @@ public final class Services {
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
         OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications,
-                new Announcements(node, new Announcer(kernel)));
+                new Announcements(node, new Announcer(kernel)), holdings);
         DaemonUnits units = new DaemonUnits(node);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(

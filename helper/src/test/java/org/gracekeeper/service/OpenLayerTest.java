@@ -2,12 +2,16 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doNothing;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
 import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
@@ -17,6 +21,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,13 +36,24 @@ class OpenLayerTest {
     private final PeerList peers = mock(PeerList.class);
     private final Notifications notifications = mock(Notifications.class);
     private final Announcements announcements = mock(Announcements.class);
-    private final OpenLayer layer = new OpenLayer(mock(Node.class), mock(Registry.class), link, guard, records, recovery,
-            peers, notifications, announcements);
+    private final Holdings holdings = mock(Holdings.class);
+    private final OcfException tooLate = new OcfException(OcfCode.GENERIC, "too late");
+    private Registry registry;
+    private OpenLayer layer;
     private Operation operation;
 
     @BeforeEach
-    void aStart() throws Exception {
-        operation = TestService.operation(TestService.at(Path.of("/srv/a/state")).started(5), new ArrayList<>());
+    void aStart(@TempDir Path dir) throws Exception {
+        RunningService service = TestService.at(Path.of("/srv/a/state")).started(5);
+        registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        registry.save(service, TestService.parameters(Path.of("/srv/a/state")));
+        operation = TestService.operation(service, new ArrayList<>());
+        layer = new OpenLayer(
+                mock(Node.class), registry, link, guard, records, recovery, peers, notifications, announcements, holdings);
+    }
+
+    private boolean opened() throws IOException {
+        return registry.load(operation.instance().name()).orElseThrow().opened();
     }
 
     @Test
@@ -48,6 +65,45 @@ class OpenLayerTest {
         order.verify(notifications).letGo(operation.instance().name());
         order.verify(announcements).begin(operation);
         order.verify(peers).before(operation);
+        assertTrue(opened());
+    }
+
+    @Test
+    void whoeverIsHeldUpAtTheDoorItselfShutsItAgain() throws Exception {
+        doNothing().doThrow(tooLate).when(recovery).requireTime(operation.service());
+        when(holdings.isEmpty(operation.service())).thenReturn(true);
+
+        assertThrows(OcfException.class, () -> layer.up(operation));
+
+        InOrder order = inOrder(link, records);
+        order.verify(link).open(operation);
+        order.verify(link).close(operation);
+        order.verify(records).staysClosed(operation.state());
+        assertFalse(opened());
+        verify(notifications, never()).letGo(any());
+    }
+
+    @Test
+    void notOnceSomebodyHasCome() throws Exception {
+        doNothing().doThrow(tooLate).when(recovery).requireTime(operation.service());
+
+        layer.up(operation);
+
+        verify(link, never()).close(any());
+        assertTrue(opened());
+        verify(notifications).letGo(operation.instance().name());
+    }
+
+    @Test
+    void norWhenSomebodyCameAtTheLastMoment() throws Exception {
+        doNothing().doThrow(tooLate).when(recovery).requireTime(operation.service());
+        when(holdings.isEmpty(operation.service())).thenReturn(true, false);
+
+        layer.up(operation);
+
+        verify(link, times(2)).open(operation);
+        assertTrue(opened());
+        verify(records, never()).staysClosed(any());
     }
 
     @Test
@@ -59,11 +115,12 @@ class OpenLayerTest {
 
     @Test
     void norWhenAStartComesTooLate() throws Exception {
-        doThrow(new OcfException(OcfCode.GENERIC, "too late")).when(recovery).requireTime(operation.service());
+        doThrow(tooLate).when(recovery).requireTime(operation.service());
         assertThrows(OcfException.class, () -> layer.up(operation));
         verify(link, never()).open(any());
         verify(notifications, never()).letGo(any());
         verify(records).staysClosed(operation.state());
+        assertFalse(opened());
     }
 
     @Test
