@@ -6,13 +6,16 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * ONC RPC (RFC 5531) over TCP, as much as it takes to ask whether a program answers: the NULL procedure, and GETPORT
- * of the port mapper (RFC 1833). The target is the loopback address of the calling thread's network namespace.
+ * of the port mapper (RFC 1833); and calls whose arguments are words, {@link NlmNotify}'s. The target is the loopback
+ * address of the calling thread's network namespace. Stateless, thread-safe.
  */
 public final class RpcClient {
     public static final int RPCBIND_PORT = 111;
@@ -29,13 +32,16 @@ public final class RpcClient {
     private static final int IPPROTO_TCP = 6;
     private static final int LAST_FRAGMENT = 0x8000_0000;
     private static final int MAX_REPLY = 4096;
+    /** Those that bindresvport(3) prefers: below them are servers. */
+    private static final int FIRST_PRIVILEGED = 600;
+    private static final int END_PRIVILEGED = 1024;
 
     private RpcClient() {}
 
     /** Whether the program's NULL procedure answers on this port. A refused connection is a no, not an error. */
     public static boolean answers(int port, int program, int version) {
         try {
-            call(port, program, version, PROC_NULL, new int[0]);
+            call(port, program, version, PROC_NULL, new int[0], false);
             return true;
         } catch (IOException e) {
             return false;
@@ -52,16 +58,26 @@ public final class RpcClient {
     public static int port(int program, int version) {
         try {
             int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT,
-                    new int[] {program, version, IPPROTO_TCP, 0});
+                    new int[] {program, version, IPPROTO_TCP, 0}, false);
             return reply.length > 0 ? reply[0] : 0;
         } catch (IOException e) {
             return 0;
         }
     }
 
-    private static int[] call(int port, int program, int version, int procedure, int[] arguments)
+    /**
+     * One call with AUTH_NONE.
+     *
+     * @param privileged whether it shall come from a port below 1024, which takes CAP_NET_BIND_SERVICE
+     * @return the words of the result
+     * @throws IOException no connection, no answer within 5 s, no privileged port, or the call was not accepted
+     */
+    static int[] call(int port, int program, int version, int procedure, int[] arguments, boolean privileged)
             throws IOException {
         try (Socket socket = new Socket()) {
+            if (privileged) {
+                bindPrivileged(socket);
+            }
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), TIMEOUT_MILLIS);
             socket.setSoTimeout(TIMEOUT_MILLIS);
             int xid = (int) System.nanoTime();
@@ -71,7 +87,23 @@ public final class RpcClient {
         }
     }
 
-    private static byte[] message(int xid, int program, int version, int procedure, int[] arguments)
+    private static void bindPrivileged(Socket socket) throws IOException {
+        int ports = END_PRIVILEGED - FIRST_PRIVILEGED;
+        int first = ThreadLocalRandom.current().nextInt(ports);
+        for (int i = 0; i < ports; i++) {
+            try {
+                socket.bind(new InetSocketAddress(
+                        InetAddress.getLoopbackAddress(), FIRST_PRIVILEGED + (first + i) % ports));
+                return;
+            } catch (BindException e) {
+                if (i == ports - 1) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    static byte[] message(int xid, int program, int version, int procedure, int[] arguments)
             throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(bytes);
@@ -98,7 +130,7 @@ public final class RpcClient {
         }
         // xid, REPLY, MSG_ACCEPTED, verifier (flavour, length 0), SUCCESS.
         if (words[0] != xid || words[1] != 1 || words[2] != 0 || words[4] != 0 || words[5] != 0) {
-            throw new IOException("RPC call was not accepted");
+            throw new IOException("RPC call was not accepted (reply_stat " + words[2] + ", accept_stat " + words[5] + ")");
         }
         return java.util.Arrays.copyOfRange(words, 6, words.length);
     }

@@ -167,8 +167,13 @@ public final class NfsdFs {
     }
 
     /**
-     * Forgets a client and all its state; one that is gone already is fine. Waits without a bound for the client's
-     * requests in progress: to be called with a deadline, on a thread that may be left behind.
+     * Forgets a client and all its state; one that is gone already is fine. When this returns its state is gone, its locks
+     * are free, and the kernel has had nfsdcld remove its record, if it had had it made (fs/nfsd/nfs4state.c of 6.1 and
+     * 6.12: client_ctl_write, force_expire_client, expire_client; one that somebody else is just ending is waited for).
+     * Waits without a bound for the client's requests in progress: to be called with a deadline, on a thread that may be
+     * left behind.
+     *
+     * @throws KernelException the kernel refuses it
      */
     public void expireClient(Nfs4Client client) throws IOException {
         try {

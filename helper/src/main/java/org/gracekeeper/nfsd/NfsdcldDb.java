@@ -116,6 +116,30 @@ public final class NfsdcldDb {
         }
     }
 
+    /**
+     * Takes a client's records away: those that it may reclaim by now and after the next start. The kernel does only the
+     * latter when it ends a client, and only for one that it has recorded itself since the last start (fs/nfsd/nfs4recover.c
+     * of 6.1 and 6.12, nfsd4_cld_remove); one that is not there any more nfsdcld removes without an error.
+     *
+     * @return whether there was one
+     */
+    public boolean forget(byte[] ownerId) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            Epochs epochs = epochs(db);
+            String id = HexFormat.of().formatHex(ownerId);
+            boolean found = false;
+            for (long epoch : List.of(epochs.current(), epochs.recovery())) {
+                if (epoch != 0 && ids(db, epoch).contains(id)) {
+                    db.run("DELETE FROM " + table(epoch) + " WHERE id = ?", (Object) ownerId);
+                    found = true;
+                }
+            }
+            db.exec("COMMIT");
+            return found;
+        }
+    }
+
     /** A consistent copy, made by SQLite itself. {@code target} must not exist; it is not synced. */
     public void copy(Path target) throws IOException {
         try (Sqlite db = open(false)) {

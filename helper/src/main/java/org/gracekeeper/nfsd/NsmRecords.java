@@ -3,10 +3,12 @@
 package org.gracekeeper.nfsd;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -41,6 +43,24 @@ public final class NsmRecords {
         } catch (NoSuchFileException e) {
             return List.of();
         }
+    }
+
+    /**
+     * What a record says, a line of it each.
+     *
+     * @return none when there is no such record
+     * @throws org.gracekeeper.model.UnexpectedFormatException a line is none of statd's
+     */
+    public List<NsmRecord> read(Path record) throws IOException {
+        List<NsmRecord> lines = new ArrayList<>();
+        try {
+            for (String line : Files.readString(record, StandardCharsets.ISO_8859_1).lines().toList()) {
+                lines.add(NsmRecord.parse(line));
+            }
+        } catch (NoSuchFileException e) {
+            return List.of(); // statd deleted it: the host is not monitored any more
+        }
+        return lines;
     }
 
     public static ByFamily split(Collection<String> names) {

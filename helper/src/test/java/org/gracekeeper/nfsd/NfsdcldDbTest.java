@@ -74,6 +74,20 @@ class NfsdcldDbTest {
     }
 
     @Test
+    void whoIsForgottenMayNotReclaimNowOrLater() throws Exception {
+        db.record(List.of(id("a"), id("b")));
+        assertTrue(db.forget(id("a")));
+        assertFalse(db.forget(id("a")));
+        graceStart(17);
+        db.record(List.of(id("b"), id("c")));
+        assertEquals(new NfsdcldDb.Recovery(Set.of("62"), Set.of("62", "63")), db.recovery());
+
+        assertTrue(db.forget(id("b")));
+
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("63")), db.recovery());
+    }
+
+    @Test
     void aRecordKeepsItsPrincipal() throws Exception {
         sql("INSERT INTO \"rec-0000000000000001\" VALUES (x'61', x'beef')");
 

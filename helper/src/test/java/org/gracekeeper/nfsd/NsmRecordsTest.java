@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.UnexpectedFormatException;
@@ -55,6 +56,34 @@ class NsmRecordsTest {
 
         assertEquals(List.of("192.0.2.21"), records.names(to));
         assertEquals("record\n", Files.readString(to.resolve("192.0.2.21")));
+    }
+
+    /** As lockd of 6.12 and statd made it for a client; with a second line, as of a lockd that has asked twice. */
+    @Test
+    void aRecordTellsHowLockdWantsToBeTold() throws Exception {
+        Path file = Files.writeString(dir.resolve("10.77.0.51"),
+                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff 10.77.0.51 web\n"
+                        + "0100007f 000186b5 00000004 00000010 00000000000000000000000000000001 10.77.0.51 web\n");
+
+        List<NsmRecord> lines = records.read(file);
+
+        assertEquals(2, lines.size());
+        NsmRecord first = lines.get(0);
+        assertEquals("100021 3 16 10.77.0.51",
+                first.program() + " " + first.version() + " " + first.procedure() + " " + first.host());
+        assertArrayEquals(HexFormat.of().parseHex("8f01a6d3050000000058c2410a88ffff"), first.priv());
+        assertEquals(4, lines.get(1).version());
+        assertEquals(List.of(), records.read(dir.resolve("none")));
+    }
+
+    @Test
+    void whatStatdWouldNotWriteIsNoRecord() throws Exception {
+        Path file = dir.resolve("10.77.0.51");
+        for (String text : List.of("record\n", "\n", "0100007f 000186b5 00000003 00000010 8f01 10.77.0.51 web\n",
+                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff\n")) {
+            Files.writeString(file, text);
+            assertThrows(UnexpectedFormatException.class, () -> records.read(file), text);
+        }
     }
 
     @Test
