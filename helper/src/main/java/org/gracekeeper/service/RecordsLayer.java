@@ -3,17 +3,23 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.net.TcpPeer;
+import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.nfsd.NsmRecord;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.protocol.OcfCode;
@@ -59,6 +65,8 @@ final class RecordsLayer implements UncheckedLayer {
         prepareClientDatabase(service);
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
+        // A new lockd asks statd anew for whoever comes.
+        files.deleteTree(state.expired());
         if (service.config().hasNfsV3()) {
             prepareStatd(operation);
         }
@@ -199,6 +207,84 @@ final class RecordsLayer implements UncheckedLayer {
             }
         }
         node.kernel().fsync(state.nsm());
+    }
+
+    /**
+     * What lockd wants to be told when the host has rebooted; nothing when statd does not monitor it.
+     *
+     * @throws UnexpectedFormatException the record is none of statd's
+     */
+    List<NsmRecord> monitor(StateDirectory state, String host) throws IOException {
+        return records.read(state.sm().resolve(host));
+    }
+
+    /**
+     * Takes a host out of the recovery set and out of statd's records, durably: it is not notified after the next start, and
+     * nobody waits for it. Were it notified, it would reclaim locks that others may have been granted since.
+     *
+     * <p>lockd goes on to think that statd monitors the host, and does not ask for it again, until it forgets the host some
+     * minutes after its last request (fs/lockd/mon.c, nsm_monitor; host.c, nlm_gc_hosts). A host that has been restarted
+     * and takes new locks meanwhile would lose them at the next start. So its record is kept apart, and {@link #returned}
+     * puts it back.
+     *
+     * @param connections the service's from before the host lost its state: what is there later and is none of them, is new
+     */
+    void expire(StateDirectory state, String host, Collection<TcpPeer> connections) throws IOException {
+        if (records.names(state.sm()).contains(host) && address(host) != null) {
+            Files.createDirectories(state.expired());
+            files.write(connectionsOf(state, host), TcpPeers.format(connections).getBytes(StandardCharsets.US_ASCII));
+            records.copy(List.of(host), state.sm(), state.expired());
+            files.deleteTree(state.sm().resolve(host));
+        }
+        files.deleteTree(state.smBak().resolve(host));
+        files.deleteTree(state.nsm().resolve(host));
+    }
+
+    /** Whether {@link #returned} has anything to look for. */
+    boolean anyExpired(StateDirectory state) throws IOException {
+        return !records.names(state.expired()).isEmpty();
+    }
+
+    /**
+     * Puts back the records of ended hosts that are there again, durably. One that was restarted has new connections; one
+     * that was only cut off goes on with the port it had, and with locks that it does not have any more: it stays out.
+     *
+     * @param now the service's connections
+     */
+    void returned(StateDirectory state, Collection<TcpPeer> now) throws IOException {
+        for (String host : records.names(state.expired())) {
+            boolean again = Files.exists(state.sm().resolve(host)); // lockd has asked for it anew
+            if (!again && isNew(state, host, now)) {
+                records.copy(List.of(host), state.expired(), state.sm());
+                again = true;
+            }
+            if (again) {
+                files.deleteTree(state.expired().resolve(host));
+                files.deleteTree(connectionsOf(state, host));
+            }
+        }
+    }
+
+    private static boolean isNew(StateDirectory state, String host, Collection<TcpPeer> now) throws IOException {
+        InetAddress address = address(host);
+        Path file = connectionsOf(state, host);
+        List<TcpPeer> before = Files.exists(file)
+                ? TcpPeers.parseFormatted(Files.readString(file, StandardCharsets.ISO_8859_1)) : List.of();
+        return now.stream().anyMatch(peer -> peer.remote().equals(address) && !before.contains(peer));
+    }
+
+    /** Beside the record, under a name that no record has. */
+    private static Path connectionsOf(StateDirectory state, String host) {
+        return state.expired().resolve("." + host);
+    }
+
+    /** Null for what is no address: such a host's connections cannot be told, so its record has to stay where it is. */
+    private static InetAddress address(String host) {
+        try {
+            return InetPrefix.parseLiteral(host);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     /** The hosts that have to be told, or may still reclaim. */

@@ -13,6 +13,7 @@ import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfException;
@@ -83,6 +84,11 @@ final class SnapshotLayer implements UncheckedLayer {
         recovery.close(operation.service().config().name());
         Errors errors = new Errors();
         errors.collect(() -> reserve.release(operation.state()));
+        errors.collect(() -> {
+            if (records.anyExpired(operation.state())) {
+                records.returned(operation.state(), connections(node, operation.service()));
+            }
+        });
         errors.collect(() -> records.gather(operation.state()));
         errors.collect(() -> recovery.recordHolders(operation.service()));
         errors.collect(() -> {
@@ -103,6 +109,9 @@ final class SnapshotLayer implements UncheckedLayer {
         String complaint = "";
         try {
             complaint = reserve.problem(operation.state()).orElse("");
+            if (records.anyExpired(operation.state())) {
+                records.returned(operation.state(), connections(node, operation.service()));
+            }
             // Kept current, so that the connections are known after a crash too.
             savePeers(operation.service());
         } catch (IOException e) {
@@ -191,8 +200,13 @@ final class SnapshotLayer implements UncheckedLayer {
     }
 
     private void savePeers(RunningService service) throws IOException, InterruptedException {
+        peers.save(service.state(), connections(node, service), service.recovered());
+    }
+
+    /** Established TCP connections of clients with the service, as its network namespace shows them. */
+    static List<TcpPeer> connections(Node node, RunningService service) throws IOException, InterruptedException {
         var addresses = service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet());
-        var now = node.in(service.instance().network(), () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established(addresses));
-        peers.save(service.state(), now, service.recovered());
+        return node.in(service.instance().network(),
+                () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established(addresses));
     }
 }

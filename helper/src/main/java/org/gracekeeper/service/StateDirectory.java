@@ -51,6 +51,11 @@ public record StateDirectory(Path root) {
         return root.resolve("nsm");
     }
 
+    /** statd's records of hosts that an administrator ended, see {@link RecordsLayer#expire}. */
+    public Path expired() {
+        return root.resolve("expired");
+    }
+
     /**
      * What one sm-notify consumes: a part of the recovery set, to be told from one address.
      *

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.protocol.OcfCode;
@@ -196,5 +197,87 @@ class RecordsLayerTest {
     void whereThereIsNoneClientsMayStillKnowOneOfBefore() throws Exception {
         assertTrue(layer.nextNumber(operation).value() > 1_000_000);
         assertEquals(List.of(), said);
+    }
+
+    private static final String HOST = "192.0.2.21";
+    private static final TcpPeer OLD = TcpPeer.parse("192.0.2.1:2049 192.0.2.21:817").orElseThrow();
+    private static final TcpPeer NEW = TcpPeer.parse("192.0.2.1:2049 192.0.2.21:818").orElseThrow();
+    private static final TcpPeer OTHER = TcpPeer.parse("192.0.2.1:2049 192.0.2.22:818").orElseThrow();
+
+    private void statdMonitors(String host) throws IOException {
+        Files.writeString(state.sm().resolve(host),
+                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff " + host + " web\n");
+    }
+
+    private void hostsAre(List<String> monitored, List<String> recovering) throws IOException {
+        assertEquals(monitored, layer.monitored(state));
+        assertEquals(recovering, layer.recoverySet(state));
+    }
+
+    @Test
+    void anEndedHostIsNeitherNotifiedNorWaitedFor() throws Exception {
+        statdMonitors(HOST);
+        statdMonitors("192.0.2.22");
+        layer.gather(state);
+        assertEquals(16, layer.monitor(state, HOST).get(0).procedure());
+
+        layer.expire(state, HOST, List.of(OLD, OTHER));
+
+        hostsAre(List.of("192.0.2.22"), List.of("192.0.2.22"));
+        layer.returned(state, List.of(OLD, OTHER));
+        layer.gather(state); // the stop
+        hostsAre(List.of("192.0.2.22"), List.of("192.0.2.22"));
+        assertEquals(List.of(), layer.monitor(state, HOST));
+        layer.up(operation);
+        assertFalse(Files.exists(state.expired()), "a new lockd asks statd for whoever comes");
+    }
+
+    @Test
+    void oneThatOnlyMayReclaimIsForgotten() throws Exception {
+        statdMonitors(HOST);
+        layer.gather(state);
+        Files.delete(state.sm().resolve(HOST));
+
+        layer.expire(state, HOST, List.of());
+
+        hostsAre(List.of(), List.of());
+        assertFalse(layer.anyExpired(state), "statd has no record of it");
+    }
+
+    /** lockd does not ask statd for it again: without its record it would lose what it locks from now on at the next move. */
+    @Test
+    void anEndedHostThatIsThereAgainIsMonitored() throws Exception {
+        statdMonitors(HOST);
+        byte[] record = Files.readAllBytes(state.sm().resolve(HOST));
+        layer.expire(state, HOST, List.of(OLD, OTHER));
+        assertTrue(layer.anyExpired(state));
+
+        layer.returned(state, List.of(OTHER, NEW));
+
+        hostsAre(List.of(HOST), List.of());
+        assertArrayEquals(record, Files.readAllBytes(state.sm().resolve(HOST)));
+        assertFalse(layer.anyExpired(state));
+    }
+
+    @Test
+    void aRecordThatStatdMadeAnewIsTheRightOne() throws Exception {
+        statdMonitors(HOST);
+        layer.expire(state, HOST, List.of());
+        Files.writeString(state.sm().resolve(HOST), "anew");
+
+        layer.returned(state, List.of(NEW));
+
+        assertEquals("anew", Files.readString(state.sm().resolve(HOST)));
+        assertFalse(layer.anyExpired(state));
+    }
+
+    @Test
+    void oneWhoseConnectionsCannotBeToldStaysMonitored() throws Exception {
+        statdMonitors("client.example");
+        layer.gather(state);
+
+        layer.expire(state, "client.example", List.of());
+
+        hostsAre(List.of("client.example"), List.of());
     }
 }
