@@ -67,6 +67,22 @@ public record Ledger(String service, long generation, String scope, int leaseTim
     }
 
     /**
+     * This ledger without an NFSv4 client, which shall not be waited for any more. Byte ranges have no owner and stay: they
+     * only matter for the files that another client has locks in.
+     *
+     * @param owner its owner string in hexadecimal
+     */
+    public Ledger withoutClient(String owner) {
+        return new Ledger(service, generation, scope, leaseTime, graceTime, nlmUnknown, v4Unknown, nlm, v4,
+                clients.stream().filter(c -> !c.owner().equals(owner)).toList());
+    }
+
+    /** This ledger when nobody is left who could reclaim an NLM lock. */
+    public Ledger withoutNlm() {
+        return new Ledger(service, generation, scope, leaseTime, graceTime, "", v4Unknown, List.of(), v4, clients);
+    }
+
+    /**
      * What is known at a stop.
      *
      * @param ownGeneration the start that this node made and now ends; empty when it failed before it was counted

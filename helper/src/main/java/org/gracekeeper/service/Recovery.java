@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
 import org.gracekeeper.model.Ledger;
@@ -43,6 +45,8 @@ final class Recovery {
     private final Map<ServiceName, Seen> seen = new ConcurrentHashMap<>();
     /** Services whose stop has begun: what is seen of them from then on proves nothing. */
     private final Set<ServiceName> closed = ConcurrentHashMap.newKeySet();
+    /** NFSv4 clients that an administrator has ended. */
+    private final Map<ServiceName, Ended> ended = new ConcurrentHashMap<>();
 
     Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
             ClaimLayer claims, TimelineLog timeline) {
@@ -68,9 +72,17 @@ final class Recovery {
         }
     }
 
+    /**
+     * Clients by the kernel's number. Its monitor is held while clients are recorded, so that a look that has seen one just
+     * before its end does not record it after that.
+     */
+    private static final class Ended {
+        private final Set<Long> clientIds = new HashSet<>();
+    }
+
     /** What came back so far: a lock that was reclaimed and then given up was back. */
     private static final class Seen {
-        private final Optional<Ledger> ledger;
+        private Optional<Ledger> ledger;
         private LockCoverage nlm = LockCoverage.NONE;
         private LockCoverage v4 = LockCoverage.NONE;
         private final Map<String, HeldState> clients = new HashMap<>();
@@ -78,6 +90,11 @@ final class Recovery {
 
         Seen(Optional<Ledger> ledger) {
             this.ledger = ledger;
+        }
+
+        /** What has to come back is less by now. */
+        synchronized void waitFor(Ledger less) {
+            ledger = Optional.of(less);
         }
 
         /** What was active at the look before and is no longer. */
@@ -138,6 +155,7 @@ final class Recovery {
 
     /** The service starts: what was seen of it before does not count. */
     void open(ServiceName name) {
+        ended.remove(name);
         seen.remove(name);
         closed.remove(name);
     }
@@ -203,6 +221,55 @@ final class Recovery {
         Grace grace = grace(service);
         String reason = "an administrator ended it";
         end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
+    }
+
+    /**
+     * An NFSv4 client is about to be ended: it is not waited for any more, and may not reclaim after the next start, nor
+     * now, unless the kernel knows it from the start and it comes before grace has ended, which costs nobody anything. To
+     * be called before its end, since it may come again at once, and is then recorded by the kernel as a new one.
+     *
+     * @param others clients that stay: with one of its name among them, which is the same host's later one, the record is
+     *     that one's too, and stays
+     */
+    void forget(RunningService service, Nfs4Client client, List<Nfs4Client> others)
+            throws IOException, InterruptedException {
+        String owner = HexFormat.of().formatHex(client.ownerId());
+        Ended before = ended(service);
+        synchronized (before) {
+            before.clientIds.add(client.clientid());
+            if (others.stream().anyMatch(other -> Arrays.equals(other.ownerId(), client.ownerId()))) {
+                return;
+            }
+            new NfsdcldDb(service.state().clientDatabase()).forget(client.ownerId());
+        }
+        if (grace(service).v4()) {
+            waitForLess(service, ledger -> ledger.withoutClient(owner));
+        }
+    }
+
+    /** NFSv3 hosts have been taken out of the recovery set: where that was the last one, no NLM lock is waited for. */
+    void forgetHosts(RunningService service) throws IOException, InterruptedException {
+        if (grace(service).nlm() && records.recoverySet(service.state()).isEmpty()) {
+            waitForLess(service, Ledger::withoutNlm);
+        }
+    }
+
+    /** On the storage too: a stop in this recovery hands on what it has not seen back. */
+    private void waitForLess(RunningService service, UnaryOperator<Ledger> change) throws IOException {
+        Optional<Ledger> ledger = ledgers.find(service.state()).ledger();
+        if (ledger.isEmpty() || change.apply(ledger.get()).equals(ledger.get())) {
+            return;
+        }
+        Ledger less = change.apply(ledger.get());
+        ledgers.write(service.state(), less);
+        Seen current = seen.get(service.config().name());
+        if (current != null) {
+            current.waitFor(less);
+        }
+    }
+
+    private Ended ended(RunningService service) {
+        return ended.computeIfAbsent(service.config().name(), n -> new Ended());
     }
 
     /**
@@ -315,7 +382,15 @@ final class Recovery {
     }
 
     /** @param recorded owner ids in hexadecimal of clients that are known to be recorded: most looks need no write then */
-    private static void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded) throws IOException {
+    private void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded) throws IOException {
+        Ended before = ended(service);
+        synchronized (before) {
+            recordAll(service, clients.stream().filter(c -> !before.clientIds.contains(c.clientid())).toList(), recorded);
+        }
+    }
+
+    private static void recordAll(RunningService service, List<Nfs4Client> clients, Set<String> recorded)
+            throws IOException {
         Map<String, Nfs4Client> byId = new HashMap<>();
         for (Nfs4Client client : clients) {
             if (client.holdsState()) {

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.gracekeeper.model.FileSystems;
+import org.gracekeeper.model.HeldState;
+import org.gracekeeper.model.Ledger;
+import org.gracekeeper.model.LockCoverage.Range;
+import org.gracekeeper.model.LockLine;
+import org.gracekeeper.model.Nfs4Client;
+import org.gracekeeper.model.RecoveryDecision;
+import org.gracekeeper.nfsd.LockdFs;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Sqlite;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What becomes of a recovery when an administrator ends a client in it. */
+class RecoveryTest {
+    private static final String OWNER = "636c69656e742031";
+    private static final Nfs4Client CLIENT = TestClients.nfs4(1, "192.0.2.9:817", 2, "confirmed", 1, 1, 0);
+    private static final Nfs4Client OLD = TestClients.nfs4(2, "192.0.2.10:817", 0, "confirmed", 1, 0, 0);
+    private static final Range LOCK = new Range("/srv/a", 12, LockLine.Access.WRITE, 0, 9, 1);
+
+    @TempDir
+    private Path dir;
+
+    private final Node node = mock(Node.class);
+    private final NfsdFs nfsd = mock(NfsdFs.class);
+    private final LockdFs lockd = mock(LockdFs.class);
+    private final Holdings holdings = mock(Holdings.class);
+    private RunningService service;
+    private StateDirectory state;
+    private LedgerStore ledgers;
+    private Recovery recovery;
+
+    @BeforeEach
+    void aServiceInGrace() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        DurableFiles files = new DurableFiles(kernel);
+        service = TestService.at(dir).started(5).withOpened();
+        state = service.state();
+        ledgers = new LedgerStore(files);
+        for (Path each : List.of(state.sm(), state.nsm(), state.clientDatabase().getParent())) {
+            Files.createDirectories(each);
+        }
+        Files.createFile(state.clientDatabase());
+        // As nfs-utils makes it, utils/nfsdcld/sqlite.c; client 1 may reclaim.
+        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
+            db.exec("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                    + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                    + "INSERT INTO grace values (2, 1);"
+                    + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                    + "CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                    + "INSERT INTO parameters values (\"version\", \"4\");"
+                    + "INSERT INTO \"rec-0000000000000001\" VALUES (x'" + OWNER + "', NULL);");
+        }
+        new ObjectMapper().writeValue(state.record().toFile(),
+                new ClaimLayer.Claim(1, "web", "web", "node1", "boot", 8, 90, 90, false));
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        when(node.bootSeconds()).thenReturn(10.0);
+        when(holdings.fileSystems(any())).thenReturn(new FileSystems(Map.of(), true));
+        when(holdings.certainLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
+        when(holdings.clients(any())).thenReturn(List.of(CLIENT));
+        recovery = new Recovery(node, nfsd, lockd, new RecordsLayer(new Node(kernel, null), files), holdings, ledgers,
+                mock(ClaimLayer.class), null);
+    }
+
+    private void ledger(List<Range> nlm, HeldState... clients) throws Exception {
+        ledgers.write(state, new Ledger("web", 7, "web", 90, 90, "", "", nlm, List.of(), List.of(clients)));
+    }
+
+    private RecoveryDecision decision() throws Exception {
+        return recovery.decide(service, recovery.grace(service));
+    }
+
+    private NfsdcldDb.Recovery recorded() throws Exception {
+        return new NfsdcldDb(state.clientDatabase()).recovery();
+    }
+
+    @Test
+    void anEndedClientIsNotWaitedFor() throws Exception {
+        assertFalse(decision().endV4());
+
+        recovery.forget(service, CLIENT, List.of());
+
+        assertEquals(Set.of(), recorded().recorded());
+        RecoveryDecision after = decision();
+        assertTrue(after.endV4() && after.missing().isEmpty(), after.toString());
+    }
+
+    @Test
+    void norOneThatTheLedgerKnows() throws Exception {
+        ledger(List.of(), new HeldState(OWNER, "client 1", "192.0.2.9:817", 2, List.of(), List.of(), 1));
+        assertFalse(decision().endV4());
+
+        recovery.forget(service, CLIENT, List.of());
+
+        assertTrue(decision().endV4(), decision().toString());
+        assertEquals(List.of(), ledgers.find(state).ledger().orElseThrow().clients(), "a stop now would hand it on");
+    }
+
+    @Test
+    void aLaterClientOfThatNameKeepsItsRecord() throws Exception {
+        recovery.forget(service, CLIENT, List.of(OLD, new Nfs4Client(9, "192.0.2.9:818", "confirmed", CLIENT.ownerId(), 2,
+                List.of(), "9", 0, "UP", 0)));
+        assertEquals(Set.of(OWNER), recorded().recorded());
+    }
+
+    /** A look that had seen it just before its end would record it as one that may reclaim after the next start. */
+    @Test
+    void anEndedClientIsNotRecordedAnew() throws Exception {
+        when(holdings.clients(any())).thenReturn(List.of(OLD));
+        decision();
+        String old = "636c69656e742032";
+        assertEquals("client 2", new String(OLD.ownerId(), StandardCharsets.US_ASCII));
+        assertEquals(Set.of(old), recorded().complete());
+
+        recovery.forget(service, OLD, List.of());
+        decision();
+
+        assertEquals(Set.of(), recorded().complete());
+        when(holdings.clients(any())).thenReturn(List.of(new Nfs4Client(5, OLD.address(), "confirmed", OLD.ownerId(), 0,
+                OLD.states(), "5", 0, "UP", 0)));
+        decision();
+        assertEquals(Set.of(old), recorded().complete(), "it is there again, as a new one");
+    }
+
+    @Test
+    void nlmLocksAreNotWaitedForWhenTheLastHostIsEnded() throws Exception {
+        ledger(List.of(LOCK));
+        Path host = Files.createFile(state.nsm().resolve("192.0.2.9"));
+        Path other = Files.createFile(state.nsm().resolve("192.0.2.10"));
+        assertFalse(decision().endNlm());
+        Files.delete(host);
+        recovery.forgetHosts(service);
+        assertFalse(decision().endNlm(), "whose lock it was is not known");
+        Files.delete(other);
+
+        recovery.forgetHosts(service);
+
+        assertTrue(decision().endNlm());
+        assertEquals(List.of(), ledgers.find(state).ledger().orElseThrow().nlm());
+    }
+}
