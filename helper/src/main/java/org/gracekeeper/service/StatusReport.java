@@ -65,25 +65,51 @@ public final class StatusReport {
      */
     public record Holder(String protocol, String client, String detail) {}
 
+    /** An array with an object for each service, see {@link ServiceStatus}. */
     public String json(Optional<ServiceName> only) throws IOException, InterruptedException {
         return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(collect(only)) + "\n";
     }
 
+    /** All there is to say of one service; a table with a line for each when there are several and none is named. */
     public String text(Optional<ServiceName> only) throws IOException, InterruptedException {
         List<ServiceStatus> all = collect(only);
         if (all.isEmpty()) {
             return "no service runs on this node\n";
         }
+        return all.size() == 1 ? details(all) : table(all);
+    }
+
+    static String table(List<ServiceStatus> all) {
+        Table table = new Table("SERVICE", "STATE", "ADDRESSES", "GRACE", "CLIENTS", "LOCKS", "REMARK");
+        for (ServiceStatus s : all) {
+            // A host that statd monitors and that may reclaim is one client.
+            long clients = s.holders().stream().map(h -> h.protocol() + " " + h.client()).distinct().count();
+            table.add(s.service(), s.state(), String.join(" ", s.addresses()), grace(s, " s"), Long.toString(clients),
+                    Long.toString(s.locks()), remark(s));
+        }
+        return table.toString();
+    }
+
+    /** The first that is wrong; where nothing is, how many are waited for. */
+    private static String remark(ServiceStatus s) {
+        return s.layers().stream().filter(layer -> !layer.state().equals("ok")).findFirst()
+                .map(layer -> layer.layer() + ": " + layer.state().replaceAll("\\s+", " "))
+                .orElse(s.missing().isEmpty() ? "" : s.missing().size() + " missing");
+    }
+
+    private static String grace(ServiceStatus s, String afterSeconds) {
+        return s.graceSecondsLeft() > 0 && !s.grace().equals("none")
+                ? s.grace() + String.format(", %.0f", s.graceSecondsLeft()) + afterSeconds : s.grace();
+    }
+
+    static String details(List<ServiceStatus> all) {
         StringBuilder text = new StringBuilder();
         for (ServiceStatus s : all) {
             text.append(s.service()).append(": ").append(s.state()).append('\n');
             text.append("  addresses  ").append(String.join(" ", s.addresses())).append(" on ").append(s.device())
                     .append('\n');
             text.append("  exports    ").append(String.join(" ", s.exports())).append('\n');
-            text.append("  grace      ").append(s.grace());
-            if (s.graceSecondsLeft() > 0 && !s.grace().equals("none")) {
-                text.append(String.format(", %.0f s left at most", s.graceSecondsLeft()));
-            }
+            text.append("  grace      ").append(grace(s, " s left at most"));
             text.append("\n  locks      ").append(s.locks()).append(" held by NFS clients\n");
             for (Holder holder : s.holders()) {
                 text.append("  holder     ").append(holder.protocol()).append(' ').append(holder.client())

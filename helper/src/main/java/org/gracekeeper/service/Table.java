@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Lines of aligned columns for a terminal, each as wide as its widest cell. Not thread-safe. */
+final class Table {
+    private static final String GAP = "  ";
+
+    private final List<List<String>> rows = new ArrayList<>();
+
+    Table(String... heads) {
+        rows.add(List.of(heads));
+    }
+
+    /** @param cells one for each head */
+    void add(String... cells) {
+        if (cells.length != rows.get(0).size()) {
+            throw new IllegalArgumentException(cells.length + " cells for " + rows.get(0).size() + " columns");
+        }
+        rows.add(List.of(cells));
+    }
+
+    /** All lines; none has blanks at its end, so that a last column that is mostly empty costs nothing. */
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder();
+        for (List<String> row : rows) {
+            StringBuilder line = new StringBuilder();
+            for (int i = 0; i < row.size(); i++) {
+                line.append(row.get(i)).append(" ".repeat(width(i) - row.get(i).length())).append(GAP);
+            }
+            text.append(line.toString().stripTrailing()).append('\n');
+        }
+        return text.toString();
+    }
+
+    private int width(int column) {
+        return rows.stream().mapToInt(row -> row.get(column).length()).max().orElseThrow();
+    }
+}

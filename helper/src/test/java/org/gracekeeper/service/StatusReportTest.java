@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.List;
+import org.gracekeeper.model.RecoveryDecision.Missing;
+import org.gracekeeper.service.LayerStack.LayerState;
+import org.gracekeeper.service.StatusReport.Holder;
+import org.gracekeeper.service.StatusReport.ServiceStatus;
+import org.junit.jupiter.api.Test;
+
+class StatusReportTest {
+    private static final ServiceStatus SERVING = new ServiceStatus("data_nfs", "serving", List.of("192.0.2.10/24"), "eth0",
+            List.of("/srv/data"), "none", 12.3, 0, List.of(), List.of(), List.of(new LayerState("link", "ok")));
+    private static final ServiceStatus RECOVERING = new ServiceStatus("web", "recovering",
+            List.of("192.0.2.11/24", "2001:db8::11/64"), "eth0", List.of("/srv/web"), "NLM and NFSv4", 12.3, 14,
+            List.of(new Holder("NFSv4.2", "192.0.2.21:817", "confirmed, 2 states"),
+                    new Holder("NFSv3", "192.0.2.22", "monitored by statd"), new Holder("NFSv3", "192.0.2.22", "may reclaim")),
+            List.of(new Missing("NFSv3", "192.0.2.22", "of all such hosts: 1 of 2 locks back"),
+                    new Missing("NFSv3", "192.0.2.23", "of all such hosts: 1 of 2 locks back")),
+            List.of(new LayerState("link", "ok")));
+    private static final ServiceStatus DAMAGED = new ServiceStatus("x", "damaged", List.of("192.0.2.12/24"), "eth0",
+            List.of("/srv/x"), "unknown", 0, 0, List.of(), List.of(),
+            List.of(new LayerState("link", "ok"), new LayerState("server", "somebody\nstopped it"),
+                    new LayerState("open", "down")));
+
+    @Test
+    void severalServicesAreALineEach() {
+        assertEquals("""
+                SERVICE   STATE       ADDRESSES                      GRACE                CLIENTS  LOCKS  REMARK
+                data_nfs  serving     192.0.2.10/24                  none                 0        0
+                web       recovering  192.0.2.11/24 2001:db8::11/64  NLM and NFSv4, 12 s  2        14     2 missing
+                x         damaged     192.0.2.12/24                  unknown              0        0      server: somebody stopped it
+                """, StatusReport.table(List.of(SERVING, RECOVERING, DAMAGED)));
+    }
+
+    /** Others read it, too: scripts look for these words. */
+    @Test
+    void oneServiceIsShownInFull() {
+        assertEquals("""
+                web: recovering
+                  addresses  192.0.2.11/24 2001:db8::11/64 on eth0
+                  exports    /srv/web
+                  grace      NLM and NFSv4, 12 s left at most
+                  locks      14 held by NFS clients
+                  holder     NFSv4.2 192.0.2.21:817  confirmed, 2 states
+                  holder     NFSv3 192.0.2.22  monitored by statd
+                  holder     NFSv3 192.0.2.22  may reclaim
+                  missing    NFSv3 192.0.2.22  of all such hosts: 1 of 2 locks back
+                  missing    NFSv3 192.0.2.23  of all such hosts: 1 of 2 locks back
+                """, StatusReport.details(List.of(RECOVERING)));
+    }
+}
