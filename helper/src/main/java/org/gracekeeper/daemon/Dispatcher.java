@@ -34,6 +34,10 @@ final class Dispatcher {
 
     private static final String TIMELINE_USAGE = "usage: gracekeeper timeline SERVICE [--svg|--json]\n";
 
+    private static final String EXPIRE_USAGE = "usage: gracekeeper expire SERVICE CLIENT\n";
+    /** Well within the 30 s after which the command line gives up: the answer says who was ended. */
+    private static final Duration EXPIRE_TIMEOUT = Duration.ofSeconds(18);
+
     private final Services services;
 
     Dispatcher(Services services) {
@@ -103,6 +107,8 @@ final class Dispatcher {
             return switch (request.verb()) {
                 case "ping" -> Reply.text(0, "pong");
                 case "status" -> status(request.arguments());
+                case "clients" -> clients(request.arguments());
+                case "expire" -> expire(request.arguments());
                 case "grace" -> grace(request.arguments());
                 case "timeline" -> timeline(request.arguments());
                 default -> Reply.text(OcfCode.ARGS.number(), "unknown command " + request.verb());
@@ -118,10 +124,23 @@ final class Dispatcher {
     }
 
     private Reply status(List<String> arguments) throws OcfException, IOException, InterruptedException {
-        boolean json = arguments.contains("--json");
+        return report("status", arguments, services.report()::json, services.report()::text);
+    }
+
+    private Reply clients(List<String> arguments) throws OcfException, IOException, InterruptedException {
+        return report("clients", arguments, services.clients()::json, services.clients()::text);
+    }
+
+    /** One form of a report, of one service or of all. */
+    private interface Form {
+        String of(Optional<ServiceName> only) throws IOException, InterruptedException;
+    }
+
+    private Reply report(String command, List<String> arguments, Form json, Form text)
+            throws OcfException, IOException, InterruptedException {
         List<String> names = arguments.stream().filter(a -> !a.equals("--json")).toList();
         if (names.size() > 1 || names.stream().anyMatch(n -> n.startsWith("-"))) {
-            return Reply.text(OcfCode.ARGS.number(), "usage: gracekeeper status [--json] [SERVICE]");
+            return Reply.text(OcfCode.ARGS.number(), "usage: gracekeeper " + command + " [--json] [SERVICE]");
         }
         Optional<ServiceName> only = Optional.empty();
         if (!names.isEmpty()) {
@@ -130,7 +149,18 @@ final class Dispatcher {
                 return Reply.text(OcfCode.NOT_RUNNING.number(), "service " + names.get(0) + " does not run on this node");
             }
         }
-        return Reply.text(0, json ? services.report().json(only) : services.report().text(only));
+        return Reply.text(0, (arguments.contains("--json") ? json : text).of(only));
+    }
+
+    private Reply expire(List<String> arguments) throws OcfException, IOException, InterruptedException {
+        if (arguments.size() != 2 || arguments.stream().anyMatch(a -> a.isEmpty() || a.startsWith("-"))) {
+            return Reply.text(OcfCode.ARGS.number(), EXPIRE_USAGE);
+        }
+        String name = arguments.get(0);
+        ServiceManager.Call call = new ServiceManager.Call(name, Map.of(), Deadline.after(EXPIRE_TIMEOUT), System.nanoTime(),
+                (level, text) -> log(level, "service " + name + ": expire: " + text));
+        ServiceManager.ClientEnd end = services.manager().expire(call, arguments.get(1));
+        return Reply.text((end.complete() ? OcfCode.SUCCESS : OcfCode.GENERIC).number(), end.text());
     }
 
     private Reply timeline(List<String> arguments) throws OcfException, IOException {

@@ -109,6 +109,12 @@ final class Holdings {
         return lines(service).isEmpty() && clients(service).isEmpty();
     }
 
+    /** How many byte-range locks NFSv3 hosts hold on the service's file systems, an owner's adjacent ranges being one. */
+    int nlmLocks(RunningService service) throws IOException {
+        return (int) locks.read().stream().filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()
+                && service.devices().contains(line.dev()) && protocol(line.pid()) == Protocol.NLM).count();
+    }
+
     /** @throws IOException the NFS server still has something on the service's file systems */
     void requireNone(RunningService service) throws IOException {
         int held = lines(service).size();

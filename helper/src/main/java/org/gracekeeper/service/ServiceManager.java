@@ -36,6 +36,7 @@ public final class ServiceManager {
     private final Recovery recovery;
     private final EmergencyStop emergency;
     private final LeaseGuard leases;
+    private final ClientExpiry expiry;
     private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
 
     ServiceManager(
@@ -45,7 +46,8 @@ public final class ServiceManager {
             LayerStack stack,
             Recovery recovery,
             EmergencyStop emergency,
-            LeaseGuard leases) {
+            LeaseGuard leases,
+            ClientExpiry expiry) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
@@ -53,6 +55,7 @@ public final class ServiceManager {
         this.recovery = recovery;
         this.emergency = emergency;
         this.leases = leases;
+        this.expiry = expiry;
     }
 
     /**
@@ -264,6 +267,33 @@ public final class ServiceManager {
      * @param state how far recovery has come, in words
      */
     public record GraceEnd(boolean active, boolean ended, String state, List<RecoveryDecision.Missing> missing) {}
+
+    /**
+     * Ends what one client of a service holds: for the operator.
+     *
+     * @param who an address, with the port or without it, or an NFSv4 client id; all clients that this fits are ended
+     * @throws OcfException (NOT_RUNNING) the service does not serve here; (GENERIC) it has no such client
+     */
+    public ClientEnd expire(Call call, String who) throws OcfException, IOException, InterruptedException {
+        ServiceName name = ServiceName.ofResource(call.resource());
+        ServiceSlot slot = slot(name);
+        slot.acquire(call.deadline(), true);
+        try {
+            ClientExpiry.Outcome outcome = expiry.expire(running(name), who, call.deadline());
+            outcome.text().lines().forEach(line -> call.log().accept(Level.INFO, line));
+            return new ClientEnd(outcome.text(), outcome.complete());
+        } finally {
+            slot.release();
+        }
+    }
+
+    /**
+     * What became of a request to end a client.
+     *
+     * @param text a line for each client that was meant, and what else there is to know
+     * @param complete whether all of them were ended
+     */
+    public record ClientEnd(String text, boolean complete) {}
 
     private RunningService running(ServiceName name) throws OcfException, IOException {
         return registry.load(name).filter(RunningService::serving).orElseThrow(() -> new OcfException(

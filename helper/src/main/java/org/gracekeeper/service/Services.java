@@ -9,6 +9,7 @@ import org.gracekeeper.exec.Commands;
 import org.gracekeeper.net.AddressProbe;
 import org.gracekeeper.net.Announcer;
 import org.gracekeeper.net.IpLink;
+import org.gracekeeper.net.NlmNotify;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.ProcLocks;
@@ -21,14 +22,16 @@ public final class Services {
 
     private final ServiceManager manager;
     private final StatusReport report;
+    private final ClientsReport clients;
     private final TimelineReport timelines;
     private final Registry registry;
     private final Rehearsal rehearsal;
 
-    private Services(ServiceManager manager, StatusReport report, TimelineReport timelines, Registry registry,
-            Rehearsal rehearsal) {
+    private Services(ServiceManager manager, StatusReport report, ClientsReport clients, TimelineReport timelines,
+            Registry registry, Rehearsal rehearsal) {
         this.manager = manager;
         this.report = report;
+        this.clients = clients;
         this.timelines = timelines;
         this.registry = registry;
         this.rehearsal = rehearsal;
@@ -88,11 +91,13 @@ public final class Services {
                 registry, node, layers, rpcbind, holdings, server, open, exports, watch, nodeLockd, leases, attribute,
                 timeline);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
-        ServiceManager manager = new ServiceManager(
-                Metadata.defaults(), registry, resolver, stack, recovery, new EmergencyStop(commands), leases);
+        ClientList clients = new ClientList(holdings, records);
+        ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, recovery,
+                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, NlmNotify::hostRebooted, holdings, clients,
+                        records, recovery));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
         return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
-                new TimelineReport(registry, timelines), registry, rehearsal);
+                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), registry, rehearsal);
     }
 
     /**
@@ -118,6 +123,10 @@ public final class Services {
 
     public StatusReport report() {
         return report;
+    }
+
+    public ClientsReport clients() {
+        return clients;
     }
 
     public TimelineReport timelines() {

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
@@ -28,6 +30,7 @@ class ServiceManagerTest {
 
     private final List<String> said = new ArrayList<>();
     private Path leasesEnable;
+    private Registry registry;
     private ServiceManager manager;
 
     /** Of which nothing can be read, as after an update gone wrong: only the emergency stop can stop it. */
@@ -35,7 +38,7 @@ class ServiceManagerTest {
     void aServiceWithoutAReadableRecord() throws Exception {
         Kernel kernel = LinuxKernel.load();
         DurableFiles files = new DurableFiles(kernel);
-        Registry registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
+        registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
         leasesEnable = Files.writeString(dir.resolve("leases-enable"), "1\n");
         LeaseGuard leases = new LeaseGuard(kernel, files, registry, leasesEnable, dir.resolve("saved"));
         Parameters parameters = TestService.parameters(dir);
@@ -47,7 +50,7 @@ class ServiceManagerTest {
             return new CommandResult(argv, 0, "0\nwarn stopped without the helper\n", "", Duration.ZERO, false);
         };
         manager = new ServiceManager(
-                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases);
+                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases, null);
     }
 
     private OcfCode stop() throws Exception {
@@ -71,5 +74,22 @@ class ServiceManagerTest {
         assertEquals(OcfCode.SUCCESS, stop());
 
         assertTrue(said.stream().anyMatch(line -> line.startsWith("WARN fs.leases-enable")), said.toString());
+    }
+
+    private OcfCode expire(String service) {
+        return assertThrows(OcfException.class, () -> manager.expire(new ServiceManager.Call(service, Map.of(),
+                Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text)), "192.0.2.21")).code();
+    }
+
+    /** What a start or a stop has in its hands is not for anybody else. */
+    @Test
+    void nobodyIsEndedOfAServiceThatDoesNotServe() throws Exception {
+        Parameters parameters = TestService.parameters(dir);
+        assertEquals(OcfCode.NOT_RUNNING, expire("other"));
+        registry.save(TestService.of("starting", parameters).started(5), parameters);
+        assertEquals(OcfCode.NOT_RUNNING, expire("starting"));
+        registry.save(TestService.of("stopping", parameters).started(5).withOpened().withStopping(), parameters);
+        assertEquals(OcfCode.NOT_RUNNING, expire("stopping"));
+        assertEquals(OcfCode.CONFIGURED, expire("../web"));
     }
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import org.gracekeeper.model.Nfs4Client;
+import org.gracekeeper.net.RpcClient;
+import org.gracekeeper.net.TcpPeer;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NsmRecord;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+
+/**
+ * Ends what single clients of a service hold, for the operator: NFSv4 clients as nfsd itself does after their lease, NFSv3
+ * hosts as statd does when it hears that they have rebooted. Thread-safe; one at a time for a service, for which it has a
+ * slot.
+ */
+final class ClientExpiry {
+    /** In all: a monitor waits for the service's slot meanwhile, and has 20 s as a rule. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    /** The largest even one that is positive. */
+    private static final int MAX_STATE = Integer.MAX_VALUE - 1;
+
+    private static final String NOT_TOLD = "NFSv3 clients are not told: one that still runs goes on as if it had its locks,"
+            + " so keep it cut off until it is restarted\n";
+
+    private final Node node;
+    private final NfsdFs nfsd;
+    private final Lockd lockd;
+    private final Holdings holdings;
+    private final ClientList clients;
+    private final RecordsLayer records;
+    private final Recovery recovery;
+
+    ClientExpiry(Node node, NfsdFs nfsd, Lockd lockd, Holdings holdings, ClientList clients, RecordsLayer records,
+            Recovery recovery) {
+        this.node = node;
+        this.nfsd = nfsd;
+        this.lockd = lockd;
+        this.holdings = holdings;
+        this.clients = clients;
+        this.records = records;
+        this.recovery = recovery;
+    }
+
+    /** The lockd of the calling thread's network namespace, see {@link org.gracekeeper.net.NlmNotify#hostRebooted}. */
+    interface Lockd {
+        void hostRebooted(int version, int procedure, String host, int state, byte[] priv) throws IOException;
+    }
+
+    /**
+     * What became of it.
+     *
+     * @param text a line for each client, and what else there is to know
+     * @param complete whether all were ended
+     */
+    record Outcome(String text, boolean complete) {}
+
+    /**
+     * Ends all that a service's operator may mean by {@code who}.
+     *
+     * @param service one that serves
+     * @param who an address, with the port or without it, or an NFSv4 client id
+     * @throws OcfException (GENERIC) the service has no such client
+     * @throws IOException its clients cannot be told; nothing was done
+     */
+    Outcome expire(RunningService service, String who, Deadline deadline)
+            throws IOException, OcfException, InterruptedException {
+        Deadline limit = deadline.part(LIMIT);
+        List<ClientList.Client> all = clients.of(service);
+        List<ClientList.Client> meant = all.stream().filter(client -> client.is(who)).toList();
+        if (meant.isEmpty()) {
+            String name = service.config().name().value();
+            throw new OcfException(OcfCode.GENERIC, "service " + name + " has no client " + who + " among its " + all.size()
+                    + " clients: 'gracekeeper clients " + name + "' shows them");
+        }
+        List<Nfs4Client> others = all.stream().filter(client -> client.nfs4() != null && !client.is(who))
+                .map(ClientList.Client::nfs4).toList();
+        // Before any of them can come back.
+        List<TcpPeer> connections = SnapshotLayer.connections(node, service);
+        StringBuilder text = new StringBuilder();
+        boolean complete = true;
+        boolean hosts = false;
+        for (ClientList.Client client : meant) {
+            text.append(client.protocol()).append(' ').append(client.address()).append(' ');
+            try {
+                text.append("is ended: ");
+                if (client.nfs4() != null) {
+                    text.append(endClient(service, client, others, limit));
+                } else {
+                    hosts = true;
+                    text.append(endHost(service, client, connections, limit));
+                }
+            } catch (IOException | RuntimeException e) {
+                text.setLength(text.length() - "is ended: ".length());
+                text.append("is not ended: ").append(e.getMessage());
+                complete = false;
+            }
+            text.append('\n');
+        }
+        return new Outcome(text + (hosts ? NOT_TOLD : ""), complete);
+    }
+
+    private String endClient(RunningService service, ClientList.Client client, List<Nfs4Client> others, Deadline limit)
+            throws IOException, InterruptedException {
+        String record = "";
+        try {
+            recovery.forget(service, client.nfs4(), others);
+        } catch (IOException e) {
+            // Its locks block others now; that it may reclaim them is a matter of the next start.
+            record = "; it stays recorded, and may reclaim after the next start: " + e.getMessage();
+        }
+        Bounded.run("the wait for its requests in progress, after which the kernel ends it,", limit.remaining(),
+                () -> node.in(service.instance().inside(), () -> {
+                    nfsd.expireClient(client.nfs4());
+                    return null;
+                }));
+        return client.states(Nfs4Client.Type.OPEN) + " opens, " + client.states(Nfs4Client.Type.LOCK) + " locks, "
+                + client.states(Nfs4Client.Type.DELEG) + " delegations" + record;
+    }
+
+    /**
+     * lockd first: should that fail, the host still has its locks, and has to be notified after the next start. lockd's
+     * answer says nothing, so what is shown is how many NLM locks there are of all hosts, before and after.
+     */
+    private String endHost(RunningService service, ClientList.Client client, Collection<TcpPeer> connections, Deadline limit)
+            throws IOException, InterruptedException {
+        String host = client.address();
+        List<NsmRecord> monitors = records.monitor(service.state(), host).stream()
+                .filter(monitor -> monitor.program() == RpcClient.LOCKD).toList();
+        int before = holdings.nlmLocks(service);
+        if (!monitors.isEmpty()) {
+            Bounded.run("lockd's release of its locks", limit.remaining(),
+                    () -> node.in(service.instance().network(), () -> {
+                        for (NsmRecord monitor : monitors) {
+                            lockd.hostRebooted(monitor.version(), monitor.procedure(), monitor.host(),
+                                    state(System.currentTimeMillis()), monitor.priv());
+                        }
+                        return null;
+                    }));
+        }
+        String words = monitors.isEmpty() ? "lockd has not heard of it since the start"
+                : before + " NLM locks of the service's clients before, " + holdings.nlmLocks(service) + " now";
+        try {
+            records.expire(service.state(), host, connections);
+            if (client.mayReclaim()) {
+                recovery.forgetHosts(service);
+                words += stillWaiting(service);
+            }
+        } catch (IOException e) {
+            words += "; it stays recorded, and may reclaim after the next start: " + e.getMessage();
+        }
+        return words;
+    }
+
+    /** NLM locks have no owner: which of those that are waited for were this host's cannot be told. */
+    private String stillWaiting(RunningService service) throws IOException, InterruptedException {
+        return recovery.grace(service).nlm() && !records.recoverySet(service.state()).isEmpty()
+                ? "; grace may still wait for its locks, which cannot be told from others': see 'gracekeeper grace end "
+                        + service.config().name() + "'"
+                : "";
+    }
+
+    /**
+     * An NSM state number for the host. lockd does nothing where it is the number that it was told last, or 0 where it was
+     * told none (fs/lockd/host.c, next_host_state), so it has to be another one each time. Nobody else ever sees it: lockd
+     * keeps it for that comparison alone. And a true one of the host's is odd, as of all hosts that are up, so this one,
+     * which is even, can never hide a later reboot from lockd.
+     *
+     * @param millis the time
+     */
+    static int state(long millis) {
+        return (int) (millis % (MAX_STATE / 2) + 1) * 2;
+    }
+}
