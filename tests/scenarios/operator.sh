@@ -4,7 +4,9 @@
 # Promise: what an operator does to a running service: reload, deep monitors, grace by hand, also against a holder's will
 #
 # Parameters that can change while the service runs are changed; a deep monitor sees what a plain one does not; a new grace
-# period, which one holder cannot use, is ended by force: that costs its locks, as was said before, and nobody else's.
+# period, which one holder cannot use, is ended by force: that costs its locks, as was said before, and nobody else's. Clients
+# are listed, and what two of them hold that were cut off is ended: others get those locks, and no others are lost. One that
+# comes back is monitored by statd again.
 
 ADDRESS4=10.77.0.100
 # Time for all that is to be seen in one grace period.
@@ -18,6 +20,13 @@ monitor() { # LEVEL: prints what the agent says, and its exit code
 		OCF_RESKEY_CRM_meta_timeout=60000 /usr/lib/ocf/resource.d/gracekeeper/nfs monitor 2>&1; echo code \$?"
 }
 monitor_says() { monitor 0 >"$OUT/said" && grep -qx "code $1" "$OUT/said" && grep -q "$2" "$OUT/said"; } # CODE PATTERN
+lists() { on node1 gracekeeper clients | grep -E "^web +$1$"; } # REST-OF-THE-LINE
+ends() {                                                        # CLIENT PROTOCOL: by address, and says so
+	on node1 gracekeeper expire web "$1" >"$OUT/expired" || { cat "$OUT/expired"; return 1; }
+	sed 's/^/      /' "$OUT/expired" >&3
+	grep -q "^$2 $1[: ].*is ended" "$OUT/expired" && ! grep -q 'is not ended' "$OUT/expired"
+}
+monitored() { on node1 test -e "/srv/web/.gracekeeper/nfs/sm/$1"; } # HOST
 starts() { on node1 journalctl -b -o cat --no-pager -u gracekeeperd | grep -c 'service web: start: started in'; }
 
 serve web "$ADDRESS4/24"
@@ -91,9 +100,53 @@ check "only the locks of the one that was away are lost" held node1 0 5
 "$LAB" heal client1
 
 need "the logs come home" end_programs
+event "clients, and the end of two of them"
+need "mount" mount_nfs client3 v3 $ADDRESS4 vers=3,hard
+need "mount" mount_nfs client3 v4.2 $ADDRESS4 vers=4.2,hard
+need "4 locks over NFSv3" program client1 ended-v3 keeper.py --slots --share /mnt/v3/ended-v3 4
+need "3 locks over NFSv3 of another host" program client3 other-v3 keeper.py /mnt/v3/other-v3 3
+need "2 locks over NFSv4.2" program client2 ended-v4.2 keeper.py --slots --share /mnt/v4.2/ended-v4.2 2
+need "all locks are there" held node1 7 2
+on node1 gracekeeper clients web | sed 's/^/      /' >&3
+for host in 10.77.0.51 10.77.0.53; do
+	check "clients lists the NFSv3 host $host" lists "NFSv3 +$host +- +- +- +-"
+done
+check "clients lists the NFSv4.2 holder" lists 'NFSv4\.2 +10\.77\.0\.52:[0-9]+ +[1-9] +[1-9] +0 +[0-9]+ s ago'
+same "as JSON" "NFSv3 None" "$(on node1 gracekeeper clients --json web >"$OUT/clients.json"
+	echo "$(field 0.clients.0.protocol - <"$OUT/clients.json") $(field 0.clients.0.locks - <"$OUT/clients.json")")"
+check "expire of a client that is not there fails, and says where to look" on node1 sh -c \
+	"! gracekeeper expire web 10.77.0.99 2>/tmp/said && grep -q 'gracekeeper clients web' /tmp/said"
+check "and ends nobody" held node1 7 2
+
+"$LAB" cut client1
+check "expire of the NFSv3 host that is cut off" ends 10.77.0.51 NFSv3
+check "frees exactly its locks" held node1 3 2
+check "it is not listed any more" on node1 sh -c "! gracekeeper clients | grep -F ' 10.77.0.51 '"
+check "and would not be notified" on node1 sh -c "! find /srv/web/.gracekeeper/nfs/sm /srv/web/.gracekeeper/nsm | grep 10.77.0.51"
+check "the other host is monitored" monitored 10.77.0.53
+check "another host is granted its locks" program client3 heir-v3 keeper.py --slots --share /mnt/v3/ended-v3 4
+check "and has them" held node1 7 2
+
+"$LAB" cut client2
+check "expire of the NFSv4.2 client that is cut off" ends 10.77.0.52 NFSv4.2
+check "frees exactly its locks, too" held node1 7 0
+check "it is not listed any more" on node1 sh -c "! gracekeeper clients | grep -F ' 10.77.0.52:'"
+check "another host is granted its locks" program client3 heir-v4.2 keeper.py --slots --share /mnt/v4.2/ended-v4.2 2
+check "and has them" held node1 7 2
+
+"$LAB" heal client1
+"$LAB" heal client2
+need "the logs come home" end_programs
 unmount_clients
-# client1 came too late for its locks, which was the point; its kernel says so whenever it hears of the server.
-guest client1 kernel-log mark
+need "mount" mount_nfs client1 v3 $ADDRESS4 vers=3,hard
+need "the NFSv3 host comes back and gets a lock" program client1 back-v3 keeper.py /mnt/v3/back-v3 1
+check "it would be notified again" until_true 60 monitored 10.77.0.51
+check "and is listed" lists 'NFSv3 +10\.77\.0\.51 +- +- +- +-'
+need "the logs come home" end_programs
+unmount_clients
+# client1 came too late for its locks, and the locks of both were ended, which was the point; their kernels say so whenever
+# they hear of the server.
+for host in client1 client2; do guest $host kernel-log mark; done
 audit "web=node1:$ADDRESS4"
 check "service web stops" remove web
 same "the attribute goes with it" "" "$(attribute node1)"
