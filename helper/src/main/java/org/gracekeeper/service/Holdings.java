@@ -111,8 +111,10 @@ final class Holdings {
 
     /** How many byte-range locks NFSv3 hosts hold on the service's file systems, an owner's adjacent ranges being one. */
     int nlmLocks(RunningService service) throws IOException {
+        Map<Integer, Protocol> protocols = new HashMap<>();
         return (int) locks.read().stream().filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()
-                && service.devices().contains(line.dev()) && protocol(line.pid()) == Protocol.NLM).count();
+                && service.devices().contains(line.dev())
+                && protocols.computeIfAbsent(line.pid(), Holdings::protocol) == Protocol.NLM).count();
     }
 
     /** @throws IOException the NFS server still has something on the service's file systems */

@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Lines of aligned columns for a terminal, each as wide as its widest cell. Not thread-safe. */
 final class Table {
@@ -26,18 +27,16 @@ final class Table {
     /** All lines; none has blanks at its end, so that a last column that is mostly empty costs nothing. */
     @Override
     public String toString() {
+        int[] widths = IntStream.range(0, rows.get(0).size())
+                .map(column -> rows.stream().mapToInt(row -> row.get(column).length()).max().orElseThrow()).toArray();
         StringBuilder text = new StringBuilder();
         for (List<String> row : rows) {
             StringBuilder line = new StringBuilder();
             for (int i = 0; i < row.size(); i++) {
-                line.append(row.get(i)).append(" ".repeat(width(i) - row.get(i).length())).append(GAP);
+                line.append(row.get(i)).append(" ".repeat(widths[i] - row.get(i).length())).append(GAP);
             }
             text.append(line.toString().stripTrailing()).append('\n');
         }
         return text.toString();
-    }
-
-    private int width(int column) {
-        return rows.stream().mapToInt(row -> row.get(column).length()).max().orElseThrow();
     }
 }
