@@ -10,8 +10,8 @@ import java.util.Arrays;
 /**
  * What statd calls lockd with when a host that it monitors has rebooted: lockd then releases all of that host's locks, share
  * reservations and waiting requests (fs/lockd/host.c, nlm_host_rebooted). The kernel takes it from a privileged port of the
- * loopback address only (include/linux/lockd/lockd.h, nlm_privileged_requester), with any credentials (fs/lockd/svc.c,
- * lockd_authenticate), and answers when the locks are gone. Read in 6.1 and 6.12, where versions 3 and 4 decode it alike
+ * loopback address only (include/linux/lockd/lockd.h, nlm_privileged_requester), with AUTH_NONE as with AUTH_SYS
+ * (fs/lockd/svc.c, lockd_authenticate), and answers when the locks are gone. Read in 6.1 and 6.12, where versions 3 and 4 decode it alike
  * (nlmsvc_decode_reboot, nlm4svc_decode_reboot). Stateless, thread-safe.
  */
 public final class NlmNotify {

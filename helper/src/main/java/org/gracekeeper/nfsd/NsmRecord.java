@@ -9,8 +9,9 @@ import org.gracekeeper.model.UnexpectedFormatException;
 
 /**
  * A line of statd's record of a host: how lockd wants to be told that the host has rebooted (support/nsm/file.c of
- * nfs-utils, nsm_create_monitor_record). A record has more than one where lockd asked again with another cookie. Immutable as long as
- * nobody writes to {@code priv}.
+ * nfs-utils, nsm_create_monitor_record). A record has more than one where lockd calls the host by several names, or is
+ * itself called by several, that come to one file; another cookie for the same two names replaces the line
+ * (nsm_delete_monitored_host). Immutable as long as nobody writes to {@code priv}.
  *
  * @param program 100021, lockd's
  * @param version of that program; Linux asks for 3 (fs/lockd/mon.c, nsm_mon_unmon)
