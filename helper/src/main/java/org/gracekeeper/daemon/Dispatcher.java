@@ -119,7 +119,8 @@ final class Dispatcher {
             LOG.log(System.Logger.Level.WARNING, "command " + request.verb(), e);
             return Reply.text(OcfCode.GENERIC.number(), request.verb() + ": " + e.getMessage());
         } catch (InterruptedException e) {
-            return Reply.text(OcfCode.GENERIC.number(), request.verb() + " was interrupted");
+            return Reply.text(OcfCode.GENERIC.number(), request.verb() + " was interrupted: the service or the helper"
+                    + " is being stopped; 'journalctl -u gracekeeperd' has what was done by then");
         }
     }
 

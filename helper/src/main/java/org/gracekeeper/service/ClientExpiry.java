@@ -7,6 +7,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.net.TcpPeer;
@@ -67,10 +69,11 @@ final class ClientExpiry {
      *
      * @param service one that serves
      * @param who an address, with the port or without it, or an NFSv4 client id
+     * @param log is told of each client as soon as it has been dealt with: an interrupt leaves no {@link Outcome}
      * @throws OcfException (GENERIC) the service has no such client
      * @throws IOException its clients cannot be told; nothing was done
      */
-    Outcome expire(RunningService service, String who, Deadline deadline)
+    Outcome expire(RunningService service, String who, Deadline deadline, Consumer<String> log)
             throws IOException, OcfException, InterruptedException {
         Deadline limit = deadline.part(LIMIT);
         List<ClientList.Client> all = clients.of(service);
@@ -88,21 +91,20 @@ final class ClientExpiry {
         boolean complete = true;
         boolean hosts = false;
         for (ClientList.Client client : meant) {
-            text.append(client.protocol()).append(' ').append(client.address()).append(' ');
+            String line = client.protocol() + " " + client.address();
+            hosts |= client.nfs4() == null;
             try {
-                text.append("is ended: ");
-                if (client.nfs4() != null) {
-                    text.append(endClient(service, client, others, limit));
-                } else {
-                    hosts = true;
-                    text.append(endHost(service, client, connections, limit));
+                if (limit.passed()) {
+                    throw new IOException("the others took the time that there is: ask again");
                 }
+                line += " is ended: " + (client.nfs4() != null ? endClient(service, client, others, limit)
+                        : endHost(service, client, connections, limit));
             } catch (IOException | RuntimeException e) {
-                text.setLength(text.length() - "is ended: ".length());
-                text.append("is not ended: ").append(e.getMessage());
+                line += " is not ended: " + e.getMessage();
                 complete = false;
             }
-            text.append('\n');
+            log.accept(line);
+            text.append(line).append('\n');
         }
         return new Outcome(text + (hosts ? NOT_TOLD : ""), complete);
     }
@@ -116,13 +118,28 @@ final class ClientExpiry {
             // Its locks block others now; that it may reclaim them is a matter of the next start.
             record = "; it stays recorded, and may reclaim after the next start: " + e.getMessage();
         }
-        Bounded.run("the wait for its requests in progress, after which the kernel ends it,", limit.remaining(),
-                () -> node.in(service.instance().inside(), () -> {
-                    nfsd.expireClient(client.nfs4());
-                    return null;
-                }));
+        try {
+            Bounded.run("the wait for its requests in progress, after which the kernel ends it,", limit.remaining(),
+                    () -> node.in(service.instance().inside(), () -> {
+                        nfsd.expireClient(client.nfs4());
+                        return null;
+                    }));
+        } catch (IOException e) {
+            if (!(e.getCause() instanceof TimeoutException)) { // of which the kernel does not hear
+                keep(service, client.nfs4(), e);
+            }
+            throw e;
+        }
         return client.states(Nfs4Client.Type.OPEN) + " opens, " + client.states(Nfs4Client.Type.LOCK) + " locks, "
                 + client.states(Nfs4Client.Type.DELEG) + " delegations" + record;
+    }
+
+    private void keep(RunningService service, Nfs4Client client, IOException cause) {
+        try {
+            recovery.keep(service, client);
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        }
     }
 
     /**

@@ -247,6 +247,18 @@ final class Recovery {
         }
     }
 
+    /**
+     * A client that was to be ended has not been: it may reclaim after the next start, as all that hold state. Grace that
+     * goes on does not wait for it all the same.
+     */
+    void keep(RunningService service, Nfs4Client client) throws IOException {
+        Ended before = ended(service);
+        synchronized (before) {
+            before.clientIds.remove(client.clientid());
+        }
+        record(service, List.of(client), Set.of());
+    }
+
     /** NFSv3 hosts have been taken out of the recovery set: where that was the last one, no NLM lock is waited for. */
     void forgetHosts(RunningService service) throws IOException, InterruptedException {
         if (grace(service).nlm() && records.recoverySet(service.state()).isEmpty()) {
@@ -262,10 +274,11 @@ final class Recovery {
         }
         Ledger less = change.apply(ledger.get());
         ledgers.write(service.state(), less);
-        Seen current = seen.get(service.config().name());
-        if (current != null) {
+        // Not get(): a look that is just reading the ledger of before is waited for, and told as well.
+        seen.computeIfPresent(service.config().name(), (name, current) -> {
             current.waitFor(less);
-        }
+            return current;
+        });
     }
 
     private Ended ended(RunningService service) {

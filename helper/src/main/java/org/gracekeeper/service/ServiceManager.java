@@ -272,15 +272,17 @@ public final class ServiceManager {
      * Ends what one client of a service holds: for the operator.
      *
      * @param who an address, with the port or without it, or an NFSv4 client id; all clients that this fits are ended
-     * @throws OcfException (NOT_RUNNING) the service does not serve here; (GENERIC) it has no such client
+     * @throws OcfException (NOT_RUNNING) the service does not serve here; (GENERIC) it has no such client, or another action
+     *     took half of the time
+     * @throws InterruptedException a stop came first; what had been done by then is in the log
      */
     public ClientEnd expire(Call call, String who) throws OcfException, IOException, InterruptedException {
         ServiceName name = ServiceName.ofResource(call.resource());
         ServiceSlot slot = slot(name);
-        slot.acquire(call.deadline(), true);
+        slot.acquire(call.deadline().part(call.deadline().remaining().dividedBy(2)), true);
         try {
-            ClientExpiry.Outcome outcome = expiry.expire(running(name), who, call.deadline());
-            outcome.text().lines().forEach(line -> call.log().accept(Level.INFO, line));
+            ClientExpiry.Outcome outcome = expiry.expire(
+                    running(name), who, call.deadline(), line -> call.log().accept(Level.INFO, line));
             return new ClientEnd(outcome.text(), outcome.complete());
         } finally {
             slot.release();

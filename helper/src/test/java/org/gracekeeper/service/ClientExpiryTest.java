@@ -54,6 +54,7 @@ class ClientExpiryTest {
     private final Holdings holdings = mock(Holdings.class);
     private final Recovery recovery = mock(Recovery.class);
     private final List<String> told = new ArrayList<>();
+    private final List<String> logged = new ArrayList<>();
     private IOException refusal;
     private RunningService service;
     private RecordsLayer records;
@@ -88,7 +89,11 @@ class ClientExpiryTest {
     }
 
     private ClientExpiry.Outcome expire(String who) throws Exception {
-        return expiry.expire(service, who, Deadline.after(Duration.ofSeconds(20)));
+        return expire(who, Duration.ofSeconds(20));
+    }
+
+    private ClientExpiry.Outcome expire(String who, Duration limit) throws Exception {
+        return expiry.expire(service, who, Deadline.after(limit), logged::add);
     }
 
     private void ended(Nfs4Client... clients) throws Exception {
@@ -144,6 +149,7 @@ class ClientExpiryTest {
         ended(TWO, ZERO);
         assertEquals(List.of("192.0.2.90"), records.monitored(service.state()));
         verify(recovery, never()).forgetHosts(any());
+        assertEquals(lines.subList(0, 3), logged);
     }
 
     @Test
@@ -212,11 +218,51 @@ class ClientExpiryTest {
             return null;
         }).when(nfsd).expireClient(TWO);
 
-        ClientExpiry.Outcome outcome = expiry.expire(service, "0x2", Deadline.after(Duration.ofMillis(300)));
+        ClientExpiry.Outcome outcome = expire("0x2", Duration.ofMillis(300));
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().startsWith("NFSv4.2 192.0.2.9:817 is not ended: the wait for its requests in progress"),
                 outcome.text());
+        verify(recovery, never()).keep(any(), any()); // the kernel goes on, and ends it
+    }
+
+    @Test
+    void oneThatTheKernelDoesNotEndMayReclaimAsBefore() throws Exception {
+        doThrow(new IOException("clients/2/ctl: EIO")).when(nfsd).expireClient(TWO);
+        assertEquals(new ClientExpiry.Outcome("NFSv4.2 192.0.2.9:817 is not ended: clients/2/ctl: EIO\n", false), expire("0x2"));
+        verify(recovery).keep(service, TWO);
+    }
+
+    @Test
+    void nobodyIsEndedWhenTheTimeIsOver() throws Exception {
+        statdMonitors("192.0.2.9");
+
+        ClientExpiry.Outcome outcome = expire("192.0.2.9", Duration.ZERO);
+
+        assertFalse(outcome.complete());
+        assertEquals(3, outcome.text().lines().filter(line -> line.contains(" is not ended: ") && line.contains("ask again")).count(),
+                outcome.text());
+        ended();
+        assertEquals(List.of(), told);
+        verify(recovery, never()).forget(any(), any(), any());
+    }
+
+    /** By a stop: there is no answer then, so the log has to have it. */
+    @Test
+    void whoWasEndedBeforeAnInterruptIsInTheLog() throws Exception {
+        doAnswer(call -> {
+            Thread.sleep(Long.MAX_VALUE);
+            return null;
+        }).when(nfsd).expireClient(TWO);
+        Thread operator = Thread.currentThread();
+        doAnswer(call -> {
+            operator.interrupt();
+            return null;
+        }).when(recovery).forget(service, TWO, List.of(SIX));
+
+        assertThrows(InterruptedException.class, () -> expire("192.0.2.9"));
+
+        assertEquals(List.of("NFSv4.0 192.0.2.9:900 is ended: 1 opens, 0 locks, 0 delegations"), logged);
     }
 
     @Test

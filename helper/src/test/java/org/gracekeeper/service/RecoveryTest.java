@@ -147,6 +147,20 @@ class RecoveryTest {
     }
 
     @Test
+    void oneThatCouldNotBeEndedMayReclaimAfterTheNextStart() throws Exception {
+        recovery.forget(service, CLIENT, List.of());
+        recovery.recordHolders(service);
+        assertEquals(Set.of(), recorded().complete());
+
+        recovery.keep(service, CLIENT);
+
+        assertEquals(Set.of(OWNER), recorded().complete());
+        new NfsdcldDb(state.clientDatabase()).forget(CLIENT.ownerId());
+        recovery.recordHolders(service);
+        assertEquals(Set.of(OWNER), recorded().complete(), "the stop records it as all others");
+    }
+
+    @Test
     void nlmLocksAreNotWaitedForWhenTheLastHostIsEnded() throws Exception {
         ledger(List.of(LOCK));
         Path host = Files.createFile(state.nsm().resolve("192.0.2.9"));
