@@ -165,8 +165,10 @@ final class ClientExpiry {
         String words = monitors.isEmpty() ? "lockd has not heard of it since the start"
                 : before + " NLM locks of the service's clients before, " + holdings.nlmLocks(service) + " now";
         try {
-            records.expire(service.state(), host, connections);
-            if (client.mayReclaim()) {
+            if (!records.expire(service.state(), host, connections)) {
+                words += "; it stays recorded under a name, and may reclaim after the next start";
+            }
+            if (client.status().equals(ClientList.MAY_RECLAIM)) {
                 recovery.forgetHosts(service);
                 words += stillWaiting(service);
             }

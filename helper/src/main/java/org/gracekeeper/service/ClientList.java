@@ -6,17 +6,23 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.Map;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Nfs4Client;
 
 /** The clients of a service as people name them: those that {@code clients} shows and {@code expire} ends. Thread-safe. */
 final class ClientList {
+    /** An NFSv3 host in the recovery set. */
+    static final String MAY_RECLAIM = "may reclaim";
+    /** An NFSv3 host that statd notifies after the next start. */
+    static final String MONITORED = "monitored";
+    /** An NFSv3 host that was ended and has not been restarted since: it may have taken locks again, and be ended again. */
+    static final String ENDED = "ended";
+
     /** By protocol, then by address as a number, then by the kernel's: the same for as long as nobody comes or goes. */
     private static final Comparator<Client> ORDER = Comparator.comparing(Client::protocol)
             .thenComparing(client -> sortKey(client.address()))
@@ -36,9 +42,10 @@ final class ClientList {
      * @param protocol {@code NFSv3} or {@code NFSv4.x}
      * @param address with port of an NFSv4 client; of an NFSv3 host what statd knows it by, which is its address
      * @param nfs4 what the kernel tells of it; null for an NFSv3 host, of which it tells nothing
-     * @param mayReclaim whether it is an NFSv3 host that is in the recovery set
+     * @param status of an NFSv4 client the kernel's word; of an NFSv3 host {@link #MAY_RECLAIM}, {@link #MONITORED} or
+     *     {@link #ENDED}
      */
-    record Client(String protocol, String address, Nfs4Client nfs4, boolean mayReclaim) {
+    record Client(String protocol, String address, Nfs4Client nfs4, String status) {
 
         /** The kernel's number of an NFSv4 client as its own files write it; null for an NFSv3 host. */
         String clientId() {
@@ -48,11 +55,6 @@ final class ClientList {
         /** States that are not revoked, null where the kernel does not tell. */
         Long states(Nfs4Client.Type type) {
             return nfs4 == null ? null : nfs4.states().stream().filter(s -> s.type() == type && !s.revoked()).count();
-        }
-
-        /** {@code monitored} or {@code may reclaim} of an NFSv3 host; of an NFSv4 client the kernel's word. */
-        String status() {
-            return nfs4 != null ? nfs4.status() : mayReclaim ? "may reclaim" : "monitored";
         }
 
         /**
@@ -70,12 +72,13 @@ final class ClientList {
     List<Client> of(RunningService service) throws IOException, InterruptedException {
         List<Client> clients = new ArrayList<>();
         for (Nfs4Client client : holdings.clients(service)) {
-            clients.add(new Client("NFSv4." + client.minorVersion(), client.address(), client, false));
+            clients.add(new Client("NFSv4." + client.minorVersion(), client.address(), client, client.status()));
         }
-        Set<String> reclaiming = new HashSet<>(records.recoverySet(service.state()));
-        Set<String> hosts = new TreeSet<>(reclaiming);
-        hosts.addAll(records.monitored(service.state()));
-        hosts.forEach(host -> clients.add(new Client("NFSv3", host, null, reclaiming.contains(host))));
+        Map<String, String> hosts = new HashMap<>();
+        records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, MAY_RECLAIM));
+        records.monitored(service.state()).forEach(host -> hosts.putIfAbsent(host, MONITORED));
+        records.ended(service.state()).forEach(host -> hosts.putIfAbsent(host, ENDED));
+        hosts.forEach((host, status) -> clients.add(new Client("NFSv3", host, null, status)));
         clients.sort(ORDER);
         return clients;
     }

@@ -42,7 +42,8 @@ public final class ClientsReport {
      * @param locks lock stateids, one for each file and lock owner, whatever the number of ranges
      * @param delegations delegation stateids
      * @param secondsSinceRenewal of its lease
-     * @param status NFSv4: confirmed, unconfirmed, courtesy or expirable; NFSv3: monitored, or may reclaim
+     * @param status NFSv4: confirmed, unconfirmed, courtesy or expirable; NFSv3: monitored, may reclaim, or
+     *     ended where {@code expire} has ended it and it has not been restarted since
      */
     public record ClientStatus(String protocol, String address, String clientId, String name, Long opens, Long locks,
             Long delegations, Long secondsSinceRenewal, String status) {
@@ -57,7 +58,7 @@ public final class ClientsReport {
 
         /** What is not as it mostly is. */
         private String remark() {
-            return status.equals("confirmed") || status.equals("monitored") ? "" : status;
+            return status.equals("confirmed") || status.equals(ClientList.MONITORED) ? "" : status;
         }
     }
 

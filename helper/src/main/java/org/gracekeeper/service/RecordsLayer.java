@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.net.TcpPeers;
 import org.gracekeeper.nfsd.NfsdcldDb;
@@ -210,12 +211,14 @@ final class RecordsLayer implements UncheckedLayer {
     }
 
     /**
-     * What lockd wants to be told when the host has rebooted; nothing when statd does not monitor it.
+     * What lockd wants to be told when the host has rebooted; nothing when statd has not monitored it since the start. Of an
+     * ended host it is what it was: lockd asks anew only after it has forgotten the host, and the cookie with it.
      *
      * @throws UnexpectedFormatException the record is none of statd's
      */
     List<NsmRecord> monitor(StateDirectory state, String host) throws IOException {
-        return records.read(state.sm().resolve(host));
+        List<NsmRecord> lines = records.read(state.sm().resolve(host));
+        return lines.isEmpty() ? records.read(state.expired().resolve(host)) : lines;
     }
 
     /**
@@ -228,31 +231,44 @@ final class RecordsLayer implements UncheckedLayer {
      * puts it back.
      *
      * @param connections the service's from before the host lost its state: what is there later and is none of them, is new
+     * @return whether it will not be notified; false of a host that statd monitors by a name which is no address: its
+     *     connections cannot be told, so it could not be seen to be there again
      */
-    void expire(StateDirectory state, String host, Collection<TcpPeer> connections) throws IOException {
-        if (records.names(state.sm()).contains(host) && address(host) != null) {
-            Files.createDirectories(state.expired());
+    boolean expire(StateDirectory state, String host, Collection<TcpPeer> connections) throws IOException {
+        boolean monitored = monitored(state).contains(host);
+        boolean canBeSeen = address(host) != null;
+        if (canBeSeen && (monitored || ended(state).contains(host))) {
+            if (!Files.exists(state.expired())) {
+                Files.createDirectory(state.expired());
+                node.kernel().fsync(state.root());
+            }
             files.write(connectionsOf(state, host), TcpPeers.format(connections).getBytes(StandardCharsets.US_ASCII));
-            records.copy(List.of(host), state.sm(), state.expired());
-            files.deleteTree(state.sm().resolve(host));
+            if (monitored) {
+                records.copy(List.of(host), state.sm(), state.expired());
+                files.deleteTree(state.sm().resolve(host));
+            }
         }
         files.deleteTree(state.smBak().resolve(host));
         files.deleteTree(state.nsm().resolve(host));
+        return canBeSeen || !monitored;
     }
 
-    /** Whether {@link #returned} has anything to look for. */
-    boolean anyExpired(StateDirectory state) throws IOException {
-        return !records.names(state.expired()).isEmpty();
+    /** The hosts that {@link #expire} has ended and {@link #returned} has not seen again. */
+    List<String> ended(StateDirectory state) throws IOException {
+        return records.names(state.expired());
     }
 
     /**
-     * Puts back the records of ended hosts that are there again, durably. One that was restarted has new connections; one
-     * that was only cut off goes on with the port it had, and with locks that it does not have any more: it stays out.
+     * Puts back the records of ended hosts that are there again, durably. One that was restarted has a new connection with
+     * nfsd; one that was only cut off goes on with the port it had (net/sunrpc/xprtsock.c, xs_set_srcport; newer Linux
+     * clients take another one after a refusal), and with locks that it does not have any more: it stays out. Only nfsd's
+     * port tells, as all other connections are opened and closed as they are needed. A host whose connection was gone
+     * already when it was ended is taken for a restarted one.
      *
      * @param now the service's connections
      */
     void returned(StateDirectory state, Collection<TcpPeer> now) throws IOException {
-        for (String host : records.names(state.expired())) {
+        for (String host : ended(state)) {
             boolean again = Files.exists(state.sm().resolve(host)); // lockd has asked for it anew
             if (!again && isNew(state, host, now)) {
                 records.copy(List.of(host), state.expired(), state.sm());
@@ -270,7 +286,8 @@ final class RecordsLayer implements UncheckedLayer {
         Path file = connectionsOf(state, host);
         List<TcpPeer> before = Files.exists(file)
                 ? TcpPeers.parseFormatted(Files.readString(file, StandardCharsets.ISO_8859_1)) : List.of();
-        return now.stream().anyMatch(peer -> peer.remote().equals(address) && !before.contains(peer));
+        return now.stream().anyMatch(peer -> peer.localPort() == RpcClient.NFS_PORT && peer.remote().equals(address)
+                && !before.contains(peer));
     }
 
     /** Beside the record, under a name that no record has. */

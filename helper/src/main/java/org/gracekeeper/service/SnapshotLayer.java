@@ -85,18 +85,13 @@ final class SnapshotLayer implements UncheckedLayer {
         Errors errors = new Errors();
         errors.collect(() -> reserve.release(operation.state()));
         errors.collect(() -> {
-            if (records.anyExpired(operation.state())) {
-                records.returned(operation.state(), connections(node, operation.service()));
+            // A server that is stopped, or never was open, has no connections; those of before are the last there were.
+            if (operation.service().opened() && isComplete(operation.service())) {
+                noteConnections(operation.service());
             }
         });
         errors.collect(() -> records.gather(operation.state()));
         errors.collect(() -> recovery.recordHolders(operation.service()));
-        errors.collect(() -> {
-            // A server that is stopped, or never was open, has no connections; those of before are the last there were.
-            if (operation.service().opened() && isComplete(operation.service())) {
-                savePeers(operation.service());
-            }
-        });
         errors.collect(() -> writeLedger(operation));
         // Last: it may wait for requests in progress, and should the stop go on without it, nothing is missing.
         errors.collect(() -> expireIdleClients(operation));
@@ -109,11 +104,8 @@ final class SnapshotLayer implements UncheckedLayer {
         String complaint = "";
         try {
             complaint = reserve.problem(operation.state()).orElse("");
-            if (records.anyExpired(operation.state())) {
-                records.returned(operation.state(), connections(node, operation.service()));
-            }
             // Kept current, so that the connections are known after a crash too.
-            savePeers(operation.service());
+            noteConnections(operation.service());
         } catch (IOException e) {
             if (complaint.isEmpty()) {
                 complaint = "what the next start recovers by cannot be kept current: " + e.getMessage();
@@ -199,8 +191,12 @@ final class SnapshotLayer implements UncheckedLayer {
                 Holdings.states(holdings.clients(service), fileSystems).stream().filter(s -> !s.holdsNothing()).toList());
     }
 
-    private void savePeers(RunningService service) throws IOException, InterruptedException {
-        peers.save(service.state(), connections(node, service), service.recovered());
+    private void noteConnections(RunningService service) throws IOException, InterruptedException {
+        List<TcpPeer> now = connections(node, service);
+        Errors errors = new Errors();
+        errors.collect(() -> records.returned(service.state(), now));
+        errors.collect(() -> peers.save(service.state(), now, service.recovered()));
+        errors.rethrow();
     }
 
     /** Established TCP connections of clients with the service, as its network namespace shows them. */

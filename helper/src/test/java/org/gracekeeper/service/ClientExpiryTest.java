@@ -152,6 +152,26 @@ class ClientExpiryTest {
         assertEquals(lines.subList(0, 3), logged);
     }
 
+    /** It came back without a restart, and locked something again. */
+    @Test
+    void aHostThatWasEndedCanBeEndedAgain() throws Exception {
+        statdMonitors("192.0.2.7");
+        expire("192.0.2.7");
+        told.clear();
+
+        assertTrue(expire("192.0.2.7").complete());
+
+        assertEquals(List.of("3 16 192.0.2.7 " + COOKIE), told);
+        assertEquals(List.of(), records.monitored(service.state()));
+    }
+
+    @Test
+    void aHostThatStaysRecordedUnderItsNameIsSaid() throws Exception {
+        statdMonitors("client.example");
+        assertTrue(expire("Client.example").text().contains("it stays recorded under a name"));
+        assertEquals(List.of("client.example"), records.monitored(service.state()));
+    }
+
     @Test
     void lockdIsToldByEachOfItsCookiesAndNobodyElse() throws Exception {
         statdMonitors("192.0.2.7",

@@ -48,7 +48,7 @@ class ClientsReportTest {
         registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
         for (String name : List.of("web", "data")) {
             service(name, RunningService::withOpened);
-            for (String sub : List.of("nfs/sm", "nsm")) {
+            for (String sub : List.of("nfs/sm", "nsm", "expired")) {
                 Files.createDirectories(dir.resolve(name).resolve(sub));
             }
         }
@@ -76,11 +76,13 @@ class ClientsReportTest {
     void aLineForEachClientInAnOrderThatStays() throws Exception {
         clients("web", SIX, FOUR, OLD);
         for (String record : List.of("web/nfs/sm/192.0.2.20", "web/nfs/sm/192.0.2.3", "web/nsm/192.0.2.3",
-                "web/nsm/2001:db8::7", "data/nfs/sm/192.0.2.3")) {
+                "web/nsm/2001:db8::7", "web/expired/192.0.2.4", "web/expired/.192.0.2.4", "web/expired/192.0.2.20",
+                "data/nfs/sm/192.0.2.3")) {
             host(record);
         }
         String web = """
                 web      NFSv3     192.0.2.3                                      -      -      -            -         may reclaim
+                web      NFSv3     192.0.2.4                                      -      -      -            -         ended
                 web      NFSv3     192.0.2.20                                     -      -      -            -
                 web      NFSv3     2001:db8::7                                    -      -      -            -         may reclaim
                 web      NFSv4.0   192.0.2.10:700                                 0      0      0            12 s ago

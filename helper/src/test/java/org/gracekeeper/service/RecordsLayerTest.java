@@ -227,9 +227,9 @@ class RecordsLayerTest {
         layer.returned(state, List.of(OLD, OTHER));
         layer.gather(state); // the stop
         hostsAre(List.of("192.0.2.22"), List.of("192.0.2.22"));
-        assertEquals(List.of(), layer.monitor(state, HOST));
         layer.up(operation);
         assertFalse(Files.exists(state.expired()), "a new lockd asks statd for whoever comes");
+        assertEquals(List.of(), layer.monitor(state, HOST));
     }
 
     @Test
@@ -241,7 +241,7 @@ class RecordsLayerTest {
         layer.expire(state, HOST, List.of());
 
         hostsAre(List.of(), List.of());
-        assertFalse(layer.anyExpired(state), "statd has no record of it");
+        assertEquals(List.of(), layer.ended(state), "statd has no record of it");
     }
 
     /** lockd does not ask statd for it again: without its record it would lose what it locks from now on at the next move. */
@@ -250,13 +250,40 @@ class RecordsLayerTest {
         statdMonitors(HOST);
         byte[] record = Files.readAllBytes(state.sm().resolve(HOST));
         layer.expire(state, HOST, List.of(OLD, OTHER));
-        assertTrue(layer.anyExpired(state));
+        assertEquals(List.of(HOST), layer.ended(state));
 
         layer.returned(state, List.of(OTHER, NEW));
 
         hostsAre(List.of(HOST), List.of());
         assertArrayEquals(record, Files.readAllBytes(state.sm().resolve(HOST)));
-        assertFalse(layer.anyExpired(state));
+        assertEquals(List.of(), layer.ended(state));
+    }
+
+    /** It asks for lockd's port before it unlocks what it does not have any more, and that tells nothing. */
+    @Test
+    void aConnectionWithAnythingButNfsdDoesNotTellThatItWasRestarted() throws Exception {
+        statdMonitors(HOST);
+        layer.expire(state, HOST, List.of(OLD));
+        layer.returned(state, List.of(OLD, TcpPeer.parse("192.0.2.1:111 192.0.2.21:900").orElseThrow(),
+                TcpPeer.parse("192.0.2.1:32768 192.0.2.21:901").orElseThrow()));
+        hostsAre(List.of(), List.of());
+        assertEquals(List.of(HOST), layer.ended(state));
+    }
+
+    /** It came back as it was, and took locks: they have to go the same way. */
+    @Test
+    void anEndedHostCanBeEndedAgain() throws Exception {
+        statdMonitors(HOST);
+        layer.expire(state, HOST, List.of(OLD));
+        assertEquals(16, layer.monitor(state, HOST).get(0).procedure());
+
+        assertTrue(layer.expire(state, HOST, List.of(NEW)));
+
+        layer.returned(state, List.of(NEW));
+        assertEquals(List.of(HOST), layer.ended(state), "it had this connection when it was ended");
+        hostsAre(List.of(), List.of());
+        layer.returned(state, List.of(OLD));
+        hostsAre(List.of(HOST), List.of());
     }
 
     @Test
@@ -268,7 +295,7 @@ class RecordsLayerTest {
         layer.returned(state, List.of(NEW));
 
         assertEquals("anew", Files.readString(state.sm().resolve(HOST)));
-        assertFalse(layer.anyExpired(state));
+        assertEquals(List.of(), layer.ended(state));
     }
 
     @Test
@@ -276,8 +303,10 @@ class RecordsLayerTest {
         statdMonitors("client.example");
         layer.gather(state);
 
-        layer.expire(state, "client.example", List.of());
+        assertFalse(layer.expire(state, "client.example", List.of()));
 
         hostsAre(List.of("client.example"), List.of());
+        assertEquals(List.of(), layer.ended(state));
+        assertTrue(layer.expire(state, "other.example", List.of()), "statd does not know this one");
     }
 }

@@ -3,15 +3,20 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.argThat;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.spy;
 import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -117,6 +122,34 @@ class SnapshotLayerTest {
         order.verify(ledgers).write(any(), any());
         order.verify(nfsd).expireClient(idle);
         verify(nfsd).expireClient(idle);
+    }
+
+    /** An ended host that was restarted has to be in what the stop gathers. */
+    @Test
+    void whoIsBackIsLookedForBeforeTheRecordsAreGathered() throws Exception {
+        layer.down(TestService.operation(service, new ArrayList<>()));
+        InOrder order = inOrder(records);
+        order.verify(records).returned(any(), argThat(now -> now.contains(NOW)));
+        order.verify(records).gather(service.state());
+    }
+
+    @Test
+    void connectionsAreKeptAlsoWhenARecordCannotBePutBack() throws Exception {
+        doThrow(new IOException("disk full")).when(records).returned(any(), any());
+        assertThrows(IOException.class, () -> peersAfterStopOf(service));
+        assertEquals(List.of(NOW), peers.read(service.state()));
+        verify(records).gather(service.state());
+    }
+
+    /** What an earlier run left behind is no reason for the stop of a start that failed to fail. */
+    @Test
+    void aServiceWithoutANetworkIsNotAskedForItsConnections() throws Exception {
+        when(service.opened()).thenReturn(false);
+        Files.delete(dir.resolve("pin"));
+        doThrow(new IOException("no such namespace")).when(node).in(any(), any());
+        layer.down(TestService.operation(service, new ArrayList<>()));
+        verify(records, never()).returned(any(), any());
+        verify(records).gather(service.state());
     }
 
     @Test
