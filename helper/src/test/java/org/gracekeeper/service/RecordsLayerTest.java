@@ -218,6 +218,7 @@ class RecordsLayerTest {
     void anEndedHostIsNeitherNotifiedNorWaitedFor() throws Exception {
         statdMonitors(HOST);
         statdMonitors("192.0.2.22");
+        Files.copy(state.sm().resolve(HOST), state.smBak().resolve(HOST)); // as one that is being notified
         layer.gather(state);
         assertEquals(16, layer.monitor(state, HOST).get(0).procedure());
 
