@@ -17,6 +17,7 @@ import org.gracekeeper.model.ServiceName;
 /** What {@code gracekeeper status} shows: services, layers, addresses, grace, holders. Thread-safe. */
 public final class StatusReport {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String NOT_IN_FORCE = "parameters of the last change are not in force: ";
 
     private final Registry registry;
     private final LayerStack stack;
@@ -93,8 +94,13 @@ public final class StatusReport {
     /** The first that is wrong; where nothing is, how many are waited for. */
     private static String remark(ServiceStatus s) {
         return s.layers().stream().filter(layer -> !layer.state().equals("ok")).findFirst()
-                .map(layer -> layer.layer() + ": " + layer.state().replaceAll("\\s+", " "))
-                .orElse(s.missing().isEmpty() ? "" : s.missing().size() + " missing");
+                .map(layer -> oneLine(layer.layer() + ": " + layer.state()))
+                .orElse(!s.refused().isEmpty() ? oneLine(NOT_IN_FORCE + s.refused())
+                        : s.missing().isEmpty() ? "" : s.missing().size() + " missing");
+    }
+
+    private static String oneLine(String text) {
+        return text.replaceAll("\\s+", " ");
     }
 
     private static String grace(ServiceStatus s, String afterSeconds) {
@@ -123,7 +129,7 @@ public final class StatusReport {
                 }
             }
             if (!s.refused().isEmpty()) {
-                text.append("  problem    parameters of the last change are not in force: ").append(s.refused()).append('\n');
+                text.append("  problem    ").append(NOT_IN_FORCE).append(oneLine(s.refused())).append('\n');
             }
         }
         return text.toString();

@@ -55,7 +55,7 @@ class ReloadTest {
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
         doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
-        manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, null, null, null);
+        manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, null, null, null, null);
     }
 
     private ServiceManager.Call call(String exports) throws Exception {
