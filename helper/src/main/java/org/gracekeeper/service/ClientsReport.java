@@ -97,11 +97,8 @@ public final class ClientsReport {
 
     private List<ServiceClients> collect(Optional<ServiceName> only) throws IOException, InterruptedException {
         List<ServiceClients> all = new ArrayList<>();
-        for (ServiceName name : registry.names()) {
-            if (only.isEmpty() || only.get().equals(name)) {
-                Optional<ServiceClients> found = clients(name);
-                found.ifPresent(all::add);
-            }
+        for (ServiceName name : registry.names(only)) {
+            clients(name).ifPresent(all::add);
         }
         return all;
     }

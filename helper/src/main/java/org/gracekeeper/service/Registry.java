@@ -191,6 +191,11 @@ final class Registry {
         return names;
     }
 
+    /** All, or the one asked for if it is there. */
+    List<ServiceName> names(Optional<ServiceName> only) throws IOException {
+        return names().stream().filter(name -> only.isEmpty() || only.get().equals(name)).toList();
+    }
+
     /** Every service but {@code except}, which may be null. */
     List<RunningService> others(ServiceName except) throws IOException {
         List<RunningService> others = new ArrayList<>();

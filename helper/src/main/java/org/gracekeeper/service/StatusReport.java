@@ -137,15 +137,25 @@ public final class StatusReport {
 
     private List<ServiceStatus> collect(Optional<ServiceName> only) throws IOException, InterruptedException {
         List<ServiceStatus> all = new ArrayList<>();
-        for (ServiceName name : registry.names()) {
-            if (only.isEmpty() || only.get().equals(name)) {
-                Optional<RunningService> service = registry.load(name);
-                if (service.isPresent()) {
-                    all.add(status(service.get()));
-                }
+        for (ServiceName name : registry.names(only)) {
+            Optional<RunningService> service;
+            try {
+                service = registry.load(name);
+            } catch (IOException e) {
+                all.add(unreadable(name, e));
+                continue;
+            }
+            if (service.isPresent()) {
+                all.add(status(service.get()));
             }
         }
         return all;
+    }
+
+    /** One that nothing is known of is no reason to hide the others. */
+    private static ServiceStatus unreadable(ServiceName name, IOException e) {
+        return new ServiceStatus(name.value(), "damaged", List.of(), "", List.of(), "unknown", 0, 0, List.of(), List.of(),
+                List.of(new LayerStack.LayerState("record", String.valueOf(e.getMessage()))), "");
     }
 
     private ServiceStatus status(RunningService service) throws InterruptedException {

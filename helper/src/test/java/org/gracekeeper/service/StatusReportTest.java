@@ -4,13 +4,25 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.RecoveryDecision.Missing;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.service.LayerStack.LayerState;
 import org.gracekeeper.service.StatusReport.Holder;
 import org.gracekeeper.service.StatusReport.ServiceStatus;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class StatusReportTest {
     private static final ServiceStatus SERVING = new ServiceStatus("data_nfs", "serving", List.of("192.0.2.10/24"), "eth0",
@@ -44,6 +56,28 @@ class StatusReportTest {
         String problem = "parameters of the last change are not in force: no client for /srv/y\n";
         assertTrue(StatusReport.table(List.of(SERVING, REFUSED)).endsWith("  " + problem));
         assertTrue(StatusReport.details(List.of(REFUSED)).endsWith("  problem    " + problem));
+    }
+
+    @Test
+    void aServiceWithARecordThatCannotBeReadHidesNoOther(@TempDir Path dir) throws Exception {
+        Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        for (String name : List.of("data", "web")) {
+            Parameters parameters = TestService.parameters(dir);
+            registry.save(TestService.of(name, parameters), parameters);
+        }
+        Files.writeString(dir.resolve("data/service.json"), "{");
+        LayerStack stack = mock(LayerStack.class);
+        when(stack.states(any())).thenReturn(List.of());
+        Recovery recovery = mock(Recovery.class);
+        when(recovery.grace(any())).thenThrow(new IOException("not started yet"));
+        StatusReport report = new StatusReport(registry, stack, null, null, recovery);
+
+        String text = report.text(Optional.empty());
+
+        assertTrue(text.contains("data     damaged "), text);
+        assertTrue(text.contains("record: "), text);
+        assertTrue(text.contains("web      starting"), text);
+        assertTrue(report.json(Optional.of(new ServiceName("data"))).contains("\"damaged\""));
     }
 
     /** Others read it, too: scripts look for these words. */
