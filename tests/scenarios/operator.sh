@@ -14,7 +14,6 @@ ADDRESS4=10.77.0.100
 
 attribute() { cluster attrd_updater -Q -n gracekeeper-web -N "$1" | sed -n 's/.*value="\([a-z]*\)".*/\1/p'; } # NODE
 attribute_is() { [ "$(attribute "$1")" = "$2" ]; }                                                           # NODE VALUE
-inside() { on node1 nsenter --net=/run/netns/gk-web --mount=/run/gracekeeper/ns/web -- "$@"; }
 monitor() { # LEVEL: prints what the agent says, and its exit code
 	on node1 sh -c "OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_CHECK_LEVEL=$1 OCF_RESKEY_CRM_meta_interval=10000 \
 		OCF_RESKEY_CRM_meta_timeout=60000 /usr/lib/ocf/resource.d/gracekeeper/nfs monitor 2>&1; echo code \$?"
@@ -49,7 +48,7 @@ need "another export, more threads" cluster sh -c "crm_resource -r web -p thread
 	crm_resource -r web -p exports -v '/srv/web/export 10.77.0.0/24(rw,no_root_squash,no_subtree_check)
 /srv/web/only 10.77.0.53(rw,no_subtree_check)' -Q"
 need "the cluster settles" settled
-check "nfsd has 12 threads" test "$(inside cat /proc/fs/nfsd/threads)" = 12
+check "nfsd has 12 threads" test "$(inside node1 web cat /proc/fs/nfsd/threads)" = 12
 check "the export is there for the client meant" on client3 sh -c "mount -t nfs -o vers=4.2 $ADDRESS4:/srv/web/only /mnt && umount /mnt"
 check "and for nobody else" on client2 sh -c "! mount -t nfs -o vers=4.2,retry=0 $ADDRESS4:/srv/web/only /mnt"
 same "the service was not started anew" "$before" "$(starts)"

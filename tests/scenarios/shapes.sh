@@ -58,7 +58,7 @@ same "ranges that the server has" 18 "$(shape node1 | wc -l)"
 moves "shapes and waiters" $EARLY
 
 need "50 clients that hold nothing" program client3 idle idle_clients.py --count 50 --renew 10 "$ADDRESS4"
-clients() { on "$here" nsenter --net=/run/netns/gk-web --mount=/run/gracekeeper/ns/web -- sh -c 'ls /proc/fs/nfsd/clients | wc -l'; }
+clients() { inside "$here" web sh -c 'ls /proc/fs/nfsd/clients | wc -l'; }
 check "the server knows them" test "$(clients)" -ge 53
 moves "50 idle clients" $EARLY
 check "nobody waited for them: they were expired" test "$(clients)" -lt 10

@@ -24,8 +24,7 @@ thief() { # MOUNT
 
 # The server gives delegations only to a client that it can call back, which with NFSv4.0 it tries in its own time.
 can_be_recalled() { # HOST's address
-	on node1 nsenter --net=/run/netns/gk-web --mount=/run/gracekeeper/ns/web -- \
-		sh -c "grep -lF 'address: \"$1:' /proc/fs/nfsd/clients/*/info | xargs grep -q 'callback state: UP'"
+	inside node1 web sh -c "grep -lF 'address: \"$1:' /proc/fs/nfsd/clients/*/info | xargs grep -q 'callback state: UP'"
 }
 
 # stolen: how often the thief was granted the lock. The keeper still runs: nobody told it.

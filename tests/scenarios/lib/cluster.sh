@@ -38,6 +38,13 @@ put_guest_programs() {
 	done
 }
 
+# inside NODE SERVICE CMD...: in the namespaces of a service that runs there.
+inside() {
+	local node=$1 service=$2
+	shift 2
+	on "$node" nsenter "--net=/run/netns/gk-$service" "--mount=/run/gracekeeper/ns/$service" -- "$@"
+}
+
 # installed: what the nodes run is the package, and its installation has started the helper. The version goes into the log.
 installed() {
 	local node version

@@ -112,8 +112,7 @@ print(value)' "$1" "$2"
 
 # wait_recovered NODE: until both grace periods there have ended.
 wait_recovered() {
-	on "$1" nsenter "--net=/run/netns/gk-$SVC" "--mount=/run/gracekeeper/ns/$SVC" -- \
-		"$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
+	inside "$1" "$SVC" "$GUEST_DIR/server.py" wait-grace $((GRACE * 3))
 }
 
 # state NODE: of the service there, as the helper tells it.
