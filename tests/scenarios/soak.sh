@@ -150,8 +150,15 @@ check "all locks are on $here at the end" all_there "$here"
 for name in "${!EXTRAS[@]}"; do on "${EXTRAS[$name]}" systemctl stop "load-$name"; done
 check "the logs come home" end_load
 check_load
-printf '{"kernel": "%s", "seed": %s, "events": %s, "moves": %s, "cuts": %s, "crashes": %s, "totals": %s}\n' "$KERNEL" "$SOAK_SEED" \
-	"$SOAK_COUNT" "$(grep -c 'is to go to' "$OUT/events.jsonl")" "$FENCED" "$crashes" "$TOTALS" >>"${SOAK_RESULTS:-$OUT/soak.jsonl}"
+python3 - "$KERNEL" "$SOAK_SEED" "$SOAK_COUNT" "$(grep -c 'is to go to' "$OUT/events.jsonl")" "$FENCED" "$crashes" "$TOTALS" \
+	>>"${SOAK_RESULTS:-$OUT/soak.jsonl}" <<'P'
+import json
+import sys
+
+kernel, *numbers, totals = sys.argv[1:]
+names = "seed", "events", "moves", "cuts", "crashes"
+print(json.dumps({"kernel": kernel, **dict(zip(names, map(int, numbers))), "totals": json.loads(totals)}))
+P
 audit "web=$here:$ADDRESS4"
 check "service web stops" remove web
 audit
