@@ -33,6 +33,8 @@ import org.gracekeeper.protocol.OcfException;
  */
 final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
+    private static final String NLM = "NLM";
+    private static final String NFSV4 = "NFSv4";
 
     private final Node node;
     private final NfsdFs nfsd;
@@ -82,6 +84,8 @@ final class Recovery {
 
     /** What came back so far: a lock that was reclaimed and then given up was back. */
     private static final class Seen {
+        /** The grace periods of whose end has been told. */
+        private final Set<String> told = ConcurrentHashMap.newKeySet();
         private Optional<Ledger> ledger;
         private LockCoverage nlm = LockCoverage.NONE;
         private LockCoverage v4 = LockCoverage.NONE;
@@ -195,7 +199,7 @@ final class Recovery {
         }
         RecoveryDecision decision = decide(service, grace);
         if (decision.endNlm() || decision.endV4()) {
-            end(service, grace, decision, secondsLeft(service) <= 0);
+            end(service, decision, secondsLeft(service) <= 0);
         }
         return false;
     }
@@ -220,7 +224,7 @@ final class Recovery {
     void endNow(RunningService service) throws IOException, InterruptedException {
         Grace grace = grace(service);
         String reason = "an administrator ended it";
-        end(service, grace, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
+        end(service, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
     }
 
     /**
@@ -289,7 +293,7 @@ final class Recovery {
      * @param whatever whether grace ends although somebody may be missing; else the look that this follows has seen and
      *     recorded everybody
      */
-    private void end(RunningService service, Grace grace, RecoveryDecision decision, boolean whatever)
+    private void end(RunningService service, RecoveryDecision decision, boolean whatever)
             throws IOException, InterruptedException {
         if (whatever) {
             recordLast(service);
@@ -297,33 +301,51 @@ final class Recovery {
         if (closed.contains(service.config().name())) {
             return;
         }
-        seen(service).ended(new Grace(grace.nlm() && !decision.endNlm(), grace.v4() && !decision.endV4()));
-        // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock. What is told of it is
-        // told outside: inside, /run is another one.
+        // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
         if (decision.endNlm()) {
-            node.in(service.instance().inside(), () -> {
-                lockd.endGrace();
-                return null;
-            });
-            log(service, "NLM", decision.nlmReason());
+            end(service, NLM, decision.nlmReason(), lockd::endGrace);
         }
         if (decision.endV4()) {
+            end(service, NFSV4, decision.v4Reason(), nfsd::endV4Grace);
+        }
+    }
+
+    /** nfsd does it in its own time: until then a look still sees grace, and ends it again. It is told of once. */
+    private void end(RunningService service, String which, String reason, Ending ending)
+            throws IOException, InterruptedException {
+        Set<String> told = seen(service).told;
+        // Before the end, or another look could see it and take it for the kernel's.
+        boolean first = told.add(which);
+        boolean ended = false;
+        try {
             node.in(service.instance().inside(), () -> {
-                nfsd.endV4Grace();
+                ending.end();
                 return null;
             });
-            log(service, "NFSv4", decision.v4Reason());
+            ended = true;
+        } finally {
+            if (first && !ended) {
+                told.remove(which);
+            }
         }
+        if (first) {
+            log(service, which, reason); // not inside, where /run is another one
+        }
+    }
+
+    private interface Ending {
+        void end() throws IOException;
     }
 
     /** lockd's timer, or nfsd's when its time is over or everybody has sent RECLAIM_COMPLETE. */
     private void logEndsByKernel(RunningService service, Grace now) throws IOException {
-        Grace ended = seen(service).ended(now);
-        if (ended.nlm()) {
-            log(service, "NLM", "by the kernel");
+        Seen sofar = seen(service);
+        Grace ended = sofar.ended(now);
+        if (ended.nlm() && sofar.told.add(NLM)) {
+            log(service, NLM, "by the kernel");
         }
-        if (ended.v4()) {
-            log(service, "NFSv4", "by the kernel");
+        if (ended.v4() && sofar.told.add(NFSV4)) {
+            log(service, NFSV4, "by the kernel");
         }
     }
 

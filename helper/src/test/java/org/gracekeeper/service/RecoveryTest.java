@@ -4,12 +4,17 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.verifyNoMoreInteractions;
 import static org.mockito.Mockito.when;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +40,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What becomes of a recovery when an administrator ends a client in it. */
+/** What becomes of a recovery when an administrator ends it, or a client in it. */
 class RecoveryTest {
     private static final String OWNER = "636c69656e742031";
     private static final Nfs4Client CLIENT = TestClients.nfs4(1, "192.0.2.9:817", 2, "confirmed", 1, 1, 0);
@@ -49,6 +54,7 @@ class RecoveryTest {
     private final NfsdFs nfsd = mock(NfsdFs.class);
     private final LockdFs lockd = mock(LockdFs.class);
     private final Holdings holdings = mock(Holdings.class);
+    private final TimelineLog timeline = mock(TimelineLog.class);
     private RunningService service;
     private StateDirectory state;
     private LedgerStore ledgers;
@@ -83,7 +89,7 @@ class RecoveryTest {
         when(holdings.certainLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
         when(holdings.clients(any())).thenReturn(List.of(CLIENT));
         recovery = new Recovery(node, nfsd, lockd, new RecordsLayer(new Node(kernel, null), files), holdings, ledgers,
-                mock(ClaimLayer.class), null);
+                mock(ClaimLayer.class), timeline);
     }
 
     private void ledger(List<Range> nlm, HeldState... clients) throws Exception {
@@ -175,5 +181,36 @@ class RecoveryTest {
 
         assertTrue(decision().endNlm());
         assertEquals(List.of(), ledgers.find(state).ledger().orElseThrow().nlm());
+    }
+
+    /** nfsd ends its grace from its laundromat, some time after it has been asked to. */
+    @Test
+    void theEndOfAGracePeriodIsToldOnce() throws Exception {
+        recovery.endNow(service);
+        when(holdings.clients(any())).thenReturn(List.of());
+        recovery.forget(service, CLIENT, List.of());
+        assertTrue(decision().endV4());
+        assertFalse(recovery.step(service));
+        when(lockd.graceEnded()).thenReturn(true);
+        when(nfsd.v4GraceEnded()).thenReturn(true);
+        assertTrue(recovery.step(service));
+
+        verify(timeline).graceEnded(service.config().name(), "NLM", 5, "an administrator ended it");
+        verify(timeline).graceEnded(service.config().name(), "NFSv4", 5, "an administrator ended it");
+        verifyNoMoreInteractions(timeline);
+    }
+
+    @Test
+    void whatCouldNotBeEndedIsToldOfWhenItEnds() throws Exception {
+        doThrow(new IOException("busy")).doNothing().when(nfsd).endV4Grace();
+        assertThrows(IOException.class, () -> recovery.endNow(service));
+        assertFalse(recovery.step(service));
+        when(lockd.graceEnded()).thenReturn(true);
+        when(nfsd.v4GraceEnded()).thenReturn(true);
+        assertTrue(recovery.step(service));
+
+        verify(timeline).graceEnded(service.config().name(), "NLM", 5, "an administrator ended it");
+        verify(timeline).graceEnded(service.config().name(), "NFSv4", 5, "by the kernel");
+        verifyNoMoreInteractions(timeline);
     }
 }
