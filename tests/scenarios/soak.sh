@@ -42,6 +42,11 @@ coming_and_going() {
 	RANGES[$name]=$(on "$host" cat "/var/tmp/load/$name.ready")
 }
 
+# Whom its grace still waits for, or why it has ended.
+grace_words() { # NODE
+	{ on "$1" gracekeeper grace status "$SVC"; ended "$1"; } | sed 's/^/      /' >&3
+}
+
 # The server has the locks of the clients, and those of the programs beside them.
 all_there() { # NODE
 	look "$1" || return 1
@@ -143,6 +148,7 @@ for ((n = 1; n <= SOAK_COUNT; n++)); do
 		here=$(other "$here")
 		;;
 	esac
+	grace_words "$here"
 	((RANDOM % 3)) || check "event $n: grace ends" wait_recovered "$here"
 done
 check "both grace periods end" wait_recovered "$here"
@@ -159,6 +165,7 @@ kernel, *numbers, totals = sys.argv[1:]
 names = "seed", "events", "moves", "cuts", "crashes"
 print(json.dumps({"kernel": kernel, **dict(zip(names, map(int, numbers))), "totals": json.loads(totals)}))
 P
+collect
 audit "web=$here:$ADDRESS4"
 check "service web stops" remove web
 audit

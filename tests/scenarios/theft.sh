@@ -24,9 +24,9 @@ thief() { # MOUNT
 
 # may_have_delegation: the server gives one only to a client that it can call back, which with NFSv4.0 it tries in its own
 # time, and only to an NFSv4.0 open-owner that it has confirmed, which is after its first open (nfs4_open_delegation in
-# fs/nfsd/nfs4state.c). Owners are per user: any file will do.
+# fs/nfsd/nfs4state.c). Owners are per user and list of groups, so any file will do, opened in a unit as the holder's is.
 may_have_delegation() {
-	on client1 cat /mnt/ours/first && until_true 30 can_be_recalled 10.77.0.51
+	on client1 systemd-run -q --wait cat /mnt/ours/first && until_true 30 can_be_recalled 10.77.0.51
 }
 
 can_be_recalled() { # HOST's address
