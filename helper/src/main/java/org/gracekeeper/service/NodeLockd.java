@@ -63,17 +63,21 @@ final class NodeLockd {
         }
     }
 
+    private int graceTime(RunningService service) throws IOException {
+        return service.config().hasNfsV3() ? graceTime(service.graceTime(), lockd.timeout()) : service.graceTime();
+    }
+
     /**
      * lockd rounds its time up to a multiple of nlm_timeout (fs/lockd/svc.c, get_lockd_grace_period), so nfsd gets the
      * same, else NLM grace would be the longer one. The helper ends both when the configured time is over; without it they
      * still agree, and neither is shorter than clients may need.
+     *
+     * @param configured seconds
+     * @param timeout lockd's nlm_timeout, in seconds
+     * @return what nfsd is to be given, in seconds
      */
-    private int graceTime(RunningService service) throws IOException {
-        if (!service.config().hasNfsV3()) {
-            return service.graceTime();
-        }
-        int timeout = lockd.timeout();
-        return (Math.min(service.graceTime(), MAX_GRACE) + timeout - 1) / timeout * timeout;
+    static int graceTime(int configured, int timeout) {
+        return (Math.min(configured, MAX_GRACE) + timeout - 1) / timeout * timeout;
     }
 
     /** Puts back what a start that was cut short left; does nothing otherwise. */

@@ -103,10 +103,26 @@ class NodeLockdTest {
     void bothGracePeriodsAreEquallyLongAndNotShorterThanConfigured(int timeout, int graceTime) throws Exception {
         set("nlm_timeout", timeout);
         lockd().whileSet(service(graceTime), given -> {
-            int lockds = (get("nlm_grace_period") + timeout - 1) / timeout * timeout;
-            assertEquals(lockds, given);
+            assertEquals(lockdsGrace(get("nlm_grace_period"), timeout), given);
             assertTrue(given >= graceTime);
         });
+    }
+
+    /** A lock can be stolen where NLM grace outlasts NFSv4's: never, whatever times are allowed and lockd's unit is. */
+    @Test
+    void noAllowedGraceTimeMakesNlmGraceTheLongerOne() {
+        for (int timeout = 3; timeout <= 20; timeout++) { // fs/lockd/svc.c, nlm_timeout_min and _max
+            for (int graceTime = 10; graceTime <= 240; graceTime++) { // ServiceConfig's bounds with NFSv3
+                int given = NodeLockd.graceTime(graceTime, timeout);
+                assertTrue(lockdsGrace(graceTime, timeout) <= given && given >= graceTime,
+                        "nlm_timeout " + timeout + ", grace_time " + graceTime + ": " + given);
+            }
+        }
+    }
+
+    /** fs/lockd/svc.c, get_lockd_grace_period. */
+    private static int lockdsGrace(int period, int timeout) {
+        return (period + timeout - 1) / timeout * timeout;
     }
 
     @Test
