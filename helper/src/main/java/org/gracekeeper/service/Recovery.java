@@ -3,8 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -14,9 +12,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 import org.gracekeeper.model.FileSystems;
-import org.gracekeeper.model.HeldState;
 import org.gracekeeper.model.Ledger;
-import org.gracekeeper.model.LockCoverage;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.RecoveryDecision.Observed;
@@ -44,11 +40,10 @@ final class Recovery {
     private final LedgerStore ledgers;
     private final ClaimLayer claims;
     private final TimelineLog timeline;
-    private final Map<ServiceName, Seen> seen = new ConcurrentHashMap<>();
+    private final ClientRecords clientRecords = new ClientRecords();
+    private final Map<ServiceName, SeenBack> seen = new ConcurrentHashMap<>();
     /** Services whose stop has begun: what is seen of them from then on proves nothing. */
     private final Set<ServiceName> closed = ConcurrentHashMap.newKeySet();
-    /** NFSv4 clients that an administrator has ended. */
-    private final Map<ServiceName, Ended> ended = new ConcurrentHashMap<>();
 
     Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
             ClaimLayer claims, TimelineLog timeline) {
@@ -71,62 +66,6 @@ final class Recovery {
     record Grace(boolean nlm, boolean v4) {
         boolean active() {
             return nlm || v4;
-        }
-    }
-
-    /**
-     * Clients by the kernel's number. Its monitor is held while clients are recorded, so that a look that has seen one just
-     * before its end does not record it after that.
-     */
-    private static final class Ended {
-        private final Set<Long> clientIds = new HashSet<>();
-    }
-
-    /** What came back so far: a lock that was reclaimed and then given up was back. */
-    private static final class Seen {
-        /** The grace periods of whose end has been told. */
-        private final Set<String> told = ConcurrentHashMap.newKeySet();
-        private Optional<Ledger> ledger;
-        private LockCoverage nlm = LockCoverage.NONE;
-        private LockCoverage v4 = LockCoverage.NONE;
-        private final Map<String, HeldState> clients = new HashMap<>();
-        private Grace last = new Grace(false, false);
-
-        Seen(Optional<Ledger> ledger) {
-            this.ledger = ledger;
-        }
-
-        /** What has to come back is less by now. */
-        synchronized void waitFor(Ledger less) {
-            ledger = Optional.of(less);
-        }
-
-        /** What was active at the look before and is no longer. */
-        synchronized Grace ended(Grace now) {
-            Grace ended = new Grace(last.nlm() && !now.nlm(), last.v4() && !now.v4());
-            last = now;
-            return ended;
-        }
-
-        /** Whether there are locks of the ledger that have not been seen back. */
-        synchronized boolean wantsLocks(Grace grace) {
-            return ledger.isPresent() && (grace.nlm() && !ledger.get().nlmCoverage().missingFrom(nlm).isEmpty()
-                    || grace.v4() && !ledger.get().v4Coverage().missingFrom(v4).isEmpty());
-        }
-
-        synchronized void add(Holdings.Locks locks) {
-            nlm = nlm.max(LockCoverage.of(locks.nlm()));
-            v4 = v4.max(LockCoverage.of(locks.v4()));
-        }
-
-        synchronized void add(List<HeldState> states) {
-            states.forEach(state -> clients.merge(state.owner(), state, HeldState::union));
-        }
-
-        synchronized Observed observed(Grace grace, double left, boolean earlyEnd, List<String> hosts, Set<String> recorded,
-                Set<String> complete) {
-            return new Observed(grace.nlm(), grace.v4(), left, earlyEnd, ledger, hosts, nlm, recorded, complete,
-                    List.copyOf(clients.values()), v4);
         }
     }
 
@@ -159,7 +98,7 @@ final class Recovery {
 
     /** The service starts: what was seen of it before does not count. */
     void open(ServiceName name) {
-        ended.remove(name);
+        clientRecords.open(name);
         seen.remove(name);
         closed.remove(name);
     }
@@ -216,7 +155,7 @@ final class Recovery {
             // Its time is over, whatever can be seen: nobody must be locked out for ever.
             warn(service, e);
             return RecoveryDecision.of(
-                    new Seen(Optional.empty()).observed(grace, left, true, List.of(), Set.of(), Set.of()));
+                    new SeenBack(Optional.empty()).observed(grace, left, true, List.of(), Set.of(), Set.of()));
         }
     }
 
@@ -232,21 +171,12 @@ final class Recovery {
      * now, unless the kernel knows it from the start and it comes before grace has ended, which costs nobody anything. To
      * be called before its end, since it may come again at once, and is then recorded by the kernel as a new one.
      *
-     * @param others clients that stay: with one of its name among them, which is the same host's later one, the record is
-     *     that one's too, and stays
+     * @param others clients that stay
      */
     void forget(RunningService service, Nfs4Client client, List<Nfs4Client> others)
             throws IOException, InterruptedException {
-        String owner = HexFormat.of().formatHex(client.ownerId());
-        Ended before = ended(service);
-        synchronized (before) {
-            before.clientIds.add(client.clientid());
-            if (others.stream().anyMatch(other -> Arrays.equals(other.ownerId(), client.ownerId()))) {
-                return;
-            }
-            new NfsdcldDb(service.state().clientDatabase()).forget(client.ownerId());
-        }
-        if (grace(service).v4()) {
+        if (clientRecords.forget(service, client, others) && grace(service).v4()) {
+            String owner = HexFormat.of().formatHex(client.ownerId());
             waitForLess(service, ledger -> ledger.withoutClient(owner));
         }
     }
@@ -256,11 +186,7 @@ final class Recovery {
      * goes on does not wait for it all the same.
      */
     void keep(RunningService service, Nfs4Client client) throws IOException {
-        Ended before = ended(service);
-        synchronized (before) {
-            before.clientIds.remove(client.clientid());
-        }
-        record(service, List.of(client), Set.of());
+        clientRecords.keep(service, client);
     }
 
     /** NFSv3 hosts have been taken out of the recovery set: where that was the last one, no NLM lock is waited for. */
@@ -283,10 +209,6 @@ final class Recovery {
             current.waitFor(less);
             return current;
         });
-    }
-
-    private Ended ended(RunningService service) {
-        return ended.computeIfAbsent(service.config().name(), n -> new Ended());
     }
 
     /**
@@ -313,9 +235,9 @@ final class Recovery {
     /** nfsd does it in its own time: until then a look still sees grace, and ends it again. It is told of once. */
     private void end(RunningService service, String which, String reason, Ending ending)
             throws IOException, InterruptedException {
-        Set<String> told = seen(service).told;
+        SeenBack sofar = seen(service);
         // Before the end, or another look could see it and take it for the kernel's.
-        boolean first = told.add(which);
+        boolean first = sofar.tell(which);
         boolean ended = false;
         try {
             node.in(service.instance().inside(), () -> {
@@ -325,7 +247,7 @@ final class Recovery {
             ended = true;
         } finally {
             if (first && !ended) {
-                told.remove(which);
+                sofar.untell(which);
             }
         }
         if (first) {
@@ -339,12 +261,12 @@ final class Recovery {
 
     /** lockd's timer, or nfsd's when its time is over or everybody has sent RECLAIM_COMPLETE. */
     private void logEndsByKernel(RunningService service, Grace now) throws IOException {
-        Seen sofar = seen(service);
+        SeenBack sofar = seen(service);
         Grace ended = sofar.ended(now);
-        if (ended.nlm() && sofar.told.add(NLM)) {
+        if (ended.nlm() && sofar.tell(NLM)) {
             log(service, NLM, "by the kernel");
         }
-        if (ended.v4() && sofar.told.add(NFSV4)) {
+        if (ended.v4() && sofar.tell(NFSV4)) {
             log(service, NFSV4, "by the kernel");
         }
     }
@@ -352,7 +274,7 @@ final class Recovery {
     /** For the last time: whoever is not recorded when grace ends cannot reclaim after the next start. */
     private void recordLast(RunningService service) throws InterruptedException {
         try {
-            recordMinorVersionZeroClients(service);
+            clientRecords.record(service, minorVersionZero(holdings.clients(service)), Set.of());
         } catch (IOException | RuntimeException e) {
             warn(service, e);
         }
@@ -362,8 +284,8 @@ final class Recovery {
         LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
     }
 
-    private Seen seen(RunningService service) {
-        return seen.computeIfAbsent(service.config().name(), n -> new Seen(ledgers.find(service.state()).ledger()));
+    private SeenBack seen(RunningService service) {
+        return seen.computeIfAbsent(service.config().name(), n -> new SeenBack(ledgers.find(service.state()).ledger()));
     }
 
     private void log(RunningService service, String which, String reason) throws IOException {
@@ -375,7 +297,7 @@ final class Recovery {
 
     private Observed observe(RunningService service, Grace grace, double left)
             throws IOException, InterruptedException {
-        Seen sofar = seen(service);
+        SeenBack sofar = seen(service);
         FileSystems fileSystems = holdings.fileSystems(service);
         if (sofar.wantsLocks(grace)) {
             sofar.add(holdings.certainLocks(fileSystems));
@@ -389,19 +311,10 @@ final class Recovery {
         Set<String> recorded = new HashSet<>(clients.recorded());
         recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
         List<Nfs4Client> now = holdings.clients(service);
-        record(service, minorVersionZero(now), clients.complete());
+        clientRecords.record(service, minorVersionZero(now), clients.complete());
         sofar.add(Holdings.states(now, fileSystems));
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());
-    }
-
-    /**
-     * Sees that every NFSv4.0 client with state is in nfsdcld's current table. The kernel records such a client at
-     * OPEN_CONFIRM only, and a reclaimed open needs none (fs/nfsd/nfs4proc.c, CLAIM_PREVIOUS): without this a client
-     * would survive one move and lose its locks at the next.
-     */
-    private void recordMinorVersionZeroClients(RunningService service) throws IOException, InterruptedException {
-        record(service, minorVersionZero(holdings.clients(service)), Set.of());
     }
 
     /**
@@ -409,35 +322,11 @@ final class Recovery {
      * could not record because the disk was full.
      */
     void recordHolders(RunningService service) throws IOException, InterruptedException {
-        record(service, holdings.clients(service), Set.of());
+        clientRecords.record(service, holdings.clients(service), Set.of());
     }
 
+    /** Of others the kernel itself sees that they are recorded. */
     private static List<Nfs4Client> minorVersionZero(List<Nfs4Client> clients) {
         return clients.stream().filter(client -> client.minorVersion() == 0).toList();
-    }
-
-    /** @param recorded owner ids in hexadecimal of clients that are known to be recorded: most looks need no write then */
-    private void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded) throws IOException {
-        Ended before = ended(service);
-        synchronized (before) {
-            recordAll(service, clients.stream().filter(c -> !before.clientIds.contains(c.clientid())).toList(), recorded);
-        }
-    }
-
-    private static void recordAll(RunningService service, List<Nfs4Client> clients, Set<String> recorded)
-            throws IOException {
-        Map<String, Nfs4Client> byId = new HashMap<>();
-        for (Nfs4Client client : clients) {
-            if (client.holdsState()) {
-                byId.put(HexFormat.of().formatHex(client.ownerId()), client);
-            }
-        }
-        byId.keySet().removeAll(recorded);
-        for (String id : new NfsdcldDb(service.state().clientDatabase()).record(
-                byId.values().stream().map(Nfs4Client::ownerId).toList())) {
-            Nfs4Client client = byId.get(id);
-            LOG.log(System.Logger.Level.DEBUG, "service {0}: recorded NFSv4.{1} client {2}",
-                    service.config().name(), client.minorVersion(), client.ownerName());
-        }
     }
 }
