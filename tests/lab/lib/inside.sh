@@ -65,8 +65,12 @@ create() {
 		for h in $(hosts); do printf 'Host %s\nHostName 192.168.77.%s\n' "$h" "$(host_number "$h")"; done
 	} >"$L/ssh_config"
 	for h in $(hosts); do create_host "$h" "$nodes"; done
+	# Where fresh guests install packages from.
+	! is_fresh || busybox httpd -p 192.168.77.1:80 -h "$image/repository"
 	for ((i = 1; i <= nodes; i++)); do ipmi "$i"; done
 }
+
+is_fresh() { [ -d "$(cat "$L/image")/repository" ]; } # guests have nothing of a cluster yet
 
 create_host() { # HOST NODES
 	local h=$1 n s
@@ -84,15 +88,18 @@ create_host() { # HOST NODES
 	bridge link set dev "${h}b" isolated on
 
 	s=$L/$h/tree
-	mkdir -p "$s/seed/etc/corosync"
+	mkdir -p "$s/seed/etc"
 	printf 'HOST=%s\nNUMBER=%s\n' "$h" "$n" >"$s/seed/etc/lab.conf"
 	echo "$h" >"$s/seed/etc/hostname"
 	cp "$L/etc-hosts" "$s/seed/etc/hosts"
 	echo "$LAB_NAME/$h" | md5sum | head -c 32 >"$s/seed/etc/machine-id"
 	case $h in
 	node*)
-		corosync_conf "$2" >"$s/seed/etc/corosync/corosync.conf"
-		cib "$2" >"$s/cib.xml"
+		if ! is_fresh; then
+			mkdir "$s/seed/etc/corosync"
+			corosync_conf "$2" >"$s/seed/etc/corosync/corosync.conf"
+			cib "$2" >"$s/cib.xml"
+		fi
 		;;
 	esac
 	(cd "$s" && find . | busybox cpio -o -H newc 2>/dev/null) >"$L/$h/seed"

@@ -32,15 +32,17 @@ inside() {
 	nsenter --target "$pid" --net --pid --mount -- "$LAB_DIR/lib/inside" "$@"
 }
 
-lab_build() {
+lab_build() { # [--fresh]
 	# shellcheck source=lib/build.sh
 	. "$LAB_DIR/lib/build.sh"
+	# shellcheck source=lib/fresh.sh
+	. "$LAB_DIR/lib/fresh.sh"
 	install_host_tools
-	build_image
+	if [ "${1:-}" = --fresh ]; then build_fresh; else build_image; fi
 }
 
 lab_up() {
-	local kernel=6.12 nodes=2 clients=0 disks=4 package='' owner='' keep='' wait=1 pid image h started=$SECONDS
+	local kernel=6.12 nodes=2 clients=0 disks=4 package='' owner='' keep='' fresh='' wait=1 pid image h started=$SECONDS
 	while (($#)); do
 		case $1 in
 		--kernel) kernel=$2 ;;
@@ -49,8 +51,12 @@ lab_up() {
 		--disks) disks=$2 ;;
 		--install) package=$2 ;;
 		--owner) owner=$2 ;;
-		--keep | --no-wait)
-			[ "$1" = --keep ] && keep=1 || wait=
+		--keep | --no-wait | --fresh)
+			case $1 in
+			--keep) keep=1 ;;
+			--no-wait) wait= ;;
+			--fresh) fresh=--fresh ;;
+			esac
 			shift
 			continue
 			;;
@@ -63,10 +69,12 @@ lab_up() {
 	[[ $clients =~ ^[0-9]$|^[1-3][0-9]$ ]] || die "up: --clients wants 0 to 39"
 	[[ $disks =~ ^[0-9]$|^1[0-9]$ ]] || die "up: --disks wants 0 to 19"
 	[ -z "$package" ] || is_package "$package" || die "up: $package is not a Debian package"
+	[[ -z $package || -z $fresh ]] || die "up: a fresh guest has not got what a package to be installed depends on"
 	[[ -z $owner ]] || kill -0 "$owner" 2>/dev/null || die "up: there is no process $owner"
 	[ "$(id -u)" = 0 ] || die "up needs root (network and process namespaces)"
-	lab_build
-	image=$(image_dir)
+	# shellcheck disable=SC2086 # one word or none
+	lab_build $fresh
+	if [ -n "$fresh" ]; then image=$(fresh_dir); else image=$(image_dir); fi
 	local accel
 	accel=$(accelerator "$image")
 
@@ -104,8 +112,10 @@ bring_up() { # uses lab_up's variables
 		return
 	fi
 	boot node || return 1
-	lab_exec node1 -- /usr/local/sbin/lab-wait-cluster "$nodes" 240 || return 1
-	say "the cluster stands after $((SECONDS - started)) s"
+	if [ -z "$fresh" ]; then
+		lab_exec node1 -- /usr/local/sbin/lab-wait-cluster "$nodes" 240 || return 1
+		say "the cluster stands after $((SECONDS - started)) s"
+	fi
 	boot client || return 1
 	[ -z "$package" ] || (lab_install "$package") || return 1
 	say "$nodes nodes and $clients clients answer after $((SECONDS - started)) s"
