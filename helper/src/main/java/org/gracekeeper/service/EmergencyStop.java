@@ -10,6 +10,7 @@ import org.gracekeeper.exec.Commands;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.Namespaces;
 
 /** The stop that needs nothing but the plain files below /run: the same script the agent uses without a helper. */
 final class EmergencyStop {
@@ -28,8 +29,9 @@ final class EmergencyStop {
     }
 
     void run(ServiceName name, Deadline deadline) throws IOException, OcfException {
+        // It looks for the pins of the namespaces, which the host's mount namespace has and the helper's may not.
         CommandResult result = commands.run(deadline.remaining(), null,
-                List.of(SCRIPT, "stop", name.value(), Long.toString(deadline.remaining().toSeconds())));
+                List.of("nsenter", "--mount=" + Namespaces.HOST.mount(), "--", SCRIPT, "stop", name.value(), Long.toString(deadline.remaining().toSeconds())));
         // It answers as the helper does: the exit code on a line of its own.
         if (!result.ok() || !result.out().startsWith("0\n")) {
             throw new OcfException(OcfCode.GENERIC, "service " + name + " is not stopped: " + result.out().replace("\n", "; ") + result.err());

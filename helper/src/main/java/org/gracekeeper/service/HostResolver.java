@@ -117,15 +117,11 @@ final class HostResolver {
         if (hasNfsd()) {
             return;
         }
-        try {
-            node.run(deadline, "modprobe", "nfsd");
-        } catch (IOException e) {
-            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd cannot be loaded (" + e.getMessage()
-                    + "): install the modules of the running kernel, or do not forbid nfsd in /etc/modprobe.d", e);
-        }
+        // By systemd, since the helper's unit may load no modules. This unit succeeds whether the module is there or not.
+        node.run(deadline, "systemctl", "start", "modprobe@nfsd.service");
         if (!hasNfsd()) {
-            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd was loaded, but the kernel knows no file system"
-                    + " nfsd: see the kernel's log");
+            throw new OcfException(OcfCode.INSTALLED, "kernel module nfsd cannot be loaded: install the modules of the"
+                    + " running kernel, or do not forbid nfsd in /etc/modprobe.d; what it said is in the kernel's log");
         }
     }
 

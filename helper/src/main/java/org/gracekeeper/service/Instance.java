@@ -25,6 +25,9 @@ public record Instance(ServiceName name) {
     /** Where mount namespaces are pinned: a private mount, because a shared one takes no such pin. */
     public static final Path PINS = RUN.resolve("ns");
 
+    /** The host's files, whatever mount namespace the helper has (proc(5), /proc/pid/root). */
+    private static final Path HOST = Path.of("/proc/1/root");
+
     /** The service's device inside its network namespace. */
     public static final String DEVICE = "svc0";
 
@@ -38,12 +41,14 @@ public record Instance(ServiceName name) {
         return "gk-" + name;
     }
 
+    /** As the host has it: it is mounted there, after the helper's unit has got a mount namespace. */
     public Path netnsFile() {
-        return Path.of("/run/netns", netns());
+        return HOST.resolve("run/netns").resolve(netns());
     }
 
+    /** As the host has it: the kernel shows such a pin in no other mount namespace (fs/namespace.c, copy_tree). */
     public Path mountPin() {
-        return PINS.resolve(name.value());
+        return HOST.resolve(Path.of("/").relativize(PINS)).resolve(name.value());
     }
 
     public Path runDir() {

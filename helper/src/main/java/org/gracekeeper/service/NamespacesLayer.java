@@ -85,7 +85,7 @@ final class NamespacesLayer implements Layer {
             return Optional.of("network namespace " + instance.netns() + " is gone");
         }
         return isPinned(instance) ? Optional.empty()
-                : Optional.of("mount namespace " + instance.mountPin() + " is gone");
+                : Optional.of("mount namespace " + Instance.PINS.resolve(instance.name().value()) + " is gone");
     }
 
     /** Whether a namespace is really bound on the pin; without one it is an empty file. */

@@ -26,7 +26,8 @@ import org.gracekeeper.sys.Kernel;
  * the last stays. Thread-safe; one for the whole program, since it knows which temporary files are in use.
  */
 public final class DurableFiles {
-    private static final int MODE_BITS = 07777;
+    /** Without the set-id bits: data has no use for them, and the helper's unit may not set them. */
+    private static final int MODE_BITS = 0777;
     /** Records and states are small; what is larger is not ours. */
     private static final long MAX_COPY = 64L << 20;
 
@@ -156,7 +157,6 @@ public final class DurableFiles {
             return new Attributes((int) found.get("uid"), (int) found.get("gid"), (int) found.get("mode") & MODE_BITS);
         }
 
-        /** Owner first: chown clears the set-id bits. */
         void apply(Kernel kernel, Path path) throws IOException {
             kernel.chown(path, uid, gid);
             Files.setAttribute(path, "unix:mode", mode);

@@ -144,6 +144,16 @@ class DurableFilesTest {
     }
 
     @Test
+    void setIdBitsAreNotKept() throws Exception {
+        Path file = Files.writeString(dir.resolve("f"), "old");
+        Files.setAttribute(file, "unix:mode", 06640);
+
+        files.write(file, bytes("new"));
+
+        assertEquals(0640, mode(file));
+    }
+
+    @Test
     void missingSourceIsTold() {
         assertThrows(NoSuchFileException.class, () -> files.copyFile(dir.resolve("none"), dir.resolve("to")));
     }
