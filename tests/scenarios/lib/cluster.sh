@@ -66,16 +66,19 @@ storage() {
 		umount /srv/$2"
 }
 
-# service NAME DISK ADDRESSES: the cluster configuration of a service, as one writes it. The operations' timeouts are
-# for emulated machines.
+# service NAME DISK ADDRESSES [PARAMETER=VALUE...]: the cluster configuration of a service, as one writes it. The operations'
+# timeouts are for emulated machines.
 service() {
-	local clients='(rw,no_root_squash,no_subtree_check)'
+	local name=$1 disk=$2 addresses=$3 network exports=/srv/$1/export
+	shift 3
+	for network in "${CLIENT_NETWORKS[@]}"; do exports+=" $network(rw,no_root_squash,no_subtree_check)"; done
 	cat <<-X
-		primitive fs-$1 Filesystem params device="/dev/disk/by-id/virtio-shared$2" directory="/srv/$1" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=20s timeout=120s
-		primitive $1 ocf:gracekeeper:nfs params ip="$3" state_dir="/srv/$1/.gracekeeper" exports="/srv/$1/export 10.77.0.0/24$clients fd77::/64$clients" lease_time=$LEASE grace_time=$GRACE op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=10s timeout=60s
-		group g-$1 fs-$1 $1 meta resource-stickiness=1000
+		primitive fs-$name Filesystem params device="/dev/disk/by-id/virtio-shared$disk" directory="/srv/$name" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=20s timeout=120s
+		primitive $name ocf:gracekeeper:nfs params ip="$addresses" state_dir="/srv/$name/.gracekeeper" exports="$exports" lease_time=$LEASE grace_time=$GRACE $* op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=10s timeout=60s
+		group g-$name fs-$name $name meta resource-stickiness=1000
 	X
 }
+CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
 
 # serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.
 serve() {

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.model;
 
+import java.math.BigInteger;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -77,6 +78,17 @@ public record InetPrefix(InetAddress address, int length) {
             }
         }
         return true;
+    }
+
+    /** Whether no bit is set behind the prefix. */
+    public boolean isNetwork() {
+        return new BigInteger(1, address.getAddress()).getLowestSetBit() >= address.getAddress().length * 8 - length
+                || address.isAnyLocalAddress();
+    }
+
+    /** Whether both are of one network: equal up to the prefix, which is as long. */
+    public boolean sameNetwork(InetPrefix other) {
+        return length == other.length && contains(other.address);
     }
 
     /** The address as the kernel's files and iproute2 write it. */

@@ -18,6 +18,8 @@ import org.gracekeeper.protocol.OcfException;
  *
  * @param addresses at least one, no two equal
  * @param nic parent device, or empty: the device that has the first address's network
+ * @param routes instead of the parent device's; empty: those
+ * @param firewall absolute path of a file of nft(8) commands, or empty
  * @param stateDir absolute and normalized
  * @param exports exports(5) lines, or the absolute path of a file with them
  * @param leaseTime seconds
@@ -32,6 +34,8 @@ public record ServiceConfig(
         List<InetPrefix> addresses,
         Optional<String> nic,
         LinkType linkType,
+        Optional<List<RouteSpec>> routes,
+        Optional<Path> firewall,
         Path stateDir,
         String exports,
         Set<NfsVersion> versions,
@@ -54,6 +58,7 @@ public record ServiceConfig(
 
     public ServiceConfig {
         addresses = List.copyOf(addresses);
+        routes = routes.map(List::copyOf);
         versions = Set.copyOf(versions);
     }
 
@@ -68,6 +73,8 @@ public record ServiceConfig(
                 addresses(p.required("ip")),
                 nic(p.optional("nic")),
                 linkType(p.required("link_type")),
+                routes(p.optional("routes")),
+                firewall(p.optional("firewall")),
                 absolutePath("state_dir", p.required("state_dir")),
                 exports(p.required("exports")),
                 versions,
@@ -83,11 +90,22 @@ public record ServiceConfig(
                     "is shorter than lease_time=" + config.leaseTime + ": a client that idles notices the move only"
                             + " after two thirds of the lease and would come too late to reclaim; raise grace_time");
         }
+        for (RouteSpec route : config.routes.orElse(List.of())) {
+            if (!config.hasFamily(route.isV4())) {
+                throw bad("routes", p.optional("routes"), "has routes for " + (route.isV4() ? "IPv4" : "IPv6")
+                        + ", and parameter ip has no such address");
+            }
+        }
         return config;
     }
 
     public boolean hasNfsV3() {
         return versions.contains(NfsVersion.V3);
+    }
+
+    /** Whether it has an address of IPv4, or else of IPv6. */
+    public boolean hasFamily(boolean v4) {
+        return addresses.stream().anyMatch(address -> address.isV4() == v4);
     }
 
     /** Whether {@link #exports()} is the path of a file rather than the lines themselves. */
@@ -135,6 +153,32 @@ public record ServiceConfig(
             }
         }
         throw bad("link_type", text, "must be ipvlan or macvlan");
+    }
+
+    /** Commas do as well as newlines, which Pacemaker hands on as in {@link #exports(String)}. */
+    private static Optional<List<RouteSpec>> routes(String text) throws OcfException {
+        if (text == null) {
+            return Optional.empty();
+        }
+        if (text.strip().equals("none")) {
+            return Optional.of(List.of());
+        }
+        try {
+            return Optional.of(RouteSpec.parseAll(text.replace("\\n", "\n")));
+        } catch (IllegalArgumentException e) {
+            throw bad("routes", text, "is no list of routes: " + e.getMessage());
+        }
+    }
+
+    private static Optional<Path> firewall(String text) throws OcfException {
+        if (text == null) {
+            return Optional.empty();
+        }
+        // It is named in a command of nft, in which there is no way to quote a quote.
+        if (text.indexOf('"') >= 0) {
+            throw bad("firewall", text, "must not have quotes");
+        }
+        return Optional.of(absolutePath("firewall", text));
     }
 
     private static Path absolutePath(String parameter, String text) throws OcfException {

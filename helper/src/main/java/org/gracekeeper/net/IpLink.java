@@ -67,20 +67,13 @@ public final class IpLink {
     public record Address(String device, String address, int prefix, boolean tentative, boolean duplicate) {
     }
 
-    /**
-     * A default route of the main table.
-     *
-     * @param gateway empty for one that goes to the link itself
-     */
-    public record Route(String device, String gateway) {
-    }
-
-    /** What there is in a net namespace, of both families. */
-    public record Network(List<Link> links, List<Address> addresses, List<Route> defaultRoutes) {
+    /** What there is in a net namespace, of both families; rules of IPv4 only. */
+    public record Network(List<Link> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
         public Network {
             links = List.copyOf(links);
             addresses = List.copyOf(addresses);
-            defaultRoutes = List.copyOf(defaultRoutes);
+            routes = List.copyOf(routes);
+            rules = List.copyOf(rules);
         }
     }
 
@@ -88,17 +81,38 @@ public final class IpLink {
     public Network read(String netns) throws IOException {
         return parse(run(netns, List.of("-json", "-details", "-batch", "-"),
                 // Only "table all" has routes of both families; that of one table is IPv4's.
-                "address show\nroute show default table all\n").out());
+                "address show\nroute show table all\nrule show\n").out());
+    }
+
+    /** A batch reads the rules of one family only. */
+    public List<Rule> rules6(String netns) throws IOException {
+        return parse(run(netns, List.of("-json", "-details", "-6", "rule", "show"), null).out()).rules();
     }
 
     /** Runs commands of {@code ip} in one process; stops at the first that fails. */
     public void batch(String netns, List<String> lines) throws IOException {
+        batch(netns, List.of(), lines);
+    }
+
+    /** As {@link #batch(String, List)}, with rules of IPv6, which {@code ip} takes for IPv4's unless it is told. */
+    public void batch6(String netns, List<String> lines) throws IOException {
+        batch(netns, List.of("-6"), lines);
+    }
+
+    /** As {@link #batch(String, List)}, but goes on after one that fails, and throws in the end. */
+    public void batchAll(String netns, List<String> lines) throws IOException {
+        batch(netns, List.of("-force"), lines);
+    }
+
+    private void batch(String netns, List<String> options, List<String> lines) throws IOException {
         for (String line : lines) {
             if (line.indexOf('\n') >= 0 || line.indexOf('\\') >= 0) { // a backslash continues a line
                 throw new IllegalArgumentException("not one line for ip: " + line);
             }
         }
-        run(netns, List.of("-batch", "-"), String.join("\n", lines) + "\n");
+        List<String> arguments = new ArrayList<>(options);
+        arguments.addAll(List.of("-batch", "-"));
+        run(netns, arguments, String.join("\n", lines) + "\n");
     }
 
     private static Link link(JsonNode node) {
@@ -123,16 +137,18 @@ public final class IpLink {
         List<Link> links = new ArrayList<>();
         List<Address> addresses = new ArrayList<>();
         List<Route> routes = new ArrayList<>();
+        List<Rule> rules = new ArrayList<>();
         for (JsonNode node : elements(text)) {
             if (node.has("ifname")) {
                 links.add(link(node));
                 addAddresses(node, addresses);
-            } else if (node.path("dst").asText().equals("default")
-                    && node.path("table").asText("main").equals("main")) {
-                routes.add(new Route(node.path("dev").asText(), node.path("gateway").asText()));
+            } else if (node.has("priority")) {
+                rules.add(Rule.of(node));
+            } else if (node.has("dst")) {
+                routes.add(Route.of(node));
             }
         }
-        return new Network(links, addresses, routes);
+        return new Network(links, addresses, routes, rules);
     }
 
     /**

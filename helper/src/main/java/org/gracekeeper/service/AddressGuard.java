@@ -7,12 +7,10 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
-import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.AddressProbe;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -25,7 +23,7 @@ final class AddressGuard {
     private static final Duration PATIENCE = Duration.ofMillis(900);
 
     private final AddressProbe probe;
-    private final Map<ServiceName, FutureTask<Map<InetAddress, String>>> running = new ConcurrentHashMap<>();
+    private final Ahead<Map<InetAddress, String>> asking = new Ahead<>("address probe");
 
     AddressGuard(AddressProbe probe) {
         this.probe = probe;
@@ -35,19 +33,14 @@ final class AddressGuard {
         RunningService service = operation.service();
         Collection<InetAddress> addresses =
                 service.config().addresses().stream().map(InetPrefix::address).toList();
-        FutureTask<Map<InetAddress, String>> task =
-                new FutureTask<>(() -> probe.probe(service.parent(), addresses, PATIENCE));
-        running.put(service.config().name(), task);
-        Thread thread = new Thread(task, "address probe of " + service.config().name());
-        thread.setDaemon(true);
-        thread.start();
+        asking.begin(service.config().name(), () -> probe.probe(service.parent(), addresses, PATIENCE));
     }
 
     /**
      * @throws OcfException (GENERIC) when somebody answered for an address
      */
     void require(Operation operation) throws IOException, OcfException, InterruptedException {
-        FutureTask<Map<InetAddress, String>> task = running.remove(operation.instance().name());
+        FutureTask<Map<InetAddress, String>> task = asking.take(operation.instance().name());
         if (task == null) {
             return;
         }
@@ -64,9 +57,6 @@ final class AddressGuard {
     }
 
     void forget(Operation operation) {
-        FutureTask<Map<InetAddress, String>> task = running.remove(operation.instance().name());
-        if (task != null) {
-            task.cancel(true);
-        }
+        asking.forget(operation.instance().name());
     }
 }

@@ -154,6 +154,12 @@ final class ClaimLayer implements Layer {
     private void refuseSharing(RunningService service) throws IOException, OcfException {
         Map<Path, DeviceId> devices = devices(service);
         for (RunningService other : registry.others(service.config().name())) {
+            // In the other's namespace, where a look at the node's devices does not find it.
+            if (other.parent().equals(service.parent()) && other.config().linkType() != service.config().linkType()) {
+                throw new OcfException(OcfCode.ARGS, "parameter link_type: device " + service.parent() + " already carries "
+                        + other.config().linkType().kind() + ", for service " + other.config().name() + ", and the kernel"
+                        + " allows one kind on a device: use link_type=" + other.config().linkType().kind());
+            }
             for (InetPrefix address : service.config().addresses()) {
                 if (other.config().addresses().stream().anyMatch(a -> a.address().equals(address.address()))) {
                     throw new OcfException(OcfCode.ARGS, "parameter ip: " + address.host() + " is already an address of"

@@ -26,7 +26,7 @@ import org.gracekeeper.sys.StatFs;
  */
 final class HostResolver {
     /** What every service's start executes. */
-    static final List<String> TOOLS = List.of("ip", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter");
+    static final List<String> TOOLS = List.of("ip", "nft", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter");
     /** The same, of one that offers NFSv3. */
     static final List<String> NFS3_TOOLS = List.of("rpcbind", "rpc.statd", "sm-notify");
 
@@ -50,8 +50,9 @@ final class HostResolver {
             devices.add(checkExport(config, export, rootDevice));
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
+        checkFirewall(config);
         ParentDevice.Parent parent = parents.choose(config);
-        return new RunningService(config, parent.name(), parent.gateways(), planned, new ArrayList<>(devices),
+        return new RunningService(config, parent.name(), parent.routes(), planned, new ArrayList<>(devices),
                 graceTime(config), 0, false, false, false, "");
     }
 
@@ -64,9 +65,9 @@ final class HostResolver {
         return config.hasNfsV3() ? Math.min(wanted, ServiceConfig.MAX_GRACE_WITH_NLM) : wanted;
     }
 
-    /** The gateways as they are now: a router may have been replaced since the service's start. */
-    List<InetAddress> gateways(RunningService service) throws IOException {
-        return parents.gateways(service);
+    /** The routes as they are now: a router may have been replaced since the service's start. */
+    List<String> routes(RunningService service) throws IOException {
+        return parents.routes(service);
     }
 
     /** The exports as configured now, read again from their file if they are in one. */
@@ -107,6 +108,7 @@ final class HostResolver {
     private static String packageOf(String tool) {
         return switch (tool) {
             case "ip" -> "iproute2 or iproute";
+            case "nft" -> "nftables";
             case "rpcbind" -> "rpcbind";
             case "unshare", "nsenter" -> "util-linux";
             default -> "nfs-kernel-server or nfs-utils";
@@ -150,6 +152,13 @@ final class HostResolver {
                     + " read-only: mount it read-write (was it remounted after an error? see the kernel's log)");
         }
         refuseClusterFs("state_dir", dir, fs);
+    }
+
+    private static void checkFirewall(ServiceConfig config) throws OcfException {
+        if (config.firewall().isPresent() && !Files.isReadable(config.firewall().get())) {
+            throw new OcfException(OcfCode.ARGS, "parameter firewall: file " + config.firewall().get() + " cannot be read:"
+                    + " create it on this node, or put it on the file system that moves with the service");
+        }
     }
 
     private DeviceId checkExport(ServiceConfig config, PlannedExport export, long rootDevice)

@@ -24,6 +24,7 @@ final class LayerStack {
     private final ServerLayer server;
     private final OpenLayer open;
     private final ExportsLayer exports;
+    private final Firewall firewall;
     private final RecoveryWatch watch;
     private final NodeLockd nodeLockd;
     private final LeaseGuard leases;
@@ -31,7 +32,7 @@ final class LayerStack {
     private final TimelineLog timeline;
 
     LayerStack(Registry registry, Node node, List<Layer> layers, RpcbindLayer rpcbind, Holdings holdings,
-            ServerLayer server, OpenLayer open, ExportsLayer exports, RecoveryWatch watch, NodeLockd nodeLockd,
+            ServerLayer server, OpenLayer open, ExportsLayer exports, Firewall firewall, RecoveryWatch watch, NodeLockd nodeLockd,
             LeaseGuard leases, ClusterAttribute attribute, TimelineLog timeline) {
         this.registry = registry;
         this.node = node;
@@ -41,6 +42,7 @@ final class LayerStack {
         this.server = server;
         this.open = open;
         this.exports = exports;
+        this.firewall = firewall;
         this.watch = watch;
         this.nodeLockd = nodeLockd;
         this.leases = leases;
@@ -196,6 +198,7 @@ final class LayerStack {
 
     void reload(Operation operation) throws IOException, InterruptedException {
         exports.up(operation);
+        firewall.reload(operation);
         server.setThreads(operation);
     }
 

@@ -12,10 +12,12 @@ import org.gracekeeper.protocol.OcfException;
 final class LinkLayer implements UncheckedLayer {
     private final ServiceLink link;
     private final AddressGuard guard;
+    private final Firewall firewall;
 
-    LinkLayer(ServiceLink link, AddressGuard guard) {
+    LinkLayer(ServiceLink link, AddressGuard guard, Firewall firewall) {
         this.link = link;
         this.guard = guard;
+        this.firewall = firewall;
     }
 
     @Override
@@ -26,12 +28,14 @@ final class LinkLayer implements UncheckedLayer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.begin(operation);
+        firewall.begin(operation);
         link.create(operation);
     }
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         guard.forget(operation);
+        firewall.forget(operation);
         link.remove(operation);
     }
 }

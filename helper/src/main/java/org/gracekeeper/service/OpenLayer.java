@@ -20,6 +20,7 @@ final class OpenLayer implements Layer {
     private final Registry registry;
     private final ServiceLink link;
     private final AddressGuard guard;
+    private final Firewall firewall;
     private final RecordsLayer records;
     private final Recovery recovery;
     private final PeerList peers;
@@ -27,12 +28,13 @@ final class OpenLayer implements Layer {
     private final Announcements announcements;
     private final Holdings holdings;
 
-    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, RecordsLayer records, Recovery recovery,
-            PeerList peers, Notifications notifications, Announcements announcements, Holdings holdings) {
+    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, Firewall firewall,
+            RecordsLayer records, Recovery recovery, PeerList peers, Notifications notifications, Announcements announcements, Holdings holdings) {
         this.node = node;
         this.registry = registry;
         this.link = link;
         this.guard = guard;
+        this.firewall = firewall;
         this.records = records;
         this.recovery = recovery;
         this.peers = peers;
@@ -49,6 +51,7 @@ final class OpenLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.require(operation);
+        firewall.require(operation);
         records.opens(operation.state());
         registry.update(operation.instance().name(), RunningService::withOpened);
         try {
@@ -99,6 +102,15 @@ final class OpenLayer implements Layer {
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
         return link.check(operation);
+    }
+
+    @Override
+    public void tend(Operation operation) throws InterruptedException {
+        try {
+            link.tend(operation);
+        } catch (IOException e) {
+            operation.warn("its routes: " + e.getMessage());
+        }
     }
 
     /**

@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +11,7 @@ import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
+import org.gracekeeper.net.Rule;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
@@ -26,9 +26,9 @@ final class ParentDevice {
     /**
      * The device, with what a service's own one takes over from it.
      *
-     * @param gateways of the node's first default route through it, for each family of the service's addresses
+     * @param routes commands, see {@link ServiceRoutes}
      */
-    record Parent(String name, List<InetAddress> gateways) {}
+    record Parent(String name, List<String> routes) {}
 
     Parent choose(ServiceConfig config) throws IOException, OcfException {
         IpLink.Network network = ip.read(null);
@@ -43,26 +43,20 @@ final class ParentDevice {
         if (problem.isPresent()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + name + " " + problem.get());
         }
-        return new Parent(name, gateways(config, network, name));
+        return new Parent(name, routes(config, network, name));
     }
 
     /** As they are now. */
-    List<InetAddress> gateways(RunningService service) throws IOException {
-        return gateways(service.config(), ip.read(null), service.parent());
+    List<String> routes(RunningService service) throws IOException {
+        return routes(service.config(), ip.read(null), service.parent());
     }
 
-    /** The kernel lists routes by metric, the best first. */
-    private static List<InetAddress> gateways(ServiceConfig config, IpLink.Network network, String device) {
-        List<InetAddress> gateways = new ArrayList<>();
-        for (boolean v4 : new boolean[] {true, false}) {
-            if (config.addresses().stream().anyMatch(own -> own.isV4() == v4)) {
-                network.defaultRoutes().stream().filter(route -> route.device().equals(device))
-                        .map(route -> literal(route.gateway()))
-                        .filter(gateway -> gateway != null && gateway instanceof Inet4Address == v4)
-                        .findFirst().ifPresent(gateways::add);
-            }
+    private List<String> routes(ServiceConfig config, IpLink.Network network, String device) throws IOException {
+        List<Rule> rules = new ArrayList<>(network.rules());
+        if (config.hasFamily(false) && config.routes().isEmpty()) {
+            rules.addAll(ip.rules6(null));
         }
-        return gateways;
+        return ServiceRoutes.of(config, device, network.routes(), rules);
     }
 
     /** Why this device cannot be the parent, or empty. */

@@ -6,10 +6,11 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,9 +19,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
-import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.DeviceId;
-import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
@@ -39,6 +38,7 @@ final class Registry {
     private final Path root;
     private final DurableFiles files;
     private final Map<String, String> defaults;
+    private final Map<ServiceName, Known> known = new HashMap<>();
 
     /** @param defaults of all parameters: an older version's record lacks those that came later */
     Registry(Path root, DurableFiles files, Map<String, String> defaults) {
@@ -57,7 +57,7 @@ final class Registry {
     private record Stored(
             Map<String, String> parameters,
             String parent,
-            List<String> gateways,
+            List<String> routes,
             List<PlannedExport> exports,
             List<String> devices,
             int graceTime,
@@ -68,13 +68,23 @@ final class Registry {
             String refused) {
 
         /** An older version's record has none; a new grace period asks anew ({@link ServiceManager#startGrace}). */
-        List<InetAddress> knownGateways() {
-            return gateways == null ? List.of() : gateways.stream().map(InetPrefix::parseLiteral).toList();
+        List<String> knownRoutes() {
+            return routes == null ? List.of() : routes;
         }
 
         /** An older version did not tell the two apart. */
         boolean wasOpened() {
             return opened == null ? startedAt > 0 : opened;
+        }
+    }
+
+    /**
+     * What was read last: services that recover are looked up ten times a second each, and every start looks at all others.
+     * Each write makes another file, see {@link DurableFiles#write}.
+     */
+    private record Known(Object file, FileTime modified, long size, RunningService service) {
+        boolean isOf(BasicFileAttributes now) {
+            return file.equals(now.fileKey()) && modified.equals(now.lastModifiedTime()) && size == now.size();
         }
     }
 
@@ -91,7 +101,7 @@ final class Registry {
         Stored stored = new Stored(
                 parameters.values(),
                 service.parent(),
-                service.gateways().stream().map(AddressText::of).toList(),
+                service.routes(),
                 service.exports(),
                 service.devices().stream().map(DeviceId::toString).toList(),
                 service.graceTime(),
@@ -100,7 +110,7 @@ final class Registry {
                 service.recovered(),
                 service.stopping(),
                 service.refused());
-        files.write(directory.resolve("service.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
+        files.write(record(service.config().name()), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
     }
 
     /**
@@ -150,7 +160,17 @@ final class Registry {
      * @throws IOException when it is, but its record cannot be read
      */
     synchronized Optional<RunningService> load(ServiceName name) throws IOException {
-        return exists(name) ? Optional.of(running(name, read(name))) : Optional.empty();
+        if (!exists(name)) {
+            known.remove(name);
+            return Optional.empty();
+        }
+        BasicFileAttributes file = Files.readAttributes(record(name), BasicFileAttributes.class);
+        Known before = known.get(name);
+        if (before == null || !before.isOf(file)) {
+            before = new Known(file.fileKey(), file.lastModifiedTime(), file.size(), running(name, read(name)));
+            known.put(name, before);
+        }
+        return Optional.of(before.service());
     }
 
     private RunningService running(ServiceName name, Stored stored) throws IOException {
@@ -160,7 +180,7 @@ final class Registry {
             return new RunningService(
                     ServiceConfig.of(name, new Parameters(parameters)),
                     stored.parent(),
-                    stored.knownGateways(),
+                    stored.knownRoutes(),
                     stored.exports(),
                     stored.devices().stream().map(DeviceId::parse).toList(),
                     stored.graceTime(),
@@ -208,7 +228,11 @@ final class Registry {
     }
 
     private Stored read(ServiceName name) throws IOException {
-        return JSON.readValue(directory(name).resolve("service.json").toFile(), Stored.class);
+        return JSON.readValue(record(name).toFile(), Stored.class);
+    }
+
+    private Path record(ServiceName name) {
+        return directory(name).resolve("service.json");
     }
 
     private Path directory(ServiceName name) {

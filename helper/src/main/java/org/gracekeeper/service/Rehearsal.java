@@ -69,6 +69,10 @@ final class Rehearsal {
                 node.commands().run(USAGE, null, List.of(program, "--help"));
             }
         }
+        if (node.hasTool("nft")) {
+            // Changes nothing, but has the kernel load its modules.
+            node.commands().run(USAGE, Firewall.table(true), List.of("nft", "--check", "-f", "-"));
+        }
     }
 
     /** @throws IOException a file could not be written or read, or the outcome is not what it must be */

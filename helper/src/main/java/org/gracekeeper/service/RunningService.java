@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import java.net.InetAddress;
 import java.util.List;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.PlannedExport;
@@ -12,7 +11,7 @@ import org.gracekeeper.model.ServiceConfig;
  * A service as this node runs it: its configuration with everything that start found out about the host.
  *
  * @param parent the node's device below the service's
- * @param gateways of the node's default routes through it
+ * @param routes commands that make the service's, see {@link ServiceRoutes}
  * @param exports with host names resolved
  * @param devices the exported file systems; numbers are this node's, another node may have others
  * @param graceTime seconds; more than configured when the lease was longer before the move
@@ -25,7 +24,7 @@ import org.gracekeeper.model.ServiceConfig;
 public record RunningService(
         ServiceConfig config,
         String parent,
-        List<InetAddress> gateways,
+        List<String> routes,
         List<PlannedExport> exports,
         List<DeviceId> devices,
         int graceTime,
@@ -36,7 +35,7 @@ public record RunningService(
         String refused) {
 
     public RunningService {
-        gateways = List.copyOf(gateways);
+        routes = List.copyOf(routes);
         exports = List.copyOf(exports);
         devices = List.copyOf(devices);
     }
@@ -79,24 +78,24 @@ public record RunningService(
         return with(startedAt, opened, recovered, true);
     }
 
-    RunningService withGateways(List<InetAddress> newGateways) {
-        return new RunningService(config, parent, newGateways, exports, devices, graceTime, startedAt, opened, recovered,
+    RunningService withRoutes(List<String> newRoutes) {
+        return new RunningService(config, parent, newRoutes, exports, devices, graceTime, startedAt, opened, recovered,
                 stopping, refused);
     }
 
     RunningService withRefused(String why) {
-        return new RunningService(config, parent, gateways, exports, devices, graceTime, startedAt, opened, recovered,
+        return new RunningService(config, parent, routes, exports, devices, graceTime, startedAt, opened, recovered,
                 stopping, why);
     }
 
     /** With other parameters, which it can run with. */
     RunningService with(ServiceConfig newConfig, List<PlannedExport> newExports) {
-        return new RunningService(newConfig, parent, gateways, newExports, devices, graceTime, startedAt, opened,
+        return new RunningService(newConfig, parent, routes, newExports, devices, graceTime, startedAt, opened,
                 recovered, stopping, "");
     }
 
     private RunningService with(double at, boolean isOpened, boolean isRecovered, boolean isStopping) {
-        return new RunningService(config, parent, gateways, exports, devices, graceTime, at, isOpened, isRecovered,
+        return new RunningService(config, parent, routes, exports, devices, graceTime, at, isOpened, isRecovered,
                 isStopping, refused);
     }
 }

@@ -11,9 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.gracekeeper.model.AddressText;
+import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.net.GatewayRoutes;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.LocalAddresses;
 import org.gracekeeper.protocol.OcfCode;
@@ -28,11 +29,13 @@ final class ServiceLink {
     private final Node node;
     private final IpLink ip;
     private final LocalAddresses localAddresses;
+    private final GatewayRoutes gatewayRoutes;
 
     ServiceLink(Node node, IpLink ip) {
         this.node = node;
         this.ip = ip;
         this.localAddresses = new LocalAddresses(node.kernel());
+        this.gatewayRoutes = new GatewayRoutes(node.kernel());
     }
 
     void create(Operation operation) throws IOException, OcfException, InterruptedException {
@@ -55,7 +58,13 @@ final class ServiceLink {
             // Whether somebody else has the address is asked by AddressGuard; the kernel's own detection would delay.
             lines.add("address add " + address + (address.isV4() ? "" : " nodad") + " dev " + Instance.DEVICE);
         }
+        List<String> routes = operation.service().routes();
+        lines.addAll(ServiceRoutes.rules(routes, true));
         ip.batch(netns, lines);
+        List<String> rules6 = ServiceRoutes.rules(routes, false);
+        if (!rules6.isEmpty()) {
+            ip.batch6(netns, rules6);
+        }
     }
 
     /** Announces on coming up, which needs no process, and takes no address but its own. */
@@ -73,8 +82,8 @@ final class ServiceLink {
     }
 
     void open(Operation operation) throws IOException, InterruptedException {
-        List<InetAddress> gateways = operation.service().gateways();
-        if (gateways.isEmpty()) {
+        List<String> routes = ServiceRoutes.routes(operation.service().routes());
+        if (routes.isEmpty()) {
             node.in(operation.instance().network(), () -> {
                 node.kernel().setUp(Instance.DEVICE, true);
                 return null;
@@ -83,10 +92,34 @@ final class ServiceLink {
         }
         // In one go: the announcement brings clients' packets, and there is no route before the device is up.
         List<String> lines = new ArrayList<>(List.of("link set " + Instance.DEVICE + " up"));
-        // On the link, since the gateway is in the parent's network.
-        gateways.forEach(gateway -> lines.add("route replace default via " + AddressText.of(gateway) + " dev "
-                + Instance.DEVICE + " onlink"));
-        ip.batch(operation.instance().netns(), lines);
+        lines.addAll(routes);
+        try {
+            ip.batchAll(operation.instance().netns(), lines);
+        } catch (CommandException e) {
+            if (operation.service().config().routes().isPresent()
+                    || !node.in(operation.instance().network(), () -> node.kernel().isUp(Instance.DEVICE))) {
+                throw e;
+            }
+            // Its own network is what most clients are in.
+            operation.warn("not all routes of " + operation.service().parent() + " could be taken over: " + e.getMessage());
+        }
+    }
+
+    /**
+     * The routes go when somebody sets the device down, and do not come back when it is up again; the addresses do. (The
+     * parent's going down and coming back changes neither.)
+     */
+    void tend(Operation operation) throws IOException, InterruptedException {
+        List<String> routes = operation.service().routes();
+        boolean missing = node.in(operation.instance().network(), () -> missing(routes, true) || missing(routes, false));
+        if (missing) {
+            operation.warn("its routes are gone, as when somebody sets its network device down: making them again");
+            open(operation);
+        }
+    }
+
+    private boolean missing(List<String> commands, boolean v4) throws IOException {
+        return ServiceRoutes.hasGateway(commands, v4) && !gatewayRoutes.present(Instance.DEVICE, v4);
     }
 
     /** Shuts traffic out in both directions, and makes sure of it. */

@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -212,8 +211,8 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            List<InetAddress> gateways = resolver.gateways(running(name));
-            RunningService service = registry.update(name, s -> s.withGateways(gateways));
+            List<String> routes = resolver.routes(running(name));
+            RunningService service = registry.update(name, s -> s.withRoutes(routes));
             try {
                 stack.recoverAnew(operation(service, call));
             } catch (OcfException | IOException | InterruptedException | RuntimeException e) {

@@ -64,18 +64,19 @@ public final class Services {
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
+        Firewall firewall = new Firewall(node);
         ServiceLink link = new ServiceLink(node, ip);
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
-        OpenLayer open = new OpenLayer(node, registry, link, guard, records, recovery, peers, notifications,
+        OpenLayer open = new OpenLayer(node, registry, link, guard, firewall, records, recovery, peers, notifications,
                 new Announcements(node, new Announcer(kernel)), holdings);
         DaemonUnits units = new DaemonUnits(node);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
-                new LinkLayer(link, guard),
+                new LinkLayer(link, guard, firewall),
                 rpcbind,
                 records,
                 new NotifyLayer(files, peers, notifications),
@@ -88,7 +89,7 @@ public final class Services {
                 new RecoveryLayer(watch));
 
         LayerStack stack = new LayerStack(
-                registry, node, layers, rpcbind, holdings, server, open, exports, watch, nodeLockd, leases, attribute,
+                registry, node, layers, rpcbind, holdings, server, open, exports, firewall, watch, nodeLockd, leases, attribute,
                 timeline);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);

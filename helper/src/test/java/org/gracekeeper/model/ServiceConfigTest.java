@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.InetAddress;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -17,7 +20,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ServiceConfigTest {
     private static final Map<String, String> DEFAULTS = Map.ofEntries(
-            Map.entry("ip", ""), Map.entry("nic", ""), Map.entry("link_type", "ipvlan"), Map.entry("state_dir", ""),
+            Map.entry("ip", ""), Map.entry("nic", ""), Map.entry("link_type", "ipvlan"), Map.entry("routes", ""),
+            Map.entry("firewall", ""), Map.entry("state_dir", ""),
             Map.entry("exports", ""), Map.entry("versions", "3 4.0 4.1 4.2"), Map.entry("threads", "8"),
             Map.entry("lease_time", "90"), Map.entry("grace_time", "90"), Map.entry("scope", ""),
             Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"),
@@ -56,6 +60,20 @@ class ServiceConfigTest {
     }
 
     @Test
+    void routesAreWordsOfIpRoute() throws Exception {
+        assertEquals(Optional.empty(), config().routes());
+        assertEquals(Optional.of(List.of()), config("routes", "none").routes());
+        List<RouteSpec> routes = config("routes",
+                "default via 10.77.0.1 metric 5 mtu 1400, fd50::/64 via fe80::1\\n10.1.0.0/16").routes().orElseThrow();
+        assertEquals(List.of(
+                new RouteSpec(Optional.empty(), Optional.of(InetAddress.getByName("10.77.0.1")), "metric 5 mtu 1400"),
+                new RouteSpec(Optional.of(InetPrefix.parse("fd50::/64")), Optional.of(InetAddress.getByName("fe80::1")), ""),
+                new RouteSpec(Optional.of(InetPrefix.parse("10.1.0.0/16")), Optional.empty(), "")), routes);
+        OcfException e = assertThrows(OcfException.class, () -> config("ip", "fd77::1/64", "routes", "10.1.0.0/16"));
+        assertTrue(e.getMessage().contains("routes for IPv4"), e.getMessage());
+    }
+
+    @Test
     void metaParametersAndEmptyValuesAreNotParameters() throws Exception {
         assertEquals(8, config("CRM_meta_timeout", "20000", "threads", " ", "crm_feature_set", "3.16").threads());
     }
@@ -76,6 +94,15 @@ class ServiceConfigTest {
         "nic        | -x                     | device",
         "nic        | abcdefghijklmnop       | device",
         "link_type  | bridge                 | ipvlan or macvlan",
+        "routes     | default                | no gateway",
+        "routes     | 10.1.2.3/16 via 10.77.0.1 | not a network",
+        "routes     | 10.1.0.0 via 10.77.0.1 | prefix length",
+        "routes     | 10.1.0.0/16 via fd77::1 | reverse",
+        "routes     | 10.1.0.0/16 dev eth0   | none of that",
+        "routes     | 10.1.0.0/16 via        | nothing follows",
+        "routes     | 10.1.0.0/16 metric x   | not a number",
+        "firewall   | rules.nft              | absolute",
+        "firewall   | '/etc/a\"b'           | quotes",
         "state_dir  | srv/state              | absolute",
         "state_dir  | /                      | not the root",
         "exports    | srv                    | not absolute",

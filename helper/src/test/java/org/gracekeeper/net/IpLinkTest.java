@@ -39,11 +39,42 @@ class IpLinkTest {
             assertTrue(addresses.contains(new IpLink.Address("svc0", TestNet.V4, 24, false, false)));
             assertTrue(addresses.contains(new IpLink.Address("svc0", TestNet.V6, 64, false, false)));
 
-            assertEquals(List.of(), ip.read(net.node1).defaultRoutes());
-            ip.batch(net.node1, List.of("route add default via 192.0.2.1", "link add d0 type veth peer name d1",
-                    "route add default via 192.0.2.7 table 77", "route add default via 2001:db8::7 dev svc0"));
-            assertEquals(List.of(new IpLink.Route("svc0", "192.0.2.1"), new IpLink.Route("svc0", "2001:db8::7")),
-                    ip.read(net.node1).defaultRoutes());
+            ip.batch(net.node1, List.of("route add default via 192.0.2.1 metric 7 mtu 1400", "link add d0 type veth peer name d1",
+                    "route add default via 192.0.2.7 table 77", "route add default via 2001:db8::7 dev svc0",
+                    "route add 198.51.100.0/24 nexthop via 192.0.2.8 weight 2 nexthop via 192.0.2.9",
+                    "route add unreachable 203.0.113.0/24", "rule add from 192.0.2.0/24 table 77 priority 500",
+                    "rule add from 192.0.2.0/24 fwmark 5 table 77 priority 501"));
+            ip.batch6(net.node1, List.of("rule add from 2001:db8::/32 table 77 priority 500"));
+            IpLink.Network network = ip.read(net.node1);
+            for (Route route : List.of(
+                    route("unicast", true, "default", "main", "metric 7 mtu 1400", "192.0.2.1"),
+                    route("unicast", true, "default", "77", "", "192.0.2.7"),
+                    route("unicast", false, "default", "main", "metric 1024", "2001:db8::7"),
+                    new Route("unicast", true, "198.51.100.0/24", "main", "boot", "", List.of(
+                            new Route.Hop("svc0", "192.0.2.8", 2), new Route.Hop("svc0", "192.0.2.9", 1))))) {
+                assertTrue(network.routes().contains(route), route + " is none of " + network.routes());
+            }
+            assertTrue(network.routes().stream().anyMatch(r -> r.type().equals("unreachable")));
+            assertTrue(network.rules().containsAll(List.of(new Rule(500, "192.0.2.0/24", "77", false),
+                    new Rule(501, "192.0.2.0/24", "77", true), new Rule(32766, "all", "main", false))),
+                    network.rules().toString());
+            assertTrue(ip.rules6(net.node1).contains(new Rule(500, "2001:db8::/32", "77", false)));
+            new Namespaces(LinuxKernel.load()).call(TestNet.in(net.node1), null, () -> {
+                GatewayRoutes gateways = new GatewayRoutes(LinuxKernel.load());
+                assertTrue(gateways.present("svc0", true) && gateways.present("svc0", false));
+                assertFalse(gateways.present("d0", true) || gateways.present("d0", false));
+                return null;
+            });
+            ip.batch(net.node1, List.of("link set svc0 down", "link set svc0 up"));
+            new Namespaces(LinuxKernel.load()).call(TestNet.in(net.node1), null, () -> {
+                GatewayRoutes gateways = new GatewayRoutes(LinuxKernel.load());
+                assertFalse(gateways.present("svc0", true) || gateways.present("svc0", false));
+                return null;
+            });
+            CommandException some = assertThrows(CommandException.class, () -> ip.batchAll(net.node1,
+                    List.of("route add 198.51.100.0/24 via 203.0.113.1", "route add default via 192.0.2.1")));
+            assertTrue(some.getMessage().contains("invalid gateway"), some.getMessage());
+            assertTrue(ip.read(net.node1).routes().contains(route("unicast", true, "default", "main", "", "192.0.2.1")));
             assertEquals("d1", link(ip, net.node1, "d0").parent());
             CommandException e = assertThrows(CommandException.class,
                     () -> ip.batch(net.node1, List.of("link add d0 type veth peer name d1")));
@@ -82,10 +113,14 @@ class IpLinkTest {
     @Test
     void damageIsTyped() throws Exception {
         String json = "[{\"ifindex\":1,\"ifname\":\"lo\",\"flags\":[\"UP\"],\"linkinfo\":{\"info_kind\":\"x\"}},{}]";
-        assertEquals(new IpLink.Network(List.of(), List.of(), List.of()), IpLink.parse(""));
+        assertEquals(new IpLink.Network(List.of(), List.of(), List.of(), List.of()), IpLink.parse(""));
         assertEquals(List.of("lo"), IpLink.parse(json + "\n\n[]").links().stream().map(IpLink.Link::name).toList());
         assertThrows(UnexpectedFormatException.class, () -> IpLink.parse("{}"));
         Mutations.feed(json, 20_000, UnexpectedFormatException.class, IpLink::parse);
+    }
+
+    private static Route route(String type, boolean v4, String destination, String table, String options, String gateway) {
+        return new Route(type, v4, destination, table, "boot", options, List.of(new Route.Hop("svc0", gateway, 1)));
     }
 
     private static IpLink.Link link(IpLink ip, String netns, String name) throws Exception {

@@ -31,6 +31,7 @@ import org.mockito.InOrder;
 class OpenLayerTest {
     private final ServiceLink link = mock(ServiceLink.class);
     private final AddressGuard guard = mock(AddressGuard.class);
+    private final Firewall firewall = mock(Firewall.class);
     private final RecordsLayer records = mock(RecordsLayer.class);
     private final Recovery recovery = mock(Recovery.class);
     private final PeerList peers = mock(PeerList.class);
@@ -49,7 +50,7 @@ class OpenLayerTest {
         registry.save(service, TestService.parameters(Path.of("/srv/a/state")));
         operation = TestService.operation(service, new ArrayList<>());
         layer = new OpenLayer(
-                mock(Node.class), registry, link, guard, records, recovery, peers, notifications, announcements, holdings);
+                mock(Node.class), registry, link, guard, firewall, records, recovery, peers, notifications, announcements, holdings);
     }
 
     private boolean opened() throws IOException {
@@ -60,7 +61,8 @@ class OpenLayerTest {
     void clientsAreNotifiedAsSoonAsTheyCanBeReached() throws Exception {
         layer.up(operation);
 
-        InOrder order = inOrder(link, notifications, announcements, peers);
+        InOrder order = inOrder(firewall, link, notifications, announcements, peers);
+        order.verify(firewall).require(operation);
         order.verify(link).open(operation);
         order.verify(notifications).letGo(operation.instance().name());
         order.verify(announcements).begin(operation);

@@ -5,9 +5,10 @@ package org.gracekeeper.service;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
-import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -15,6 +16,8 @@ import java.util.Set;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
+import org.gracekeeper.net.Route;
+import org.gracekeeper.net.Rule;
 import org.junit.jupiter.api.Test;
 
 class ParentDeviceTest {
@@ -52,16 +55,18 @@ class ParentDeviceTest {
     }
 
     @Test
-    void theParentsGatewaysOfTheServicesFamilies() throws Exception {
+    void theRulesOfIpv6AreAskedForWhereTheyMatter() throws Exception {
         IpLink ip = mock(IpLink.class);
-        when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(),
-                List.of(new IpLink.Route("eth0", "192.0.2.254"), new IpLink.Route("eth1", "198.51.100.1"),
-                        new IpLink.Route("eth0", ""), new IpLink.Route("eth0", "192.0.2.7"), new IpLink.Route("eth0", "fe80::1"))));
-        assertEquals(new ParentDevice.Parent("eth0", List.of(InetAddress.getByName("192.0.2.254"))),
-                new ParentDevice(ip).choose(config("192.0.2.1/24")));
-        assertEquals(List.of(InetAddress.getByName("fe80::1")),
-                new ParentDevice(ip).choose(config("2001:db8::1/64")).gateways());
-        assertEquals(2, new ParentDevice(ip).choose(config("192.0.2.1/24 2001:db8::1/64")).gateways().size());
+        when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(), List.of(
+                new Route("unicast", false, "default", "77", "boot", "metric 1024",
+                        List.of(new Route.Hop("eth0", "fe80::1", 1)))), List.of()));
+        when(ip.rules6(null)).thenReturn(List.of(new Rule(500, "2001:db8::/32", "77", false)));
+
+        assertEquals(new ParentDevice.Parent("eth0", List.of()), new ParentDevice(ip).choose(config("192.0.2.1/24")));
+        verify(ip, never()).rules6(null);
+        assertEquals(List.of("route replace default table 77 metric 1024 via fe80::1 dev svc0 onlink",
+                "rule add priority 500 from 2001:db8::/32 table 77"),
+                new ParentDevice(ip).choose(config("2001:db8::1/64")).routes());
     }
 
     private static ServiceConfig config(String addresses) throws Exception {

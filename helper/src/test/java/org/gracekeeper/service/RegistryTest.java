@@ -4,14 +4,15 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -76,22 +77,22 @@ class RegistryTest {
 
     @Test
     void theRoutesAreKept() throws Exception {
-        List<InetAddress> gateways = List.of(InetAddress.getByName("192.0.2.254"), InetAddress.getByName("fe80::1"));
-        registry.save(new RunningService(service.config(), "eth0", gateways, List.of(), List.of(), 90, 5, true, false, false, ""),
+        List<String> routes = List.of("route replace default via 192.0.2.254 dev svc0 onlink", "route replace fd00::/8 dev svc0");
+        registry.save(new RunningService(service.config(), "eth0", routes, List.of(), List.of(), 90, 5, true, false, false, ""),
                 TestService.parameters(dir));
         registry.update(name, s -> s.withRecovered().withStopping().with(service.config(), List.of()).notStarted());
-        assertEquals(gateways, registry.load(name).orElseThrow().gateways());
-        registry.update(name, s -> s.withGateways(List.of()));
-        assertEquals(List.of(), registry.load(name).orElseThrow().gateways());
+        assertEquals(routes, registry.load(name).orElseThrow().routes());
+        registry.update(name, s -> s.withRoutes(List.of()));
+        assertEquals(List.of(), registry.load(name).orElseThrow().routes());
     }
 
     @Test
     void anOlderVersionsRecordHasNoRoutes() throws Exception {
         Path record = dir.resolve("services").resolve(name.value()).resolve("service.json");
         String text = Files.readString(record);
-        Files.writeString(record, text.replaceFirst(" *\"gateways\" : .*\n", ""));
+        Files.writeString(record, text.replaceFirst(" *\"routes\" : .*\n", ""));
         assertFalse(Files.readString(record).equals(text));
-        assertEquals(List.of(), registry.load(name).orElseThrow().gateways());
+        assertEquals(List.of(), registry.load(name).orElseThrow().routes());
     }
 
     @Test
@@ -109,6 +110,19 @@ class RegistryTest {
         Path record = dir.resolve("services").resolve(name.value()).resolve("service.json");
         Files.writeString(record, Files.readString(record).replaceFirst("\\{", "{ \"later\" : [ 1 ],"));
         assertEquals(5, registry.load(name).orElseThrow().startedAt());
+    }
+
+    @Test
+    void aRecordIsReadAgainOnlyAfterAChange() throws Exception {
+        RunningService before = registry.load(name).orElseThrow();
+        assertSame(before, registry.load(name).orElseThrow());
+        // Another helper of this node's, before this one was started anew.
+        new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults())
+                .update(name, RunningService::withRecovered);
+        assertTrue(registry.load(name).orElseThrow().recovered());
+        assertFalse(before.recovered());
+        registry.remove(name);
+        assertEquals(Optional.empty(), registry.load(name));
     }
 
     @Test

@@ -39,7 +39,7 @@ class RehearsalTest {
     }
 
     @Test
-    void programsAreOnlyAskedForTheirUsage() throws Exception {
+    void programsAreOnlyAskedForTheirUsageOrToCheck() throws Exception {
         Node node = mock(Node.class);
         Commands commands = mock(Commands.class);
         when(node.commands()).thenReturn(commands);
@@ -49,6 +49,7 @@ class RehearsalTest {
 
         verify(commands).run(any(), isNull(), eq(List.of("rpc.mountd", "--help")));
         verify(commands, never()).run(any(), any(), argThat(argv -> argv.contains("rpc.statd")));
-        verify(commands, never()).run(any(), any(), argThat(argv -> !argv.get(1).equals("--help")));
+        verify(commands, never()).run(any(), any(), argThat(argv -> !List.of("--help", "--check").contains(argv.get(1))));
+        verify(commands).run(any(), eq(Firewall.table(true)), eq(List.of("nft", "--check", "-f", "-")));
     }
 }

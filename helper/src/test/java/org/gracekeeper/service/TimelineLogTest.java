@@ -95,8 +95,8 @@ class TimelineLogTest {
                     mock(Reserve.class), new LedgerStore(files), log);
             RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
             stack = new LayerStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
-                    mock(ServerLayer.class), mock(OpenLayer.class), mock(ExportsLayer.class), mock(RecoveryWatch.class),
-                    mock(NodeLockd.class), mock(LeaseGuard.class), mock(ClusterAttribute.class), log);
+                    mock(ServerLayer.class), mock(OpenLayer.class), mock(ExportsLayer.class), mock(Firewall.class),
+                    mock(RecoveryWatch.class), mock(NodeLockd.class), mock(LeaseGuard.class), mock(ClusterAttribute.class), log);
         }
 
         private Operation operation() throws IOException {
