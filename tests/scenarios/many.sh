@@ -10,7 +10,7 @@
 # moves as often. With many services the nodes need more memory (LAB_NODE_MEMORY).
 
 MANY=${MANY:-64} MOVES=${MOVES:-20} ROUNDS=${ROUNDS:-5}
-DISKS=4
+DISKS=4 MONITOR=(600s 600s)
 PER_DISK=$(((MANY + 1 + DISKS - 1) / DISKS))
 # In sectors of 512 bytes, of a disk of 1 GiB whose first and last MiB are left alone.
 PART=$(((2 * 1024 * 1024 - 4096) / PER_DISK))
@@ -58,17 +58,17 @@ file_systems() {
 configuration() {
 	local number
 	for ((number = 1; number <= MANY; number++)); do
-		service "$(name "$number")" "$(part "$number")" "$(address "$number")/24"
+		service "$(name "$number")" "$(part "$number")" "$(address "$number")/24" | sed 's/resource-stickiness=1000$/& target-role=Stopped/'
 		echo "location l-$number g-$(name "$number") 50: node1"
 		echo "primitive dummy$number ocf:pacemaker:Dummy op monitor interval=0 timeout=60s op start timeout=60s interval=0s op stop timeout=60s interval=0s meta target-role=Stopped"
 	done
 	cat <<-Y
 		primitive fs-plain Filesystem params device="/dev/disk/by-id/virtio-shared$(part $((MANY + 1)))" directory="/srv/plain" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=20s timeout=120s
 		primitive plain ocf:pacemaker:Dummy op start timeout=60s interval=0s op stop timeout=60s interval=0s op monitor interval=10s timeout=60s
-		group g-plain fs-plain plain meta resource-stickiness=1000
+		group g-plain fs-plain plain meta resource-stickiness=1000 target-role=Stopped
 		location l-plain g-plain 50: node1
-		rsc_defaults target-role=Stopped
 	Y
+	several
 }
 
 role() { cluster crm_resource -r "g-$1" --meta -p target-role -v "$2" -Q >/dev/null; } # NAME Started|Stopped
@@ -131,16 +131,17 @@ say "      medians: the first $first s, the last $last s"
 check "the last starts in at most 1.3 times the time of the first" \
 	python3 -c 'import sys; sys.exit(float(sys.argv[2]) > 1.3 * float(sys.argv[1]))' "$first" "$last"
 
-event "all start at once"
-for name in $(names); do role "$name" Stopped; done
+event "all start at once, as after an outage of all nodes"
+for node in "${NODES[@]}"; do need "$node becomes a standby" cluster crm_standby -N "$node" -v on; done
 need "all are stopped" until_true 1800 so_many_run 0
 begun=$EPOCHREALTIME
-need "all are to start" cluster sh -c "for r in \$(seq -f $PREFIX%02g 1 $MANY); do crm_resource -r g-\$r --meta -d target-role -Q; done >/dev/null; crm_attribute -t rsc_defaults -n target-role -v Started"
+need "node1 is back" cluster crm_standby -N node1 -D
 need "all are started" until_true 1800 so_many_run "$MANY"
 total=$(python3 -c 'import sys; print(round(float(sys.argv[2]) - float(sys.argv[1]), 1))' "$begun" "$EPOCHREALTIME")
 for name in $(names); do took "$name"; done >"$OUT/at-once"
 say "      all $MANY are started after $total s; each one's start, median: $(median "$OUT/at-once") s, longest: $(sort -g "$OUT/at-once" | tail -n 1) s"
 check "none has failed" no_failures
+need "node2 is back" cluster crm_standby -N node2 -D
 for number in 1 "$MANY"; do SVC=$(name "$number"); check "grace of $SVC ends" wait_recovered node1; done
 say "      MiB, with no service:  $before"
 # shellcheck disable=SC2046 # a list of names
@@ -201,8 +202,10 @@ lines = [json.loads(line) for line in open(sys.argv[1])]
 print("; ".join("v4_ended=%s nlm_ended=%s" % (l["v4_ended"], l["nlm_ended"]) for l in lines if l["e"] == "grace"))' "$OUT/grace.log")"
 
 event "all stop"
-need "all are to stop" cluster sh -c "crm_attribute -t rsc_defaults -n target-role -v Stopped; crm_resource -r g-$LAST --meta -d target-role -Q; crm_resource -r g-plain --meta -d target-role -Q"
+for name in $(names) plain; do role "$name" Stopped; done
 need "all are stopped" until_true 1800 so_many_run 0
-need "the configuration is empty" cluster crm -F configure erase
+# shellcheck disable=SC2046 # a list of names
+need "their configuration is gone" cluster crm -F configure delete $(names | sed 's/^/g-/') $(names | sed 's/^/fs-/') $(names) \
+	$(seq -f 'dummy%g' 1 "$MANY") g-plain fs-plain plain
 no_parts
 audit

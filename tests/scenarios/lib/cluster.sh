@@ -73,12 +73,17 @@ service() {
 	shift 3
 	for network in "${CLIENT_NETWORKS[@]}"; do exports+=" $network(rw,no_root_squash,no_subtree_check)"; done
 	cat <<-X
-		primitive fs-$name Filesystem params device="/dev/disk/by-id/virtio-shared$disk" directory="/srv/$name" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=20s timeout=120s
-		primitive $name ocf:gracekeeper:nfs params ip="$addresses" state_dir="/srv/$name/.gracekeeper" exports="$exports" lease_time=$LEASE grace_time=$GRACE $* op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=10s timeout=60s
+		primitive fs-$name Filesystem params device="/dev/disk/by-id/virtio-shared$disk" directory="/srv/$name" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=${MONITOR[0]} timeout=120s
+		primitive $name ocf:gracekeeper:nfs params ip="$addresses" state_dir="/srv/$name/.gracekeeper" exports="$exports" lease_time=$LEASE grace_time=$GRACE $* op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=${MONITOR[1]} timeout=60s
 		group g-$name fs-$name $name meta resource-stickiness=1000
 	X
 }
 CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
+# How often the file system and the service are looked at. The former takes an emulated node seconds: too much for many.
+MONITOR=(20s 10s)
+# several: what the cluster is told where several services move at once. It would have busy nodes do one thing at a time, and
+# an emulated one is busy when it does anything.
+several() { echo 'property load-threshold=0 node-action-limit=8'; }
 
 # serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.
 serve() {
