@@ -267,6 +267,7 @@ class Tests:
         self.state_directory()
         self.hostile()
         self.devices()
+        self.firewall()
         self.missing_parts()
         self.two_services()
         self.two_starts()
@@ -293,6 +294,8 @@ class Tests:
                            "grace_time": ("9", "3601", "241", "1e2"),
                            "versions": ("2", "5", "3 4.9", "3,4.2", "-3"),
                            "link_type": ("bridge", "IPVLAN "),
+                           "routes": ("default", "10.1.0.0/16 dev eth0", "10.1.2.3/16", "fd50::/64 via 10.77.0.1"),
+                           "firewall": ("rules.nft", "/etc/a\"b"),
                            "scope": ("a b", "x" * 65, "-x", "a/b", "ä")}.items():
             for text in texts:
                 self.malformed(f"{key}={text[:20]!r}", [key], thorough=text == texts[0], **{key: text})
@@ -372,7 +375,13 @@ class Tests:
             "link add dummy9 type dummy", "link set dummy9 up", "link add mv9 link dummy9 type macvlan mode bridge",
             remove=("mv9", "dummy9")))
 
+    def firewall(self):
+        self.refused("no firewall file", {ARGS}, ["firewall", "/nope.nft"], firewall="/nope.nft")
+        self.refused("a firewall file that nft does not understand", {ARGS}, ["firewall", "/etc/hostname"],
+                     firewall="/etc/hostname")
+
     def missing_parts(self):
+        self.refused("nft is missing", {INSTALLED}, ["nftables"], around=lambda: self.moved_away("/usr/sbin/nft"))
         self.refused("nfsdcld is missing", {INSTALLED}, ["nfsdcld"], around=lambda: self.moved_away("/usr/sbin/nfsdcld"))
         self.refused("the nfsd module is missing", {INSTALLED}, ["nfsd"], around=self.no_nfsd_module)
 

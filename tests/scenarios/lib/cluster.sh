@@ -83,7 +83,7 @@ CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
 MONITOR=(20s 10s)
 # several: what the cluster is told where several services move at once. It would have busy nodes do one thing at a time, and
 # an emulated one is busy when it does anything.
-several() { echo 'property load-threshold=0 node-action-limit=8'; }
+several() { echo 'property load-threshold=10000% node-action-limit=8'; }
 
 # serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.
 serve() {

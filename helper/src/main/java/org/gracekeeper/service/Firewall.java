@@ -85,9 +85,10 @@ final class Firewall {
         if (result.ok()) {
             return "";
         }
-        return file.map(path -> "parameter firewall: file " + path + " is refused")
-                .orElse("the service's firewall is refused (has the kernel nf_tables and nf_conntrack?)")
-                + ": " + result.summary();
+        // Before that it says what included the file.
+        String why = result.err().lines().filter(line -> line.contains("Error: ")).findFirst().orElseGet(result::summary);
+        return file.map(path -> "parameter firewall: file " + path + " is refused: ")
+                .orElse("the service's firewall is refused (has the kernel nf_tables and nf_conntrack?): ") + why;
     }
 
     static String rules(ServiceConfig config) {

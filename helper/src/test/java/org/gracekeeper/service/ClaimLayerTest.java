@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.Ledger;
+import org.gracekeeper.model.Parameters;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
@@ -83,6 +84,16 @@ class ClaimLayerTest {
 
     private int until(String field) throws Exception {
         return Files.readString(state.record()).indexOf("\"" + field + "\"");
+    }
+
+    @Test
+    void oneKindOfDeviceOnAParent() throws Exception {
+        Parameters other = TestService.parameters(dir, "ip", "192.0.2.2/24", "link_type", "macvlan");
+        registry.save(TestService.of("db", other), other);
+
+        String why = refused().getMessage();
+
+        assertTrue(why.contains("eth0 already carries macvlan, for service db") && why.contains("link_type=macvlan"), why);
     }
 
     @Test

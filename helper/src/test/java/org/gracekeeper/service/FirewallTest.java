@@ -56,7 +56,7 @@ class FirewallTest {
         List<String> loaded = new ArrayList<>();
         Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
             loaded.add(stdin);
-            return new CommandResult(argv, 1, "", "my.nft:1:1-5: Error: syntax error", Duration.ZERO, false);
+            return new CommandResult(argv, 1, "", "In file included from /dev/stdin:2:1-21:\n/etc/my.nft:1:1-5: Error: syntax error", Duration.ZERO, false);
         });
         Firewall firewall = new Firewall(node);
         Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), "firewall", "/etc/my.nft"),
