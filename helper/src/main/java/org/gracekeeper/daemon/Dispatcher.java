@@ -18,6 +18,7 @@ import org.gracekeeper.service.Deadline;
 import org.gracekeeper.service.ServiceManager;
 import org.gracekeeper.service.Services;
 import org.gracekeeper.service.TimelineReport;
+import org.gracekeeper.service.Unlock;
 
 /** Turns a request into a call and its outcome into an answer. The only place that catches everything. Thread-safe. */
 final class Dispatcher {
@@ -35,8 +36,10 @@ final class Dispatcher {
     private static final String TIMELINE_USAGE = "usage: gracekeeper timeline SERVICE [--svg|--json]\n";
 
     private static final String EXPIRE_USAGE = "usage: gracekeeper expire SERVICE CLIENT\n";
-    /** Well within the 30 s after which the command line gives up: the answer says who was ended. */
-    private static final Duration EXPIRE_TIMEOUT = Duration.ofSeconds(18);
+    /** Well within the 30 s after which the command line gives up: the answer says what is gone. */
+    private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(18);
+
+    private static final String UNLOCK_USAGE = "usage: gracekeeper unlock --ip ADDRESS | --path DIRECTORY [--dry-run]\n";
 
     private final Services services;
 
@@ -110,6 +113,7 @@ final class Dispatcher {
                 case "clients" -> clients(request.arguments());
                 case "expire" -> expire(request.arguments());
                 case "grace" -> grace(request.arguments());
+                case "unlock" -> unlock(request.arguments());
                 case "timeline" -> timeline(request.arguments());
                 default -> Reply.text(OcfCode.ARGS.number(), "unknown command " + request.verb());
             };
@@ -158,10 +162,24 @@ final class Dispatcher {
             return Reply.text(OcfCode.ARGS.number(), EXPIRE_USAGE);
         }
         String name = arguments.get(0);
-        ServiceManager.Call call = new ServiceManager.Call(name, Map.of(), Deadline.after(EXPIRE_TIMEOUT), System.nanoTime(),
+        ServiceManager.Call call = new ServiceManager.Call(name, Map.of(), Deadline.after(RELEASE_TIMEOUT), System.nanoTime(),
                 (level, text) -> log(level, "service " + name + ": expire: " + text));
         ServiceManager.ClientEnd end = services.manager().expire(call, arguments.get(1));
         return Reply.text((end.complete() ? OcfCode.SUCCESS : OcfCode.GENERIC).number(), end.text());
+    }
+
+    private Reply unlock(List<String> arguments) throws OcfException, IOException, InterruptedException {
+        List<String> words = arguments.stream().filter(a -> !a.equals("--dry-run")).toList();
+        if (words.size() != 2 || arguments.size() > 3 || !List.of("--ip", "--path").contains(words.get(0))
+                || words.get(1).isEmpty()) {
+            return Reply.text(OcfCode.ARGS.number(), UNLOCK_USAGE);
+        }
+        String what = String.join(" ", words);
+        Unlock.Call call = new Unlock.Call(arguments.contains("--dry-run"), Deadline.after(RELEASE_TIMEOUT),
+                line -> log(Level.INFO, "unlock " + what + ": " + line));
+        Unlock.Outcome outcome = words.get(0).equals("--ip") ? services.unlock().address(words.get(1), call)
+                : services.unlock().path(words.get(1), call);
+        return Reply.text((outcome.complete() ? OcfCode.SUCCESS : OcfCode.GENERIC).number(), outcome.text());
     }
 
     private Reply timeline(List<String> arguments) throws OcfException, IOException {

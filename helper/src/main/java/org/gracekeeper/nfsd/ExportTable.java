@@ -2,11 +2,11 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.nfsd;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.gracekeeper.model.OctalEscapes;
 import org.gracekeeper.model.UnexpectedFormatException;
 
 /**
@@ -16,7 +16,6 @@ import org.gracekeeper.model.UnexpectedFormatException;
  */
 public final class ExportTable {
     private static final Pattern LINE = Pattern.compile("(\\S+)\t([^\\s(]+)\\((.*)\\)");
-    private static final Pattern ESCAPE = Pattern.compile("\\\\([0-3][0-7]{2})");
 
     private ExportTable() {
     }
@@ -40,16 +39,8 @@ public final class ExportTable {
                 throw new UnexpectedFormatException("export table", line);
             }
             List<String> options = m.group(3).isEmpty() ? List.of() : List.of(m.group(3).split(","));
-            exports.add(new Export(unescaped(m.group(2)), unescaped(m.group(1)), options));
+            exports.add(new Export(OctalEscapes.undone(m.group(2)), OctalEscapes.undone(m.group(1)), options));
         }
         return exports;
-    }
-
-    /** Escapes stand for bytes, which together are UTF-8. */
-    private static String unescaped(String text) {
-        String bytes = new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
-        String raw = ESCAPE.matcher(bytes).replaceAll(
-                m -> Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(m.group(1), 8))));
-        return new String(raw.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
     }
 }

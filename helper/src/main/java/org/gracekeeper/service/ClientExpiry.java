@@ -10,10 +10,8 @@ import java.util.List;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.gracekeeper.model.Nfs4Client;
-import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.nfsd.NsmRecord;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
@@ -26,34 +24,26 @@ final class ClientExpiry {
     /** In all: a monitor waits for the service's slot meanwhile, and has 20 s as a rule. */
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
-    /** The largest even one that is positive. */
-    private static final int MAX_STATE = Integer.MAX_VALUE - 1;
-
     private static final String NOT_TOLD = "NFSv3 clients are not told: one that still runs goes on as if it had its locks,"
             + " so keep it cut off until it is restarted\n";
 
     private final Node node;
     private final NfsdFs nfsd;
-    private final Lockd lockd;
+    private final HostRelease hosts;
     private final Holdings holdings;
     private final ClientList clients;
     private final RecordsLayer records;
     private final Recovery recovery;
 
-    ClientExpiry(Node node, NfsdFs nfsd, Lockd lockd, Holdings holdings, ClientList clients, RecordsLayer records,
+    ClientExpiry(Node node, NfsdFs nfsd, HostRelease hosts, Holdings holdings, ClientList clients, RecordsLayer records,
             Recovery recovery) {
         this.node = node;
         this.nfsd = nfsd;
-        this.lockd = lockd;
+        this.hosts = hosts;
         this.holdings = holdings;
         this.clients = clients;
         this.records = records;
         this.recovery = recovery;
-    }
-
-    /** The lockd of the calling thread's network namespace, see {@link org.gracekeeper.net.NlmNotify#hostRebooted}. */
-    interface Lockd {
-        void hostRebooted(int version, int procedure, String host, int state, byte[] priv) throws IOException;
     }
 
     /**
@@ -89,10 +79,10 @@ final class ClientExpiry {
         List<TcpPeer> connections = SnapshotLayer.connections(node, service);
         StringBuilder text = new StringBuilder();
         boolean complete = true;
-        boolean hosts = false;
+        boolean hostsToo = false;
         for (ClientList.Client client : meant) {
             String line = client.protocol() + " " + client.address();
-            hosts |= client.nfs4() == null;
+            hostsToo |= client.nfs4() == null;
             try {
                 if (limit.passed()) {
                     throw new IOException("the others took the time that there is: ask again");
@@ -106,7 +96,7 @@ final class ClientExpiry {
             log.accept(line);
             text.append(line).append('\n');
         }
-        return new Outcome(text + (hosts ? NOT_TOLD : ""), complete);
+        return new Outcome(text + (hostsToo ? NOT_TOLD : ""), complete);
     }
 
     private String endClient(RunningService service, ClientList.Client client, List<Nfs4Client> others, Deadline limit)
@@ -149,21 +139,10 @@ final class ClientExpiry {
     private String endHost(RunningService service, ClientList.Client client, Collection<TcpPeer> connections, Deadline limit)
             throws IOException, InterruptedException {
         String host = client.address();
-        List<NsmRecord> monitors = records.monitor(service.state(), host).stream()
-                .filter(monitor -> monitor.program() == RpcClient.LOCKD).toList();
         int before = holdings.nlmLocks(service);
-        if (!monitors.isEmpty()) {
-            Bounded.run("lockd's release of its locks", limit.remaining(),
-                    () -> node.in(service.instance().network(), () -> {
-                        for (NsmRecord monitor : monitors) {
-                            lockd.hostRebooted(monitor.version(), monitor.procedure(), monitor.host(),
-                                    state(System.currentTimeMillis()), monitor.priv());
-                        }
-                        return null;
-                    }));
-        }
-        String words = monitors.isEmpty() ? "lockd has not heard of it since the start"
-                : before + " NLM locks of the service's clients before, " + holdings.nlmLocks(service) + " now";
+        String words = hosts.release(service, host, limit)
+                ? before + " NLM locks of the service's clients before, " + holdings.nlmLocks(service) + " now"
+                : "lockd has not heard of it since the start";
         try {
             if (!records.expire(service.state(), host, connections)) {
                 words += "; it stays recorded under a name, and may reclaim after the next start";
@@ -184,17 +163,5 @@ final class ClientExpiry {
                 ? "; grace may still wait for its locks, which cannot be told from others': see 'gracekeeper grace end "
                         + service.config().name() + "'"
                 : "";
-    }
-
-    /**
-     * An NSM state number for the host. lockd does nothing where it is the number that it was told last, or 0 where it was
-     * told none (fs/lockd/host.c, next_host_state), so it has to be another one each time. Nobody else ever sees it: lockd
-     * keeps it for that comparison alone. And a true one of the host's is odd, as of all hosts that are up, so this one,
-     * which is even, can never hide a later reboot from lockd.
-     *
-     * @param millis the time
-     */
-    static int state(long millis) {
-        return (int) (millis % (MAX_STATE / 2) + 1) * 2;
     }
 }

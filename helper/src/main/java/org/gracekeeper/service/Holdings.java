@@ -6,12 +6,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntBinaryOperator;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
@@ -27,6 +32,10 @@ import org.gracekeeper.sys.StatFs;
 final class Holdings {
     /** One is not enough, see {@link ProcLocks#readings}. */
     private static final int READINGS = 3;
+
+    private static final Comparator<LockLine> BY_FILE = Comparator.comparing((LockLine line) -> line.dev().toString())
+            .thenComparing(LockLine::inode, Long::compareUnsigned).thenComparing(LockLine::waiter)
+            .thenComparing(LockLine::start).thenComparing(LockLine::end).thenComparing(LockLine::access);
 
     private enum Protocol { NLM, NFSV4, LOCAL }
 
@@ -79,22 +88,64 @@ final class Holdings {
     }
 
     private Locks locks(FileSystems fileSystems, IntBinaryOperator merge) throws IOException {
-        List<Map<LockLine, Integer>> readings = locks.readings(
-                fileSystems.names().keySet(), line -> line.kind() == LockLine.Kind.POSIX && !line.waiter(), READINGS);
-        Set<LockLine> lines = new HashSet<>();
-        readings.forEach(reading -> lines.addAll(reading.keySet()));
+        Map<LockLine, Integer> lines = merged(
+                fileSystems.names().keySet(), line -> line.kind() == LockLine.Kind.POSIX && !line.waiter(), merge);
         Map<Integer, Protocol> protocols = new HashMap<>();
         List<Range> nlm = new ArrayList<>();
         List<Range> v4 = new ArrayList<>();
-        for (LockLine line : lines) {
-            int depth = readings.stream().mapToInt(reading -> reading.getOrDefault(line, 0)).reduce(merge).orElse(0);
+        lines.forEach((line, depth) -> {
             Protocol protocol = protocols.computeIfAbsent(line.pid(), Holdings::protocol);
-            if (depth > 0 && protocol != Protocol.LOCAL) {
+            if (protocol != Protocol.LOCAL) {
                 (protocol == Protocol.NLM ? nlm : v4).add(new Range(fileSystems.name(line.dev()).orElseThrow(),
                         line.inode(), line.access(), line.start(), line.end(), depth));
             }
-        }
+        });
         return new Locks(nlm, v4);
+    }
+
+    /** How often each line is there, by several readings; never 0. */
+    private Map<LockLine, Integer> merged(Collection<DeviceId> devices, Predicate<LockLine> wanted, IntBinaryOperator merge)
+            throws IOException {
+        List<Map<LockLine, Integer>> readings = locks.readings(devices, wanted, READINGS);
+        Set<LockLine> lines = new HashSet<>();
+        readings.forEach(reading -> lines.addAll(reading.keySet()));
+        Map<LockLine, Integer> depths = new HashMap<>();
+        for (LockLine line : lines) {
+            depths.put(line, readings.stream().mapToInt(r -> r.getOrDefault(line, 0)).reduce(merge).orElse(0));
+        }
+        depths.values().removeIf(depth -> depth == 0);
+        return depths;
+    }
+
+    /**
+     * NLM locks, and requests that wait for one, on these file systems: each as often as it is there, sorted, and none left
+     * out that is there all the time.
+     */
+    List<LockLine> nlmLines(Collection<DeviceId> devices) throws IOException {
+        return lines(devices, Protocol.NLM);
+    }
+
+    /** Byte-range locks of NFSv4 clients there, in the same way. */
+    List<LockLine> nfs4Lines(Collection<DeviceId> devices) throws IOException {
+        return lines(devices, Protocol.NFSV4);
+    }
+
+    private List<LockLine> lines(Collection<DeviceId> devices, Protocol protocol) throws IOException {
+        Map<Integer, Protocol> protocols = new HashMap<>();
+        List<LockLine> lines = new ArrayList<>();
+        merged(devices, line -> protocols.computeIfAbsent(line.pid(), Holdings::protocol) == protocol
+                && line.kind() == LockLine.Kind.POSIX, Math::max)
+                .forEach((line, depth) -> lines.addAll(Collections.nCopies(depth, line)));
+        lines.sort(BY_FILE);
+        return lines;
+    }
+
+    /** The file systems that have NLM locks. */
+    Set<DeviceId> nlmDevices() throws IOException {
+        Map<Integer, Protocol> protocols = new HashMap<>();
+        return locks.read().stream()
+                .filter(line -> protocols.computeIfAbsent(line.pid(), Holdings::protocol) == Protocol.NLM)
+                .map(LockLine::dev).collect(Collectors.toSet());
     }
 
     /** Everything of the NFS server's on the service's file systems in /proc/locks, delegations and waiters included. */

@@ -5,7 +5,9 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.gracekeeper.exec.Commands;
+import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.net.AddressProbe;
 import org.gracekeeper.net.Announcer;
 import org.gracekeeper.net.IpLink;
@@ -13,6 +15,7 @@ import org.gracekeeper.net.NlmNotify;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.ProcLocks;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 
@@ -24,15 +27,17 @@ public final class Services {
     private final StatusReport report;
     private final ClientsReport clients;
     private final TimelineReport timelines;
+    private final Unlock unlock;
     private final Registry registry;
     private final Rehearsal rehearsal;
 
     private Services(ServiceManager manager, StatusReport report, ClientsReport clients, TimelineReport timelines,
-            Registry registry, Rehearsal rehearsal) {
+            Unlock unlock, Registry registry, Rehearsal rehearsal) {
         this.manager = manager;
         this.report = report;
         this.clients = clients;
         this.timelines = timelines;
+        this.unlock = unlock;
         this.registry = registry;
         this.rehearsal = rehearsal;
     }
@@ -93,12 +98,22 @@ public final class Services {
                 timeline);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);
+        HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, recovery,
-                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, NlmNotify::hostRebooted, holdings, clients,
-                        records, recovery));
+                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery));
+        NfsServers servers = new NfsServers(node, nfsd, registry, MountNamespace.NFS_STATE.resolve("etab"));
+        Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
+                (service, client, call) -> end(manager, service, client, call)),
+                new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
         return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
-                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), registry, rehearsal);
+                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal);
+    }
+
+    private static String end(ServiceManager manager, RunningService service, Nfs4Client client, Unlock.Call call)
+            throws OcfException, IOException, InterruptedException {
+        return manager.expire(new ServiceManager.Call(service.config().name().value(), Map.of(), call.deadline(),
+                System.nanoTime(), (level, line) -> { }), "0x" + Long.toHexString(client.clientid())).text().strip();
     }
 
     /**
@@ -128,6 +143,10 @@ public final class Services {
 
     public ClientsReport clients() {
         return clients;
+    }
+
+    public Unlock unlock() {
+        return unlock;
     }
 
     public TimelineReport timelines() {

@@ -74,13 +74,14 @@ class ClientExpiryTest {
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         Kernel real = LinuxKernel.load();
         records = new RecordsLayer(new Node(real, null), new DurableFiles(real));
-        expiry = new ClientExpiry(node, nfsd, (version, procedure, host, state, priv) -> {
+        HostRelease hosts = new HostRelease(node, (version, procedure, host, state, priv) -> {
             if (refusal != null) {
                 throw refusal;
             }
             assertTrue(state > 0 && state % 2 == 0, "state " + state);
             told.add(version + " " + procedure + " " + host + " " + HexFormat.of().formatHex(priv));
-        }, holdings, new ClientList(holdings, records), records, recovery);
+        }, records);
+        expiry = new ClientExpiry(node, nfsd, hosts, holdings, new ClientList(holdings, records), records, recovery);
     }
 
     private void statdMonitors(String host, String... lines) throws IOException {
@@ -302,12 +303,12 @@ class ClientExpiryTest {
     void stateNumbersAreEvenPositiveAndChange() {
         long now = 1_800_000_000_000L;
         for (long millis = now; millis < now + 1000; millis++) {
-            int state = ClientExpiry.state(millis);
+            int state = HostRelease.state(millis);
             assertTrue(state > 0 && state % 2 == 0, millis + ": " + state);
-            assertTrue(state != ClientExpiry.state(millis + 1));
+            assertTrue(state != HostRelease.state(millis + 1));
         }
         for (long millis : new long[] {0, (1L << 30) - 2, (1L << 30) - 1, 1L << 30, Long.MAX_VALUE}) {
-            assertTrue(ClientExpiry.state(millis) > 0 && ClientExpiry.state(millis) % 2 == 0, Long.toString(millis));
+            assertTrue(HostRelease.state(millis) > 0 && HostRelease.state(millis) % 2 == 0, Long.toString(millis));
         }
     }
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What is mounted where, as /proc/PID/mountinfo shows it. Its device is that of the super block, as in /proc/locks, on btrfs
+ * too.
+ */
+public record MountTable(List<Mount> mounts) {
+    /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
+    private static final Pattern LINE = Pattern.compile(
+            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) \\S+ (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S+).*");
+
+    public MountTable {
+        mounts = List.copyOf(mounts);
+    }
+
+    /** @param source what is mounted, as mount(8) shows it */
+    public record Mount(DeviceId device, Path point, String type, String source) {
+        @Override
+        public String toString() {
+            return type + " on " + source;
+        }
+    }
+
+    public static MountTable parse(String text) throws UnexpectedFormatException {
+        List<Mount> mounts = new ArrayList<>();
+        for (String line : text.split("\n")) {
+            Matcher m = LINE.matcher(line);
+            if (!m.matches()) {
+                throw new UnexpectedFormatException("mountinfo", line);
+            }
+            mounts.add(new Mount(DeviceId.parse(m.group(1)), Path.of(OctalEscapes.undone(m.group(2))), m.group(3),
+                    OctalEscapes.undone(m.group(4))));
+        }
+        return new MountTable(mounts);
+    }
+
+    /** What is mounted exactly there; of several the last, which covers the others. */
+    public Optional<Mount> at(Path point) {
+        return mounts.stream().filter(mount -> mount.point().equals(point)).reduce((a, b) -> b);
+    }
+
+    /** What an absolute path without symbolic links lies on. */
+    public Optional<Mount> of(Path path) {
+        for (Path at = path; at != null; at = at.getParent()) {
+            Optional<Mount> mount = at(at);
+            if (mount.isPresent()) {
+                return mount;
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** A name for people: where it is mounted first, or its number where it is not mounted here. */
+    public String name(DeviceId device) {
+        return mounts.stream().filter(mount -> mount.device().equals(device)).findFirst()
+                .map(mount -> mount.point().toString()).orElseGet(device::toString);
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.MountTable;
+import org.gracekeeper.model.Nfs4Client;
+import org.gracekeeper.nfsd.ExportTable;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.KernelException;
+import org.gracekeeper.sys.NamespaceSet;
+import org.gracekeeper.sys.Namespaces;
+
+/** The NFS servers of this node: its own nfsd, and one for each service. Thread-safe. */
+final class NfsServers {
+    private static final Path MOUNTINFO = Path.of("/proc/1/mountinfo");
+    private static final int MAX = 4 << 20;
+
+    private final Node node;
+    private final NfsdFs nfsd;
+    private final Registry registry;
+    private final Path etab;
+
+    /** @param etab exportfs's own table in the host's mount namespace, usually /var/lib/nfs/etab */
+    NfsServers(Node node, NfsdFs nfsd, Registry registry, Path etab) {
+        this.node = node;
+        this.nfsd = nfsd;
+        this.registry = registry;
+        this.etab = etab;
+    }
+
+    /** @param submounts whether clients get to what is mounted below, too */
+    record Export(Path path, boolean submounts) {}
+
+    /**
+     * One of them.
+     *
+     * @param service empty for the node's own nfsd
+     * @param running whether it has threads, and, of a service, clients get through
+     */
+    record Server(Optional<RunningService> service, NamespaceSet namespaces, boolean running, List<Export> exports) {
+
+        @Override
+        public String toString() {
+            return service.map(s -> "service " + s.config().name()).orElse("the node's own nfsd");
+        }
+
+        boolean exports(MountTable.Mount mount, MountTable mounts) {
+            return exports.stream().anyMatch(export -> export.submounts() && mount.point().startsWith(export.path())
+                    || mounts.of(export.path()).map(m -> m.device().equals(mount.device())).orElse(false));
+        }
+    }
+
+    /** The node's own first. */
+    List<Server> all() throws IOException, InterruptedException {
+        List<Server> servers = new ArrayList<>();
+        servers.add(new Server(Optional.empty(), Namespaces.HOST, runs(Namespaces.HOST), node.in(Namespaces.HOST, this::etab)));
+        for (RunningService service : registry.others(null)) {
+            NamespaceSet inside = service.instance().inside();
+            servers.add(new Server(Optional.of(service), inside, service.serving() && runs(inside),
+                    service.exports().stream().map(export -> new Export(export.directory(), export.clients().stream()
+                            .anyMatch(client -> client.options().contains("crossmnt")))).toList()));
+        }
+        return servers;
+    }
+
+    /** What the node has mounted. */
+    MountTable mounts() throws IOException {
+        return MountTable.parse(new String(node.kernel().read(MOUNTINFO, MAX), StandardCharsets.UTF_8));
+    }
+
+    List<Nfs4Client> clients(Server server) throws IOException, InterruptedException {
+        return node.in(server.namespaces(), nfsd::clients);
+    }
+
+    /** The file systems that belong to a service, with its state directory's. */
+    static boolean isServices(DeviceId device, Collection<Server> servers) {
+        return servers.stream().anyMatch(
+                server -> server.service().map(service -> service.devices().contains(device)).orElse(false));
+    }
+
+    /** Where its file system is not mounted, there is no server. */
+    private boolean runs(NamespaceSet namespaces) throws IOException, InterruptedException {
+        try {
+            return node.in(namespaces, nfsd::threads) > 0;
+        } catch (KernelException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    private List<Export> etab() throws IOException {
+        try {
+            return ExportTable.parse(Files.readString(etab)).stream()
+                    .map(export -> new Export(Path.of(export.path()), export.options().contains("crossmnt"))).toList();
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
+    }
+}

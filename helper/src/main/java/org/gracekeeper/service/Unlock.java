@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.function.Consumer;
+import org.gracekeeper.protocol.OcfException;
+
+/** What {@code gracekeeper unlock} does, for any NFS server of the node. Thread-safe. */
+public final class Unlock {
+    private final PathUnlock paths;
+    private final AddressUnlock addresses;
+
+    Unlock(PathUnlock paths, AddressUnlock addresses) {
+        this.paths = paths;
+        this.addresses = addresses;
+    }
+
+    /**
+     * One call of it.
+     *
+     * @param dryRun whether only to look
+     * @param log is told of each thing that is done as soon as it is done
+     */
+    public record Call(boolean dryRun, Deadline deadline, Consumer<String> log) {}
+
+    /**
+     * What became of it.
+     *
+     * @param text what there was, what the kernel said, and what is left
+     * @param complete whether nothing of it is left that should be gone; of a dry run, true
+     */
+    public record Outcome(String text, boolean complete) {}
+
+    /**
+     * Releases what NFS clients hold on one file system.
+     *
+     * @param directory where it is mounted
+     * @throws OcfException (ARGS) it is no mount point, or no file system of NFS; (NOT_RUNNING) no nfsd serves it; nothing was
+     *     done
+     * @throws IOException it cannot be told what is held; nothing was done
+     */
+    public Outcome path(String directory, Call call) throws OcfException, IOException, InterruptedException {
+        return paths.unlock(directory, call);
+    }
+
+    /**
+     * Releases the NLM locks that were taken through one of the servers' addresses.
+     *
+     * @throws OcfException (ARGS) it is no address, or nobody's; (NOT_RUNNING) its nfsd does not run; nothing was done
+     * @throws IOException it cannot be told what is held; nothing was done
+     */
+    public Outcome address(String address, Call call) throws OcfException, IOException, InterruptedException {
+        return addresses.unlock(address, call);
+    }
+
+    /** One write to the kernel, and what it said to that: it proves nothing, and its failure not that all is as before. */
+    static String claim(String what, Deadline limit, Step step) throws InterruptedException {
+        try {
+            Bounded.run(what, limit.remaining(), step);
+            return what + ": the kernel says done";
+        } catch (IOException e) {
+            return what + ": " + e.getMessage();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class MountTableTest {
+    private static final String TEXT = """
+            22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,errors=remount-ro
+            40 22 254:16 / /srv/a\\040b rw,relatime shared:20 master:3 - ext4 /dev/vdb rw
+            41 22 254:32 /sub /srv/bound rw - xfs /dev/mapper/x\\134y rw
+            42 22 0:45 / /srv/bound rw,nosuid - tmpfs tmpfs rw
+            """;
+
+    @Test
+    void whatIsMountedLastCoversTheOthers() throws Exception {
+        MountTable table = MountTable.parse(TEXT);
+
+        assertEquals("tmpfs on tmpfs", table.at(Path.of("/srv/bound")).orElseThrow().toString());
+        assertEquals(new DeviceId(0, 45), table.of(Path.of("/srv/bound/deep/er")).orElseThrow().device());
+        assertEquals("xfs on /dev/mapper/x\\y", table.mounts().get(2).toString());
+    }
+
+    @Test
+    void aPathLiesOnTheNearestMountAboveIt() throws Exception {
+        MountTable table = MountTable.parse(TEXT);
+
+        assertEquals(new DeviceId(254, 16), table.at(Path.of("/srv/a b")).orElseThrow().device());
+        assertEquals(Optional.empty(), table.at(Path.of("/srv/a b/c")));
+        assertEquals(new DeviceId(254, 16), table.of(Path.of("/srv/a b/c")).orElseThrow().device());
+        assertEquals(new DeviceId(254, 0), table.of(Path.of("/srv/a")).orElseThrow().device());
+    }
+
+    @Test
+    void namesForPeople() throws Exception {
+        MountTable table = MountTable.parse(TEXT);
+
+        assertEquals("/srv/a b", table.name(new DeviceId(254, 16)));
+        assertEquals("254:48", table.name(new DeviceId(254, 48)));
+    }
+
+    @Test
+    void whatIsNoMountinfoIsTyped() {
+        assertThrows(UnexpectedFormatException.class, () -> MountTable.parse("/dev/vda / ext4 rw 0 0"));
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.LockLine;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
+
+/** A node with an nfsd file system of plain files, which all its servers share, and a kernel that acts on what is written. */
+final class FakeServers {
+    static final DeviceId HERE = new DeviceId(254, 16);
+    static final DeviceId THERE = new DeviceId(254, 32);
+
+    final Node node = mock(Node.class);
+    final Kernel kernel = mock(Kernel.class);
+    final Holdings holdings = mock(Holdings.class);
+    final Registry registry = mock(Registry.class);
+    /** NLM's part of /proc/locks. */
+    final List<LockLine> nlm = new ArrayList<>();
+    /** What was written, in order: {@code FILE TEXT}. */
+    final List<String> writes = new ArrayList<>();
+    final List<String> logged = new ArrayList<>();
+    final Path root;
+    final NfsdFs nfsd;
+    final NfsServers servers;
+    /** What the kernel does with a write. */
+    Effect effect = (file, text) -> { };
+    String release = "6.12.117+deb12-cloud-amd64";
+
+    interface Effect {
+        void of(String file, String text) throws IOException;
+    }
+
+    FakeServers(Path dir) throws Exception {
+        root = Files.createDirectories(dir.resolve("nfsd"));
+        nfsd = new NfsdFs(kernel, root);
+        servers = new NfsServers(node, nfsd, registry, dir.resolve("etab"));
+        when(node.kernel()).thenReturn(kernel);
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        when(node.kernelRelease()).thenAnswer(call -> release);
+        when(registry.others(null)).thenReturn(List.of());
+        when(kernel.read(any(), anyInt())).thenAnswer(call -> read(call.getArgument(0)));
+        doAnswer(call -> {
+            String file = root.relativize(call.getArgument(0)).toString();
+            String text = new String(call.<byte[]>getArgument(1), StandardCharsets.UTF_8).strip();
+            writes.add(file + " " + text);
+            effect.of(file, text);
+            return null;
+        }).when(kernel).writeOnce(any(), any());
+        when(holdings.nlmLines(any())).thenAnswer(call -> nlm.stream()
+                .filter(line -> call.<Collection<DeviceId>>getArgument(0).contains(line.dev())).toList());
+        when(holdings.nlmDevices()).thenAnswer(call -> nlm.stream().map(LockLine::dev)
+                .collect(java.util.stream.Collectors.toSet()));
+        when(holdings.nfs4Lines(any())).thenReturn(List.of());
+    }
+
+    private byte[] read(Path file) throws IOException {
+        if (file.equals(Path.of("/proc/1/mountinfo"))) {
+            return Files.readAllBytes(root.resolveSibling("mountinfo"));
+        }
+        if (!file.startsWith(root)) {
+            return new byte[0];
+        }
+        if (!Files.exists(file)) {
+            throw KernelException.of("open", file.toString(), Errno.ENOENT);
+        }
+        return Files.readAllBytes(file);
+    }
+
+    /** nfsd runs. */
+    void threads(int count) throws IOException {
+        Files.writeString(root.resolve("threads"), count + "\n");
+    }
+
+    /** A directory with a file system of its own. */
+    Path mounted(String name, DeviceId device) throws IOException {
+        Path point = Files.createDirectories(root.resolveSibling(name)).toRealPath();
+        Path mountinfo = root.resolveSibling("mountinfo");
+        String before = Files.exists(mountinfo) ? Files.readString(mountinfo) : "22 1 254:0 / / rw - ext4 /dev/vda rw\n";
+        Files.writeString(mountinfo, before + "30 22 " + device + " / " + point + " rw - ext4 /dev/" + name + " rw\n");
+        return point;
+    }
+
+    void exported(Path... paths) throws IOException {
+        StringBuilder text = new StringBuilder();
+        for (Path path : paths) {
+            text.append(path).append("\t*(rw,no_subtree_check)\n");
+        }
+        Files.writeString(root.resolveSibling("etab"), text);
+    }
+
+    /** @param states lines of its file states */
+    void client(int number, String address, String... states) throws IOException {
+        Path directory = Files.createDirectories(root.resolve("clients").resolve(Integer.toString(number)));
+        Files.writeString(directory.resolve("info"), "clientid: 0x" + number + "\naddress: \"" + address
+                + "\"\nstatus: confirmed\nname: \"c" + number + "\"\nminor version: 2\n");
+        Files.writeString(directory.resolve("states"), String.join("\n", states) + "\n");
+    }
+
+    static String open(int id, DeviceId device, long inode) {
+        return String.format("- 0x00000001%08x: { type: open, access: rw, deny: --, superblock: \"%02x:%02x:%d\", filename: \"x\" }",
+                id, device.major(), device.minor(), inode);
+    }
+
+    static LockLine nlm(DeviceId device, long inode, long start) {
+        return new LockLine(LockLine.Kind.POSIX, LockLine.Access.WRITE, 99, device, inode, start, start + 9, false);
+    }
+
+    Unlock.Call call(boolean dryRun) {
+        return new Unlock.Call(dryRun, Deadline.after(Duration.ofSeconds(20)), logged::add);
+    }
+}
