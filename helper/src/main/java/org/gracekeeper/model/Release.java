@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * What NFS clients hold on some file systems: what there is to release, and afterwards what is left. Order is that of the
@@ -65,8 +66,17 @@ public record Release(List<LockLine> nlm, List<LockLine> nfs4, List<Held> states
 
     /** The clients that have state here and nowhere else. */
     public List<Nfs4Client> whole() {
+        return clients(held -> !held.elsewhere());
+    }
+
+    /** The clients that have state here and elsewhere. */
+    public List<Nfs4Client> elsewhere() {
+        return clients(Held::elsewhere);
+    }
+
+    private List<Nfs4Client> clients(Predicate<Held> which) {
         Map<Long, Nfs4Client> clients = new LinkedHashMap<>();
-        states.stream().filter(held -> !held.elsewhere()).forEach(held -> clients.put(held.client().clientid(), held.client()));
+        states.stream().filter(which).forEach(held -> clients.put(held.client().clientid(), held.client()));
         return List.copyOf(clients.values());
     }
 

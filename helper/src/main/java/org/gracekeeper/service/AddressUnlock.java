@@ -85,10 +85,11 @@ final class AddressUnlock {
             lines.add("nothing was released: this was a dry run");
             return outcome(lines, true);
         }
-        lines.add(note(call, Unlock.claim("unlock_ip", call.deadline(), () -> node.in(plan.server().namespaces(), () -> {
+        Unlock.Claim claim = Unlock.claim("unlock_ip", call.deadline(), () -> node.in(plan.server().namespaces(), () -> {
             nfsd.unlockIp(plan.address());
             return null;
-        }))));
+        }));
+        lines.add(note(call, claim.text()));
         Release left = left(plan);
         boolean told = true;
         boolean nothing = left.size() == plan.before().size();
@@ -104,13 +105,13 @@ final class AddressUnlock {
             left = afterwards;
         }
         lines.add(note(call, "seen: " + ReleaseText.part("NLM locks and waiters", plan.before().nlm(), left.nlm())
-                + " are gone" + rest(plan, left)));
+                + " are gone" + rest(plan, left, claim)));
         return outcome(lines, left.isEmpty() || plan.scope() == AddressScope.FAMILY && told
                 || plan.scope() == AddressScope.UNKNOWN && left.size() < plan.before().size());
     }
 
     /** What to think of what is left. */
-    private String rest(Plan plan, Release left) throws IOException {
+    private String rest(Plan plan, Release left, Unlock.Claim claim) throws IOException {
         if (left.isEmpty()) {
             return "";
         }
@@ -118,9 +119,9 @@ final class AddressUnlock {
             case ALL -> "; the others are still held, or were taken again";
             case FAMILY -> "; the others are of hosts of the other family";
             case UNKNOWN -> left.size() < plan.before().size() ? "; the others were taken through another address"
-                    : ": either none was taken through " + AddressText.of(plan.address()) + ", or unlock_ip of kernel "
-                            + node.kernelRelease() + " finds none, as on most kernels before 7.2; --path releases all of a"
-                            + " file system";
+                    : ": " + (claim.done() ? "either none was taken through " + AddressText.of(plan.address())
+                            + ", or unlock_ip of kernel " + node.kernelRelease() + " finds none, as on most before 7.2"
+                            : "kernel " + node.kernelRelease() + " does not do it") + "; --path releases all of a file system";
         };
     }
 

@@ -81,11 +81,19 @@ final class PathUnlock {
             text.append("still held, or released and taken again:\n")
                     .append(ReleaseText.table(left, plan.mounts(), plan.nlmOnly()));
         }
-        if (left.states().stream().anyMatch(Release.Held::elsewhere) && plan.nlmOnly()) {
-            text.append("what stays is of clients with state elsewhere too, which kernel ").append(node.kernelRelease())
-                    .append(" can end only as a whole: unmount ").append(plan.mount().point()).append(" there\n");
+        if (plan.nlmOnly()) {
+            left.elsewhere().forEach(client -> text.append(whatToDo(client, plan)).append('\n'));
         }
         return new Unlock.Outcome(text.toString(), left.isEmpty());
+    }
+
+    /** For a client that an older kernel can only end as a whole. */
+    private static String whatToDo(Nfs4Client client, Plan plan) {
+        NfsServers.Server server = plan.serverOf().get(client.clientid());
+        return "NFSv4." + client.minorVersion() + " " + client.address() + " has state elsewhere too: unmount "
+                + plan.mount().point() + " there, or end all that it has by '" + server.service()
+                        .map(service -> "gracekeeper expire " + service.config().name() + " " + client.address())
+                        .orElse("echo expire >" + MountNamespace.NFSD + "/clients/" + client.number() + "/ctl") + "'";
     }
 
     private void endClients(Plan plan, Unlock.Call call, StringBuilder text) throws IOException, InterruptedException {
@@ -98,7 +106,7 @@ final class PathUnlock {
                                 () -> node.in(server.namespaces(), () -> {
                                     nfsd.expireClient(client);
                                     return null;
-                                }));
+                                })).text();
             } catch (OcfException | IOException e) {
                 line = "NFSv4." + client.minorVersion() + " " + client.address() + ": " + e.getMessage();
             }
@@ -114,7 +122,7 @@ final class PathUnlock {
         return Unlock.claim("unlock_filesystem through " + target, deadline, () -> node.in(target.namespaces(), () -> {
             nfsd.unlockFilesystem(plan.mount().point());
             return null;
-        }));
+        })).text();
     }
 
     private Plan plan(String directory) throws OcfException, IOException, InterruptedException {

@@ -54,13 +54,18 @@ public final class Unlock {
         return addresses.unlock(address, call);
     }
 
-    /** One write to the kernel, and what it said to that: it proves nothing, and its failure not that all is as before. */
-    static String claim(String what, Deadline limit, Step step) throws InterruptedException {
+    /**
+     * What the kernel said to a write. It proves nothing: neither that something was released, nor, where it refused, that
+     * nothing was.
+     */
+    record Claim(String text, boolean done) {}
+
+    static Claim claim(String what, Deadline limit, Step step) throws InterruptedException {
         try {
             Bounded.run(what, limit.remaining(), step);
-            return what + ": the kernel says done";
+            return new Claim(what + ": the kernel says done", true);
         } catch (IOException e) {
-            return what + ": " + e.getMessage();
+            return new Claim(what + ": " + e.getMessage(), false);
         }
     }
 }
