@@ -25,7 +25,7 @@ refuses() {
 	local pattern=$2
 	says "$1" "${@:3}" && said "$pattern" && [ "$(wc -l <"$OUT/said")" = 1 ]
 }
-rows() { sed '/^unlock_/,$d' "$1" | grep -E '^(NLM|NFSv4)'; } # FILE: what is named before anything is done
+rows() { sed '/^unlock_/,$d' "$1" | grep -E '^(NLM|NFSv4(\.[0-9])?)  '; } # FILE: what is named before anything is done
 # same_rows CODE ARG...: a dry run names something, changes nothing, and the real one, which ends with CODE, names the same.
 same_rows() {
 	says 0 "${@:2}" --dry-run && said '^nothing was released: this was a dry run$' || return 1
@@ -41,7 +41,7 @@ held_everywhere() {
 	[ "$got" = "$1" ]
 }
 first_try() { on node1 umount "$1"; }
-keep() { program "$1" "$2" keeper.py --slots --share "/mnt/$3/$2" "$4"; } # HOST NAME MOUNT COUNT
+keep() { program "$1" "$2" keeper.py --slots --share "${@:5}" "/mnt/$3/$2" "$4"; } # HOST NAME MOUNT COUNT [OPTION]
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
 check "without the node's own nfsd, its addresses are nobody's" refuses 7 "the node's own nfsd does not run" --ip $OWN
@@ -83,7 +83,7 @@ need "all locks are there" held_everywhere "$HELD_BEFORE"
 event "what it refuses"
 check "without a word of what" says 2
 same "it says how it is called" "usage: gracekeeper unlock --ip ADDRESS | --path DIRECTORY [--dry-run]" "$(cat "$OUT/said")"
-check "what is no address" refuses 2 'is not an IPv4 or IPv6 address' --ip 10.77.0.300
+check "what is no address" refuses 2 'is not an IPv4 or IPv6 address' --ip $OWN/24
 check "no address of a server" refuses 2 'no address that a client can have mounted from' --ip ::
 check "a directory that is no mount point" refuses 2 '/srv/a/export is no mount point.*give /srv/a$' --path /srv/a/export
 check "a directory that is not there" refuses 2 'is no directory of this node' --path /srv/none
@@ -135,8 +135,9 @@ same "a monitor finds nothing wrong" 0 "$(verdict node1)"
 
 need "the logs come home" end_programs
 event "until the file system can be unmounted"
-need "locks on b again" keep client2 b-again b4 2
-need "and over NFSv3" keep client1 b-again3 b3 4
+# Idle: one that writes ends when its file system is not exported any more, and gives its locks up.
+need "locks on b again" keep client2 b-again b4 2 --idle
+need "and over NFSv3" keep client1 b-again3 b3 4 --idle
 SVC=b
 need "mount" mount_nfs client3 b3 $OWN vers=3,hard
 need "a waiter" on client3 systemd-run -q --collect --unit load-waiter flock /mnt/b3/b-again3 true
@@ -149,14 +150,15 @@ check "it goes, although it is not exported" says 0 --path /srv/b
 check "the file system can be unmounted" first_try /srv/b
 on client3 systemctl kill -s KILL load-waiter
 
-need "the node's own nfsd ends" guest node1 bare-nfsd stop
-check "without it, its file systems are nobody's" refuses 2 'is not exported' --path /srv/a
+# Before the server: over NFSv3 a program's end waits for its locks to be given up.
 need "the logs come home" end_programs
 for host in "${!MOUNTED[@]}"; do
 	# shellcheck disable=SC2086 # a list of mount points
 	on "$host" umount -f -l ${MOUNTED[$host]}
 done
 MOUNTED=()
+need "the node's own nfsd ends" guest node1 bare-nfsd stop
+check "without it, its file systems are nobody's" refuses 2 'is not exported' --path /srv/a
 need "a is unmounted" on node1 umount /srv/a
 need "the address goes" on node1 ip address del $FLOATING/24 dev eth0
 for host in "${CLIENTS[@]}"; do guest "$host" kernel-log mark; done

@@ -6,6 +6,7 @@ import java.math.BigInteger;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.stream.Stream;
 
 /**
  * An address with the length of its network's prefix, written {@code 192.0.2.10/24} or {@code 2001:db8::10/64}.
@@ -44,7 +45,9 @@ public record InetPrefix(InetAddress address, int length) {
      * @throws IllegalArgumentException when it is none
      */
     public static InetAddress parseLiteral(String text) {
-        boolean v4 = text.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
+        // InetAddress takes a number above 255 for a part of a name, and asks for that.
+        boolean v4 = text.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}")
+                && Stream.of(text.split("\\.")).allMatch(part -> Integer.parseInt(part) <= 255);
         boolean v6 = text.indexOf(':') >= 0 && text.matches("[0-9A-Fa-f:.]+");
         if (!v4 && !v6) {
             throw new IllegalArgumentException("\"" + text + "\" is not an IPv4 or IPv6 address");
