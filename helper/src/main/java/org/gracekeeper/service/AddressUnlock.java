@@ -121,7 +121,7 @@ final class AddressUnlock {
             case UNKNOWN -> left.size() < plan.before().size() ? "; the others were taken through another address"
                     : ": " + (claim.done() ? "either none was taken through " + AddressText.of(plan.address())
                             + ", or unlock_ip of kernel " + node.kernelRelease() + " finds none, as on most before 7.2"
-                            : "kernel " + node.kernelRelease() + " does not do it") + "; --path releases all of a file system";
+                            : "unlock_ip failed") + "; --path releases all of a file system";
         };
     }
 

@@ -61,6 +61,9 @@ public final class Unlock {
     record Claim(String text, boolean done) {}
 
     static Claim claim(String what, Deadline limit, Step step) throws InterruptedException {
+        if (limit.passed()) {
+            return new Claim(what + ": not tried, there was no time left: ask again", false);
+        }
         try {
             Bounded.run(what, limit.remaining(), step);
             return new Claim(what + ": the kernel says done", true);

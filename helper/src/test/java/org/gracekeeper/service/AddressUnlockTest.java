@@ -13,6 +13,7 @@ import static org.mockito.Mockito.when;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.gracekeeper.protocol.OcfCode;
@@ -114,6 +115,18 @@ class AddressUnlockTest {
         assertTrue(outcome.text().contains("seen: 0 of 1 NLM locks and waiters are gone: either none was taken through 192.0.2.1,"
                 + " or unlock_ip of kernel 6.12.117+deb12-cloud-amd64 finds none"), outcome.text());
         assertEquals(List.of(), told);
+    }
+
+    @Test
+    void withoutTimeNothingIsWritten() throws Exception {
+        fake.nlm.add(FakeServers.nlm(HERE, 4, 0));
+
+        Unlock.Outcome outcome = unlock.unlock("192.0.2.1", new Unlock.Call(false, Deadline.after(Duration.ZERO), fake.logged::add));
+
+        assertFalse(outcome.complete());
+        assertTrue(outcome.text().contains("unlock_ip: not tried, there was no time left: ask again\nseen: 0 of 1 NLM locks and"
+                + " waiters are gone: unlock_ip failed; "), outcome.text());
+        assertEquals(List.of(), fake.writes);
     }
 
     @Test
