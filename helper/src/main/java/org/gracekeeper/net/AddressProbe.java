@@ -40,7 +40,7 @@ public final class AddressProbe {
      * with the device's own hardware address do not count. The calling thread must be in the device's net namespace.
      *
      * @param device  an Ethernet-like device that is up
-     * @param patience how long to listen altogether
+     * @param patience how long to listen altogether, at least
      * @return for each address that is in use, the hardware address of who answered, as {@code 02:00:5e:00:53:01}
      * @throws KernelException      ENODEV, ENETDOWN, or EOPNOTSUPP for a device that is not Ethernet-like
      * @throws InterruptedException the thread was interrupted
@@ -76,7 +76,8 @@ public final class AddressProbe {
         long start = System.nanoTime();
         int rounds = 0;
         long passed = 0;
-        while (passed < patience.toNanos() && found.size() < wanted.size()) {
+        // On a node too busy to listen in time every probe is sent all the same: silence proves nothing without them.
+        while ((passed < patience.toNanos() || rounds < PROBES) && found.size() < wanted.size()) {
             if (rounds < PROBES && passed >= patience.toNanos() / PROBES * rounds) {
                 sendAll(sockets, own, wanted, found);
                 rounds++;
