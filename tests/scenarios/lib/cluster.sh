@@ -81,9 +81,9 @@ service() {
 CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
 # How often the file system and the service are looked at. The former takes an emulated node seconds: too much for many.
 MONITOR=(20s 10s)
-# several: what the cluster is told where several services move at once. It would have busy nodes do one thing at a time, and
-# an emulated one is busy when it does anything.
-several() { echo 'property load-threshold=10000% node-action-limit=8'; }
+# several: what the cluster is told where several services move at once. It would have all busy nodes together do one thing at
+# a time, and an emulated one is busy when it does anything. With more than two, its agents and pacemaker-execd are starved.
+several() { echo 'property load-threshold=10000% node-action-limit=2'; }
 
 # serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.
 serve() {
