@@ -44,6 +44,7 @@ first_try() { on node1 umount "$1"; }
 keep() { program "$1" "$2" keeper.py --slots --share "${@:5}" "/mnt/$3/$2" "$4"; } # HOST NAME MOUNT COUNT [OPTION]
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
+SVC=web
 check "without the node's own nfsd, its addresses are nobody's" refuses 7 "the node's own nfsd does not run" --ip $OWN
 need "storage" storage 1 a
 need "storage" storage 2 b
