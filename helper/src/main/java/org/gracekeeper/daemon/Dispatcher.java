@@ -15,6 +15,7 @@ import org.gracekeeper.protocol.Reply;
 import org.gracekeeper.protocol.Reply.Level;
 import org.gracekeeper.protocol.Request;
 import org.gracekeeper.service.Deadline;
+import org.gracekeeper.service.Outcome;
 import org.gracekeeper.service.ServiceManager;
 import org.gracekeeper.service.Services;
 import org.gracekeeper.service.TimelineReport;
@@ -164,8 +165,7 @@ final class Dispatcher {
         String name = arguments.get(0);
         ServiceManager.Call call = new ServiceManager.Call(name, Map.of(), Deadline.after(RELEASE_TIMEOUT), System.nanoTime(),
                 (level, text) -> log(level, "service " + name + ": expire: " + text));
-        ServiceManager.ClientEnd end = services.manager().expire(call, arguments.get(1));
-        return Reply.text((end.complete() ? OcfCode.SUCCESS : OcfCode.GENERIC).number(), end.text());
+        return reply(services.manager().expire(call, arguments.get(1)));
     }
 
     private Reply unlock(List<String> arguments) throws OcfException, IOException, InterruptedException {
@@ -177,8 +177,11 @@ final class Dispatcher {
         String what = String.join(" ", words);
         Unlock.Call call = new Unlock.Call(arguments.contains("--dry-run"), Deadline.after(RELEASE_TIMEOUT),
                 line -> log(Level.INFO, "unlock " + what + ": " + line));
-        Unlock.Outcome outcome = words.get(0).equals("--ip") ? services.unlock().address(words.get(1), call)
-                : services.unlock().path(words.get(1), call);
+        return reply(words.get(0).equals("--ip") ? services.unlock().address(words.get(1), call)
+                : services.unlock().path(words.get(1), call));
+    }
+
+    private static Reply reply(Outcome outcome) {
         return Reply.text((outcome.complete() ? OcfCode.SUCCESS : OcfCode.GENERIC).number(), outcome.text());
     }
 

@@ -52,6 +52,11 @@ public record Nfs4Client(long clientid, String address, String status, byte[] ow
         return new String(ownerId, StandardCharsets.ISO_8859_1);
     }
 
+    /** NFSv4.0, NFSv4.1, ... */
+    public String protocol() {
+        return "NFSv4." + minorVersion;
+    }
+
     /** Whether its lease ran out and nfsd keeps its state out of courtesy only. */
     public boolean courtesy() {
         return status.equals("courtesy") || status.equals("expirable");

@@ -7,8 +7,6 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.net.AddressProbe;
@@ -40,19 +38,13 @@ final class AddressGuard {
      * @throws OcfException (GENERIC) when somebody answered for an address
      */
     void require(Operation operation) throws IOException, OcfException, InterruptedException {
-        FutureTask<Map<InetAddress, String>> task = asking.take(operation.instance().name());
-        if (task == null) {
-            return;
-        }
-        try {
-            for (Map.Entry<InetAddress, String> answer : task.get().entrySet()) {
-                throw new OcfException(OcfCode.GENERIC, "parameter ip: " + AddressText.of(answer.getKey()) + " is already"
-                        + " used on the network of " + operation.service().parent() + ", by " + answer.getValue()
-                        + ": does another node still run the service? Else give the service another address");
-            }
-        } catch (ExecutionException e) {
-            throw new IOException("cannot ask on " + operation.service().parent() + " whether the addresses are free: "
-                    + e.getCause().getMessage(), e.getCause());
+        String parent = operation.service().parent();
+        Map<InetAddress, String> answers = asking.await(operation.instance().name(),
+                "cannot ask on " + parent + " whether the addresses are free").orElse(Map.of());
+        for (Map.Entry<InetAddress, String> answer : answers.entrySet()) {
+            throw new OcfException(OcfCode.GENERIC, "parameter ip: " + AddressText.of(answer.getKey()) + " is already"
+                    + " used on the network of " + parent + ", by " + answer.getValue()
+                    + ": does another node still run the service? Else give the service another address");
         }
     }
 

@@ -69,7 +69,7 @@ final class AddressUnlock {
         }
     }
 
-    Unlock.Outcome unlock(String text, Unlock.Call call) throws OcfException, IOException, InterruptedException {
+    Outcome unlock(String text, Unlock.Call call) throws OcfException, IOException, InterruptedException {
         Plan plan = plan(parse(text));
         List<String> lines = new ArrayList<>();
         lines.add(plan.whose() + ": " + plan.before().nlm().size() + " NLM locks and waiters on file systems of "
@@ -82,8 +82,7 @@ final class AddressUnlock {
             lines.add("NFSv4 state belongs to no address of a server and stays: --path releases it");
         }
         if (call.dryRun()) {
-            lines.add("nothing was released: this was a dry run");
-            return outcome(lines, true);
+            return Unlock.dryRun(text(lines));
         }
         Unlock.Claim claim = Unlock.claim("unlock_ip", call.deadline(), () -> node.in(plan.server().namespaces(), () -> {
             nfsd.unlockIp(plan.address());
@@ -106,7 +105,7 @@ final class AddressUnlock {
         }
         lines.add(note(call, "seen: " + ReleaseText.part("NLM locks and waiters", plan.before().nlm(), left.nlm())
                 + " are gone" + rest(plan, left, claim)));
-        return outcome(lines, left.isEmpty() || plan.scope() == AddressScope.FAMILY && told
+        return new Outcome(text(lines), left.isEmpty() || plan.scope() == AddressScope.FAMILY && told
                 || plan.scope() == AddressScope.UNKNOWN && left.size() < plan.before().size());
     }
 
@@ -145,7 +144,8 @@ final class AddressUnlock {
     private void complain() throws IOException {
         if (complained.compareAndSet(false, true)) {
             LOG.log(System.Logger.Level.WARNING, "unlock_ip of kernel " + node.kernelRelease() + " does not release what it"
-                    + " should, as on most kernels before 7.2, and with IPv6 on all that were tried: lockd is told of each host instead");
+                    + " should, as on most kernels before 7.2, and with IPv6 on all that were tried: lockd is told of each host"
+                    + " instead");
         }
     }
 
@@ -210,7 +210,7 @@ final class AddressUnlock {
         return line;
     }
 
-    private static Unlock.Outcome outcome(List<String> lines, boolean complete) {
-        return new Unlock.Outcome(String.join("\n", lines) + "\n", complete);
+    private static String text(List<String> lines) {
+        return String.join("\n", lines) + "\n";
     }
 }

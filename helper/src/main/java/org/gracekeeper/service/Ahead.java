@@ -2,9 +2,12 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import java.io.IOException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.gracekeeper.model.ServiceName;
 
@@ -25,13 +28,27 @@ final class Ahead<T> {
         thread.start();
     }
 
-    /** What was begun and not taken yet, or null. */
-    FutureTask<T> take(ServiceName name) {
-        return running.remove(name);
+    /**
+     * Waits for what was begun and not waited for yet.
+     *
+     * @param failed what it means, for people, when it failed
+     * @return what it came to; empty when nothing was begun
+     * @throws IOException it failed
+     */
+    Optional<T> await(ServiceName name, String failed) throws IOException, InterruptedException {
+        FutureTask<T> task = running.remove(name);
+        if (task == null) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(task.get());
+        } catch (ExecutionException e) {
+            throw new IOException(failed + ": " + e.getCause().getMessage(), e.getCause());
+        }
     }
 
     void forget(ServiceName name) {
-        FutureTask<T> task = take(name);
+        FutureTask<T> task = running.remove(name);
         if (task != null) {
             task.cancel(true);
         }

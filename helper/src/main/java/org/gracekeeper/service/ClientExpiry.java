@@ -47,14 +47,6 @@ final class ClientExpiry {
     }
 
     /**
-     * What became of it.
-     *
-     * @param text a line for each client, and what else there is to know
-     * @param complete whether all were ended
-     */
-    record Outcome(String text, boolean complete) {}
-
-    /**
      * Ends all that a service's operator may mean by {@code who}.
      *
      * @param service one that serves

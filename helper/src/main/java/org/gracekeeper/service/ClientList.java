@@ -72,7 +72,7 @@ final class ClientList {
     List<Client> of(RunningService service) throws IOException, InterruptedException {
         List<Client> clients = new ArrayList<>();
         for (Nfs4Client client : holdings.clients(service)) {
-            clients.add(new Client("NFSv4." + client.minorVersion(), client.address(), client, client.status()));
+            clients.add(new Client(client.protocol(), client.address(), client, client.status()));
         }
         Map<String, String> hosts = new HashMap<>();
         records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, MAY_RECLAIM));

@@ -31,7 +31,8 @@ final class EmergencyStop {
     void run(ServiceName name, Deadline deadline) throws IOException, OcfException {
         // It looks for the pins of the namespaces, which the host's mount namespace has and the helper's may not.
         CommandResult result = commands.run(deadline.remaining(), null,
-                List.of("nsenter", "--mount=" + Namespaces.HOST.mount(), "--", SCRIPT, "stop", name.value(), Long.toString(deadline.remaining().toSeconds())));
+                List.of("nsenter", "--mount=" + Namespaces.HOST.mount(), "--",
+                        SCRIPT, "stop", name.value(), Long.toString(deadline.remaining().toSeconds())));
         // It answers as the helper does: the exit code on a line of its own.
         if (!result.ok() || !result.out().startsWith("0\n")) {
             throw new OcfException(OcfCode.GENERIC, "service " + name + " is not stopped: " + result.out().replace("\n", "; ") + result.err());

@@ -7,8 +7,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
@@ -20,7 +18,6 @@ import org.gracekeeper.protocol.OcfException;
  * itself, and ICMP. All of it is replaced in one transaction, with nft(8), while the other layers are built. Thread-safe.
  */
 final class Firewall {
-    private static final int RPCBIND = 111;
     /** As in gracekeeper-statd@.service. */
     private static final int STATD = 662;
     /** As in gracekeeper-mountd@.service. */
@@ -45,16 +42,7 @@ final class Firewall {
      * @throws OcfException (ARGS) the administrator's file cannot be used
      */
     void require(Operation operation) throws IOException, OcfException, InterruptedException {
-        FutureTask<String> task = loading.take(operation.instance().name());
-        if (task == null) {
-            return;
-        }
-        String problem;
-        try {
-            problem = task.get();
-        } catch (ExecutionException e) {
-            throw new IOException("firewall: " + e.getCause().getMessage(), e.getCause());
-        }
+        String problem = loading.await(operation.instance().name(), "firewall").orElse("");
         if (!problem.isEmpty()) {
             throw new OcfException(operation.service().config().firewall().isPresent() ? OcfCode.ARGS : OcfCode.INSTALLED,
                     problem);
@@ -102,8 +90,8 @@ final class Firewall {
      */
     static String table(boolean nfs3) {
         List<String> own = nfs3
-                ? List.of("tcp %s " + ports(RPCBIND, STATD, RpcClient.NFS_PORT, NodeLockd.PORT, MOUNTD),
-                        "udp %s " + ports(RPCBIND, STATD, NodeLockd.PORT, MOUNTD))
+                ? List.of("tcp %s " + ports(RpcClient.RPCBIND_PORT, STATD, RpcClient.NFS_PORT, NodeLockd.PORT, MOUNTD),
+                        "udp %s " + ports(RpcClient.RPCBIND_PORT, STATD, NodeLockd.PORT, MOUNTD))
                 : List.of("tcp %s " + ports(RpcClient.NFS_PORT));
         StringBuilder table = new StringBuilder("table inet gracekeeper {\n");
         chain(table, "untracked_in", "prerouting priority raw", own, "dport", "notrack");

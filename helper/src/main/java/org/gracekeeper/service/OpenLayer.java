@@ -29,7 +29,8 @@ final class OpenLayer implements Layer {
     private final Holdings holdings;
 
     OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, Firewall firewall,
-            RecordsLayer records, Recovery recovery, PeerList peers, Notifications notifications, Announcements announcements, Holdings holdings) {
+            RecordsLayer records, Recovery recovery, PeerList peers, Notifications notifications, Announcements announcements,
+            Holdings holdings) {
         this.node = node;
         this.registry = registry;
         this.link = link;

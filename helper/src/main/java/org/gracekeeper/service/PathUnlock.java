@@ -50,7 +50,7 @@ final class PathUnlock {
     private record Plan(MountTable mounts, MountTable.Mount mount, List<NfsServers.Server> running,
             List<NfsServers.Server> targets, Map<Long, NfsServers.Server> serverOf, Release before, boolean nlmOnly) {}
 
-    Unlock.Outcome unlock(String directory, Unlock.Call call) throws OcfException, IOException, InterruptedException {
+    Outcome unlock(String directory, Unlock.Call call) throws OcfException, IOException, InterruptedException {
         Plan plan = plan(directory);
         StringBuilder text = new StringBuilder();
         say(text, call, plan.mount().point() + ": " + plan.mount() + ", " + plan.before().nlm().size()
@@ -58,7 +58,7 @@ final class PathUnlock {
                 + " NFSv4 locks");
         text.append(ReleaseText.table(plan.before(), plan.mounts(), plan.nlmOnly()));
         if (call.dryRun()) {
-            return new Unlock.Outcome(text + "nothing was released: this was a dry run\n", true);
+            return Unlock.dryRun(text.toString());
         }
         for (NfsServers.Server target : plan.targets()) {
             say(text, call, unlockFileSystem(target, plan, call.deadline()));
@@ -69,7 +69,7 @@ final class PathUnlock {
         return seen(plan, call, text);
     }
 
-    private Unlock.Outcome seen(Plan plan, Unlock.Call call, StringBuilder text) throws IOException, InterruptedException {
+    private Outcome seen(Plan plan, Unlock.Call call, StringBuilder text) throws IOException, InterruptedException {
         Release now = look(plan.running(), plan.mount().device(), new HashMap<>());
         Release left = plan.before().leftIn(now);
         say(text, call, "seen: " + ReleaseText.gone(plan.before(), left));
@@ -84,13 +84,13 @@ final class PathUnlock {
         if (plan.nlmOnly()) {
             left.elsewhere().forEach(client -> text.append(whatToDo(client, plan)).append('\n'));
         }
-        return new Unlock.Outcome(text.toString(), left.isEmpty());
+        return new Outcome(text.toString(), left.isEmpty());
     }
 
     /** For a client that an older kernel can only end as a whole. */
     private static String whatToDo(Nfs4Client client, Plan plan) {
         NfsServers.Server server = plan.serverOf().get(client.clientid());
-        return "NFSv4." + client.minorVersion() + " " + client.address() + " has state elsewhere too: unmount "
+        return client.protocol() + " " + client.address() + " has state elsewhere too: unmount "
                 + plan.mount().point() + " there, or end all that it has by '" + server.service()
                         .map(service -> "gracekeeper expire " + service.config().name() + " " + client.address())
                         .orElse("echo expire >" + MountNamespace.NFSD + "/clients/" + client.number() + "/ctl") + "'";
@@ -102,13 +102,13 @@ final class PathUnlock {
             String line;
             try {
                 line = server.service().isPresent() ? expiry.end(server.service().get(), client, call)
-                        : Unlock.claim("NFSv4." + client.minorVersion() + " " + client.address() + " is ended", call.deadline(),
+                        : Unlock.claim(client.protocol() + " " + client.address() + " is ended", call.deadline(),
                                 () -> node.in(server.namespaces(), () -> {
                                     nfsd.expireClient(client);
                                     return null;
                                 })).text();
             } catch (OcfException | IOException e) {
-                line = "NFSv4." + client.minorVersion() + " " + client.address() + ": " + e.getMessage();
+                line = client.protocol() + " " + client.address() + ": " + e.getMessage();
             }
             say(text, call, line);
         }

@@ -26,7 +26,7 @@ final class ReleaseText {
         lines(table, "NLM", release.nlm(), mounts, line -> false);
         for (Release.Held held : release.states()) {
             String access = held.state().access();
-            table.add("NFSv4." + held.client().minorVersion(), held.client().address(),
+            table.add(held.client().protocol(), held.client().address(),
                     held.state().type().name().toLowerCase(Locale.ROOT) + (access.isEmpty() ? "" : " " + access),
                     file(held.state().device(), held.state().inode(), mounts), "-", stays && held.elsewhere() ? STAYS : "");
         }
@@ -49,8 +49,8 @@ final class ReleaseText {
 
     /** How many of what there was are gone. */
     static String gone(Release before, Release left) {
-        return part("NLM locks and waiters", before.nlm(), left.nlm()) + ", " + part("NFSv4 states", before.states(), left.states())
-                + ", " + part("NFSv4 locks", before.nfs4(), left.nfs4()) + " are gone";
+        return part("NLM locks and waiters", before.nlm(), left.nlm()) + ", "
+                + part("NFSv4 states", before.states(), left.states()) + ", " + part("NFSv4 locks", before.nfs4(), left.nfs4()) + " are gone";
     }
 
     static String part(String what, List<?> before, List<?> left) {

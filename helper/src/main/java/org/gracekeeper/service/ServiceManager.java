@@ -271,30 +271,21 @@ public final class ServiceManager {
      * Ends what one client of a service holds: for the operator.
      *
      * @param who an address, with the port or without it, or an NFSv4 client id; all clients that this fits are ended
+     * @return a line for each of them, and what else there is to know
      * @throws OcfException (NOT_RUNNING) the service does not serve here; (GENERIC) it has no such client, or another action
      *     took half of the time
      * @throws InterruptedException a stop came first; what had been done by then is in the log
      */
-    public ClientEnd expire(Call call, String who) throws OcfException, IOException, InterruptedException {
+    public Outcome expire(Call call, String who) throws OcfException, IOException, InterruptedException {
         ServiceName name = ServiceName.ofResource(call.resource());
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline().part(call.deadline().remaining().dividedBy(2)), true);
         try {
-            ClientExpiry.Outcome outcome = expiry.expire(
-                    running(name), who, call.deadline(), line -> call.log().accept(Level.INFO, line));
-            return new ClientEnd(outcome.text(), outcome.complete());
+            return expiry.expire(running(name), who, call.deadline(), line -> call.log().accept(Level.INFO, line));
         } finally {
             slot.release();
         }
     }
-
-    /**
-     * What became of a request to end a client.
-     *
-     * @param text a line for each client that was meant, and what else there is to know
-     * @param complete whether all of them were ended
-     */
-    public record ClientEnd(String text, boolean complete) {}
 
     private RunningService running(ServiceName name) throws OcfException, IOException {
         return registry.load(name).filter(RunningService::serving).orElseThrow(() -> new OcfException(

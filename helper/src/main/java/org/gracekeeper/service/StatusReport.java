@@ -208,7 +208,7 @@ public final class StatusReport {
         List<Holder> holders = new ArrayList<>();
         for (Nfs4Client client : holdings.clients(service)) {
             if (client.holdsState()) {
-                holders.add(new Holder("NFSv4." + client.minorVersion(), client.address(), summary(client)));
+                holders.add(new Holder(client.protocol(), client.address(), summary(client)));
             }
         }
         for (String host : records.monitored(service.state())) {

@@ -25,17 +25,10 @@ public final class Unlock {
     public record Call(boolean dryRun, Deadline deadline, Consumer<String> log) {}
 
     /**
-     * What became of it.
-     *
-     * @param text what there was, what the kernel said, and what is left
-     * @param complete whether nothing of it is left that should be gone; of a dry run, true
-     */
-    public record Outcome(String text, boolean complete) {}
-
-    /**
      * Releases what NFS clients hold on one file system.
      *
      * @param directory where it is mounted
+     * @return of a dry run, complete
      * @throws OcfException (ARGS) it is no mount point, or no file system of NFS; (NOT_RUNNING) no nfsd serves it; nothing was
      *     done
      * @throws IOException it cannot be told what is held; nothing was done
@@ -47,6 +40,7 @@ public final class Unlock {
     /**
      * Releases the NLM locks that were taken through one of the servers' addresses.
      *
+     * @return of a dry run, complete
      * @throws OcfException (ARGS) it is no address, or nobody's; (NOT_RUNNING) its nfsd does not run; nothing was done
      * @throws IOException it cannot be told what is held; nothing was done
      */
@@ -59,6 +53,10 @@ public final class Unlock {
      * nothing was.
      */
     record Claim(String text, boolean done) {}
+
+    static Outcome dryRun(String found) {
+        return new Outcome(found + "nothing was released: this was a dry run\n", true);
+    }
 
     static Claim claim(String what, Deadline limit, Step step) throws InterruptedException {
         if (limit.passed()) {

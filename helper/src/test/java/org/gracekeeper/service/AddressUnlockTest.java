@@ -70,7 +70,7 @@ class AddressUnlockTest {
         }
     }
 
-    private Unlock.Outcome run(String address, boolean dryRun) throws Exception {
+    private Outcome run(String address, boolean dryRun) throws Exception {
         return unlock.unlock(address, fake.call(dryRun));
     }
 
@@ -91,9 +91,9 @@ class AddressUnlockTest {
         fake.client(1, "192.0.2.51:800", FakeServers.open(1, HERE, 14));
         fake.effect = (file, text) -> fake.nlm.remove(0);
 
-        Unlock.Outcome dry = run("192.0.2.1", true);
+        Outcome dry = run("192.0.2.1", true);
         assertEquals(List.of(), fake.writes);
-        Unlock.Outcome real = run("192.0.2.1", false);
+        Outcome real = run("192.0.2.1", false);
 
         assertEquals(table(dry.text()), table(real.text()));
         assertEquals(3, table(dry.text()).size());
@@ -109,7 +109,7 @@ class AddressUnlockTest {
     void whereNothingWentItCannotBeToldWhy() throws Exception {
         fake.nlm.add(FakeServers.nlm(HERE, 4, 0));
 
-        Unlock.Outcome outcome = run("192.0.2.1", false);
+        Outcome outcome = run("192.0.2.1", false);
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().contains("seen: 0 of 1 NLM locks and waiters are gone: either none was taken through 192.0.2.1,"
@@ -121,7 +121,7 @@ class AddressUnlockTest {
     void withoutTimeNothingIsWritten() throws Exception {
         fake.nlm.add(FakeServers.nlm(HERE, 4, 0));
 
-        Unlock.Outcome outcome = unlock.unlock("192.0.2.1", new Unlock.Call(false, Deadline.after(Duration.ZERO), fake.logged::add));
+        Outcome outcome = unlock.unlock("192.0.2.1", new Unlock.Call(false, Deadline.after(Duration.ZERO), fake.logged::add));
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().contains("unlock_ip: not tried, there was no time left: ask again\nseen: 0 of 1 NLM locks and"
@@ -134,8 +134,8 @@ class AddressUnlockTest {
         monitors(service(), "192.0.2.51", "192.0.2.52", "2001:db8::51");
         fake.nlm.addAll(List.of(FakeServers.nlm(HERE, 4, 0), FakeServers.nlm(THERE, 5, 0)));
 
-        Unlock.Outcome dry = run("192.0.2.1", true);
-        Unlock.Outcome outcome = run("192.0.2.1", false);
+        Outcome dry = run("192.0.2.1", true);
+        Outcome outcome = run("192.0.2.1", false);
 
         assertEquals(1, table(dry.text()).size(), "the other file system is not the service's");
         assertTrue(dry.text().contains("all of them were taken through it"), dry.text());
@@ -164,7 +164,7 @@ class AddressUnlockTest {
             throw KernelException.of("write", file, Errno.EINVAL);
         };
 
-        Unlock.Outcome outcome = run("2001:db8::1", false);
+        Outcome outcome = run("2001:db8::1", false);
 
         assertEquals(List.of("2001:db8::51"), told);
         assertTrue(outcome.complete(), outcome.text());
@@ -190,7 +190,7 @@ class AddressUnlockTest {
         fake.nlm.add(FakeServers.nlm(HERE, 4, 0));
         refusal = new IOException("it does not answer");
 
-        Unlock.Outcome outcome = run("192.0.2.1", false);
+        Outcome outcome = run("192.0.2.1", false);
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().contains("lockd was not told of 192.0.2.51: it does not answer\n"), outcome.text());

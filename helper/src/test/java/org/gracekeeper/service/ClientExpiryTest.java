@@ -89,11 +89,11 @@ class ClientExpiryTest {
                 : "0100007f 000186b5 00000003 00000010 " + COOKIE + " " + host + " web\n");
     }
 
-    private ClientExpiry.Outcome expire(String who) throws Exception {
+    private Outcome expire(String who) throws Exception {
         return expire(who, Duration.ofSeconds(20));
     }
 
-    private ClientExpiry.Outcome expire(String who, Duration limit) throws Exception {
+    private Outcome expire(String who, Duration limit) throws Exception {
         return expiry.expire(service, who, Deadline.after(limit), logged::add);
     }
 
@@ -105,7 +105,7 @@ class ClientExpiryTest {
 
     @Test
     void anNfs4ClientIsEndedByAddressWithThePort() throws Exception {
-        assertEquals(new ClientExpiry.Outcome("NFSv4.2 192.0.2.9:817 is ended: 5 opens, 4 locks, 1 delegations\n", true),
+        assertEquals(new Outcome("NFSv4.2 192.0.2.9:817 is ended: 5 opens, 4 locks, 1 delegations\n", true),
                 expire("192.0.2.9:817"));
         ended(TWO);
     }
@@ -138,7 +138,7 @@ class ClientExpiryTest {
         statdMonitors("192.0.2.9");
         statdMonitors("192.0.2.90");
 
-        ClientExpiry.Outcome outcome = expire("192.0.2.9");
+        Outcome outcome = expire("192.0.2.9");
 
         assertTrue(outcome.complete());
         List<String> lines = outcome.text().lines().toList();
@@ -211,7 +211,7 @@ class ClientExpiryTest {
         Files.createFile(service.state().nsm().resolve("192.0.2.9"));
         refusal = new IOException("rpcbind knows no port of lockd");
 
-        ClientExpiry.Outcome outcome = expire("192.0.2.9");
+        Outcome outcome = expire("192.0.2.9");
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().startsWith("NFSv3 192.0.2.9 is not ended: rpcbind knows no port of lockd\n"),
@@ -224,7 +224,7 @@ class ClientExpiryTest {
     @Test
     void aRecordThatCannotBeTakenAwayDoesNotKeepItsLocks() throws Exception {
         doThrow(new IOException("disk full")).when(recovery).forget(any(), any(), any());
-        ClientExpiry.Outcome outcome = expire("0x2");
+        Outcome outcome = expire("0x2");
         assertTrue(outcome.complete());
         assertTrue(outcome.text().contains("it stays recorded, and may reclaim after the next start: disk full"),
                 outcome.text());
@@ -239,7 +239,7 @@ class ClientExpiryTest {
             return null;
         }).when(nfsd).expireClient(TWO);
 
-        ClientExpiry.Outcome outcome = expire("0x2", Duration.ofMillis(300));
+        Outcome outcome = expire("0x2", Duration.ofMillis(300));
 
         assertFalse(outcome.complete());
         assertTrue(outcome.text().startsWith("NFSv4.2 192.0.2.9:817 is not ended: the wait for its requests in progress"),
@@ -250,7 +250,7 @@ class ClientExpiryTest {
     @Test
     void oneThatTheKernelDoesNotEndMayReclaimAsBefore() throws Exception {
         doThrow(new IOException("clients/2/ctl: EIO")).when(nfsd).expireClient(TWO);
-        assertEquals(new ClientExpiry.Outcome("NFSv4.2 192.0.2.9:817 is not ended: clients/2/ctl: EIO\n", false), expire("0x2"));
+        assertEquals(new Outcome("NFSv4.2 192.0.2.9:817 is not ended: clients/2/ctl: EIO\n", false), expire("0x2"));
         verify(recovery).keep(service, TWO);
     }
 
@@ -258,7 +258,7 @@ class ClientExpiryTest {
     void nobodyIsEndedWhenTheTimeIsOver() throws Exception {
         statdMonitors("192.0.2.9");
 
-        ClientExpiry.Outcome outcome = expire("192.0.2.9", Duration.ZERO);
+        Outcome outcome = expire("192.0.2.9", Duration.ZERO);
 
         assertFalse(outcome.complete());
         assertEquals(3, outcome.text().lines().filter(line -> line.contains(" is not ended: ") && line.contains("ask again")).count(),

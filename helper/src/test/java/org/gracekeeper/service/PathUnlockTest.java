@@ -77,7 +77,7 @@ class PathUnlockTest {
         fake.effect = effect;
     }
 
-    private Unlock.Outcome run(Path path, boolean dryRun) throws Exception {
+    private Outcome run(Path path, boolean dryRun) throws Exception {
         return unlock.unlock(path.toString(), fake.call(dryRun));
     }
 
@@ -96,13 +96,13 @@ class PathUnlockTest {
     void aDryRunNamesWhatARealOneReleases() throws Exception {
         acts((file, text) -> revokesUnchecked(file, text));
 
-        Unlock.Outcome dry = run(data, true);
+        Outcome dry = run(data, true);
 
         assertTrue(dry.complete());
         assertTrue(dry.text().endsWith("nothing was released: this was a dry run\n"), dry.text());
         assertEquals(List.of(), fake.writes);
         assertEquals(List.of(), fake.logged);
-        Unlock.Outcome real = run(data, false);
+        Outcome real = run(data, false);
         assertEquals(table(dry.text()), table(real.text()));
         assertEquals(4, table(dry.text()).size());
         assertTrue(real.complete(), real.text());
@@ -133,8 +133,8 @@ class PathUnlockTest {
             }
         });
 
-        Unlock.Outcome dry = run(data, true);
-        Unlock.Outcome real = run(data, false);
+        Outcome dry = run(data, true);
+        Outcome real = run(data, false);
 
         assertEquals(List.of("unlock_filesystem " + data, "clients/1/ctl expire"), fake.writes);
         assertFalse(real.complete(), "client 2 has state elsewhere");
@@ -176,7 +176,7 @@ class PathUnlockTest {
 
     @Test
     void whatTheKernelClaimsAndWhatIsSeenAreBothTold() throws Exception {
-        Unlock.Outcome nothing = run(data, false);
+        Outcome nothing = run(data, false);
         assertFalse(nothing.complete());
         assertTrue(nothing.text().contains("the kernel says done"), nothing.text());
         assertTrue(nothing.text().contains("seen: 0 of 2 NLM locks and waiters, 0 of 2 NFSv4 states"), nothing.text());
@@ -185,7 +185,7 @@ class PathUnlockTest {
         acts((file, text) -> {
             throw KernelException.of("write", file, Errno.EIO);
         });
-        Unlock.Outcome failed = run(data, false);
+        Outcome failed = run(data, false);
         assertFalse(failed.complete());
         assertTrue(failed.text().contains("unlock_filesystem through the node's own nfsd: write unlock_filesystem: EIO\n"),
                 failed.text());
@@ -199,7 +199,7 @@ class PathUnlockTest {
             fake.client(2, "192.0.2.52:800", FakeServers.open(3, THERE, 16));
         });
 
-        Unlock.Outcome outcome = run(data, false);
+        Outcome outcome = run(data, false);
 
         assertTrue(outcome.complete(), outcome.text());
         assertTrue(outcome.text().contains("1 are new: clients that still reach the server open and lock again\n"), outcome.text());
