@@ -53,7 +53,8 @@ final class ParentDevice {
 
     private List<String> routes(ServiceConfig config, IpLink.Network network, String device) throws IOException {
         List<Rule> rules = new ArrayList<>(network.rules());
-        if (config.hasFamily(false) && config.routes().isEmpty()) {
+        // A process of its own, while clients wait.
+        if (config.hasFamily(false) && config.routes().isEmpty() && ServiceRoutes.rulesMatter(device, network.routes(), false)) {
             rules.addAll(ip.rules6(null));
         }
         return ServiceRoutes.of(config, device, network.routes(), rules);

@@ -67,12 +67,23 @@ final class ServiceRoutes {
                 && !command.contains(" inet6 ") && command.indexOf(':') < 0 == v4);
     }
 
+    /** Whether a rule of that family could lead to routes through the device, which are not in the main table. */
+    static boolean rulesMatter(String parent, List<Route> routes, boolean v4) {
+        return routes.stream().anyMatch(route -> route.v4() == v4 && !route.table().equals(MAIN)
+                && !through(parent, route).isEmpty());
+    }
+
+    /** The ways through the device, of a route that leads somewhere. */
+    private static List<Route.Hop> through(String parent, Route route) {
+        return route.type().equals("unicast") ? route.hops().stream().filter(hop -> hop.device().equals(parent)).toList()
+                : List.of();
+    }
+
     private static List<String> through(ServiceConfig config, String parent, List<Route> routes, String table) {
         List<String> commands = new ArrayList<>();
         for (Route route : routes) {
-            List<Route.Hop> hops = route.hops().stream().filter(hop -> hop.device().equals(parent)).toList();
-            if (route.type().equals("unicast") && route.table().equals(table) && !hops.isEmpty()
-                    && config.hasFamily(route.v4()) && !isOwn(config, route)) {
+            List<Route.Hop> hops = through(parent, route);
+            if (route.table().equals(table) && !hops.isEmpty() && config.hasFamily(route.v4()) && !isOwn(config, route)) {
                 commands.add(command(route, hops));
             }
         }

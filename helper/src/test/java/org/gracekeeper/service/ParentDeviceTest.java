@@ -69,6 +69,22 @@ class ParentDeviceTest {
                 new ParentDevice(ip).choose(config("2001:db8::1/64")).routes());
     }
 
+    /** It is a process of its own, while clients wait. */
+    @Test
+    void theyAreNotAskedForWhereTheyCouldLeadNowhere() throws Exception {
+        IpLink ip = mock(IpLink.class);
+        when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(), List.of(
+                new Route("unicast", false, "default", "main", "boot", "", List.of(new Route.Hop("eth0", "fe80::1", 1))),
+                new Route("unicast", false, "default", "77", "boot", "", List.of(new Route.Hop("eth1", "fe80::1", 1))),
+                new Route("unicast", true, "default", "77", "boot", "", List.of(new Route.Hop("eth0", "192.0.2.254", 1))),
+                new Route("local", false, "2001:db8::11", "local", "kernel", "", List.of(new Route.Hop("eth0", "", 1)))),
+                List.of()));
+
+        assertEquals(List.of("route replace default via fe80::1 dev svc0 onlink"),
+                new ParentDevice(ip).choose(config("2001:db8::1/64")).routes());
+        verify(ip, never()).rules6(null);
+    }
+
     private static ServiceConfig config(String addresses) throws Exception {
         return TestService.at(Path.of("/srv/a/state"), "ip", addresses, "nic", "eth0").config();
     }
