@@ -32,9 +32,10 @@ import java.util.Set;
  * @param nlmReason in words, what NLM grace still waits for or why it may end; empty when it is over already
  * @param v4Reason the same of NFSv4 grace
  * @param missing who may still reclaim, as far as is known
+ * @param onlyTimeEnds whether nothing that clients do can end it sooner, as after a crash with NFSv3 hosts
  */
 public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, String v4Reason,
-        List<Missing> missing) {
+        List<Missing> missing, boolean onlyTimeEnds) {
 
     public RecoveryDecision {
         missing = List.copyOf(missing);
@@ -91,7 +92,8 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
             v4Done = over || seen.earlyEnd() && waiting.isEmpty() && nlmDone;
             v4Reason = over ? "its time is over" + (waiting.isEmpty() ? "" : ", " + state) : state;
         }
-        return new RecoveryDecision(seen.nlmGrace() && nlmDone, seen.v4Grace() && v4Done, nlmReason, v4Reason, missing);
+        return new RecoveryDecision(seen.nlmGrace() && nlmDone, seen.v4Grace() && v4Done, nlmReason, v4Reason, missing,
+                !seen.earlyEnd() || !nlmDone && seen.ledger().filter(Ledger::nlmKnown).isEmpty());
     }
 
     /** Why no NLM host can have anything left to reclaim, or null. */

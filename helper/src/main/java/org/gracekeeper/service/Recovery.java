@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -29,6 +30,10 @@ import org.gracekeeper.protocol.OcfException;
  */
 final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
+    /** Between two looks, where the next may end grace. */
+    private static final Duration SHORT_PAUSE = Duration.ofMillis(100);
+    /** At most, where only time does. */
+    private static final Duration LONG_PAUSE = Duration.ofSeconds(1);
     private static final String NLM = "NLM";
     private static final String NFSV4 = "NFSv4";
 
@@ -112,9 +117,9 @@ final class Recovery {
     /**
      * One look.
      *
-     * @return whether recovery has ended
+     * @return after which time the next one is due; empty when recovery has ended
      */
-    boolean step(RunningService service) throws IOException, InterruptedException {
+    Optional<Duration> step(RunningService service) throws IOException, InterruptedException {
         ServiceName name = service.config().name();
         if (service.startedAt() == 0 || service.stopping() || closed.contains(name)) {
             throw new IOException("service " + name + " does not serve: there is no recovery to look at");
@@ -123,7 +128,7 @@ final class Recovery {
         logEndsByKernel(service, grace);
         if (!grace.active()) {
             if (!service.opened()) {
-                return true; // nobody came yet: whether that is the end is told when clients get through
+                return Optional.empty(); // nobody came yet: whether that is the end is told when clients get through
             }
             recordLast(service);
             records.recovered(service.state(), () -> !closed.contains(name));
@@ -134,13 +139,20 @@ final class Recovery {
                 warn(service, e);
             }
             seen.remove(name);
-            return true;
+            return Optional.empty();
         }
         RecoveryDecision decision = decide(service, grace);
         if (decision.endNlm() || decision.endV4()) {
             end(service, decision, secondsLeft(service) <= 0);
         }
-        return false;
+        return Optional.of(pause(decision, secondsLeft(service)));
+    }
+
+    /** Where there is nothing to see, looks would only take the node's time from what gets it going again. */
+    private static Duration pause(RecoveryDecision decision, double left) {
+        Duration end = Duration.ofMillis((long) (left * 1000));
+        boolean quick = !decision.onlyTimeEnds() || end.compareTo(SHORT_PAUSE) < 0;
+        return quick ? SHORT_PAUSE : end.compareTo(LONG_PAUSE) < 0 ? end : LONG_PAUSE;
     }
 
     /** What would be done now, and who is still missing. */
@@ -163,7 +175,7 @@ final class Recovery {
     void endNow(RunningService service) throws IOException, InterruptedException {
         Grace grace = grace(service);
         String reason = "an administrator ended it";
-        end(service, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of()), true);
+        end(service, new RecoveryDecision(grace.nlm(), grace.v4(), reason, reason, List.of(), false), true);
     }
 
     /**

@@ -15,7 +15,8 @@ import org.gracekeeper.model.ServiceName;
  */
 final class RecoveryWatch {
     private static final System.Logger LOG = System.getLogger(RecoveryWatch.class.getName());
-    private static final long TICK_MILLIS = 100;
+    /** To the next look after one that failed. */
+    private static final Duration RETRY = Duration.ofMillis(100);
     /**
      * A recovery is told to the cluster when it has lasted so long. Each value makes Pacemaker compute the whole cluster
      * anew, in the very seconds in which this node has to see the last lock come back.
@@ -73,11 +74,14 @@ final class RecoveryWatch {
         boolean told = false;
         try {
             while (true) {
+                Duration pause = RETRY;
                 try {
                     // First of all: a monitor may have asked for this watch when another had just ended.
-                    if (finished(name)) {
+                    Optional<Duration> next = look(name);
+                    if (next.isEmpty()) {
                         break;
                     }
+                    pause = next.get();
                     if (!told && System.nanoTime() - tellAt >= 0) {
                         attribute.set(name, "recovering");
                         told = true;
@@ -88,7 +92,7 @@ final class RecoveryWatch {
                         LOG.log(System.Logger.Level.WARNING, "service " + name + ": recovery: " + problem);
                     }
                 }
-                Thread.sleep(TICK_MILLIS);
+                Thread.sleep(pause.toMillis());
             }
         } catch (InterruptedException e) {
             LOG.log(System.Logger.Level.DEBUG, "service {0}: no longer watched", name);
@@ -97,28 +101,30 @@ final class RecoveryWatch {
         }
     }
 
-    private boolean finished(ServiceName name) throws IOException, InterruptedException {
+    /** @return after which time to look again; empty when there is nothing to watch any more */
+    private Optional<Duration> look(ServiceName name) throws IOException, InterruptedException {
         Optional<RunningService> service = registry.load(name);
         if (service.isEmpty() || !service.get().serving()) {
-            return true;
+            return Optional.empty();
         }
         if (service.get().recovered()) {
             attribute.set(name, "serving");
-            return true;
+            return Optional.empty();
         }
-        if (!recovery.step(service.get())) {
-            return false;
+        Optional<Duration> next = recovery.step(service.get());
+        if (next.isPresent()) {
+            return next;
         }
         // As it is now: a reload may have changed it meanwhile, and a stop or another start may have begun.
         double start = service.get().startedAt();
         RunningService now = registry.update(
                 name, s -> s.serving() && s.startedAt() == start ? s.withRecovered() : s);
         if (!now.serving() || now.startedAt() != start) {
-            return true;
+            return Optional.empty();
         }
         timeline.recovered(name);
         attribute.set(name, "serving");
         LOG.log(System.Logger.Level.INFO, "service {0}: recovery has ended", name);
-        return true;
+        return Optional.empty();
     }
 }

@@ -47,6 +47,7 @@ class RecoveryDecisionTest {
         RecoveryDecision decision = nlm(0.1, null, List.of("192.0.2.9"), ONE);
         assertFalse(decision.endNlm());
         assertEquals("192.0.2.9", decision.missing().get(0).client());
+        assertTrue(decision.onlyTimeEnds());
         assertTrue(nlm(0, null, List.of("192.0.2.9")).endNlm());
     }
 
@@ -55,6 +56,7 @@ class RecoveryDecisionTest {
         RecoveryDecision decision = nlm(60, null, List.of());
         assertTrue(decision.endNlm());
         assertEquals("no host had locks to reclaim", decision.nlmReason());
+        assertFalse(decision.onlyTimeEnds());
     }
 
     @Test
@@ -89,6 +91,7 @@ class RecoveryDecisionTest {
                 LockCoverage.NONE, Set.of(), Set.of(), List.of(), LockCoverage.NONE);
         RecoveryDecision decision = RecoveryDecision.of(seen);
         assertFalse(decision.endNlm() || decision.endV4());
+        assertTrue(decision.onlyTimeEnds());
     }
 
     @Test

@@ -18,8 +18,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.gracekeeper.model.FileSystems;
@@ -183,6 +185,26 @@ class RecoveryTest {
         assertEquals(List.of(), ledgers.find(state).ledger().orElseThrow().nlm());
     }
 
+    /** A node that comes up after a crash has better things to do than to look ten times a second. */
+    @Test
+    void looksAreRareWhereOnlyTimeEndsGraceButNeverComeTooLate() throws Exception {
+        Files.createFile(state.nsm().resolve("192.0.2.9"));
+        assertEquals(Optional.of(Duration.ofSeconds(1)), recovery.step(service));
+        double end = service.startedAt() + service.graceTime();
+        when(node.bootSeconds()).thenReturn(end - 0.5);
+        assertEquals(Optional.of(Duration.ofMillis(500)), recovery.step(service));
+        when(node.bootSeconds()).thenReturn(end + 1);
+        assertEquals(Optional.of(Duration.ofMillis(100)), recovery.step(service));
+        verify(lockd).endGrace();
+    }
+
+    @Test
+    void looksAreFrequentWhereLocksAreCounted() throws Exception {
+        Files.createFile(state.nsm().resolve("192.0.2.9"));
+        ledger(List.of(LOCK));
+        assertEquals(Optional.of(Duration.ofMillis(100)), recovery.step(service));
+    }
+
     /** nfsd ends its grace from its laundromat, some time after it has been asked to. */
     @Test
     void theEndOfAGracePeriodIsToldOnce() throws Exception {
@@ -190,10 +212,10 @@ class RecoveryTest {
         when(holdings.clients(any())).thenReturn(List.of());
         recovery.forget(service, CLIENT, List.of());
         assertTrue(decision().endV4());
-        assertFalse(recovery.step(service));
+        assertTrue(recovery.step(service).isPresent());
         when(lockd.graceEnded()).thenReturn(true);
         when(nfsd.v4GraceEnded()).thenReturn(true);
-        assertTrue(recovery.step(service));
+        assertTrue(recovery.step(service).isEmpty());
 
         verify(timeline).graceEnded(service.config().name(), "NLM", 5, "an administrator ended it");
         verify(timeline).graceEnded(service.config().name(), "NFSv4", 5, "an administrator ended it");
@@ -204,10 +226,10 @@ class RecoveryTest {
     void whatCouldNotBeEndedIsToldOfWhenItEnds() throws Exception {
         doThrow(new IOException("busy")).doNothing().when(nfsd).endV4Grace();
         assertThrows(IOException.class, () -> recovery.endNow(service));
-        assertFalse(recovery.step(service));
+        assertTrue(recovery.step(service).isPresent());
         when(lockd.graceEnded()).thenReturn(true);
         when(nfsd.v4GraceEnded()).thenReturn(true);
-        assertTrue(recovery.step(service));
+        assertTrue(recovery.step(service).isEmpty());
 
         verify(timeline).graceEnded(service.config().name(), "NLM", 5, "an administrator ended it");
         verify(timeline).graceEnded(service.config().name(), "NFSv4", 5, "by the kernel");
