@@ -38,6 +38,8 @@ need "5 locks over NFSv4.2" program client2 keeper-v4.2 keeper.py /mnt/v4.2/kept
 check "grace ends" wait_recovered node1
 check "the node's attribute says so" until_true 30 attribute_is node1 serving
 same "the other node has none" "" "$(attribute node2)"
+same "its daemons are in a slice of its own" "4 gracekeeper-web.slice" "$(on node1 systemctl show -P Slice \
+	gracekeeper-{rpcbind,nfsdcld,statd,mountd}@web | grep . | uniq -c | sed 's/^ *//')"
 
 event "reload"
 before=$(starts)

@@ -7,11 +7,12 @@ import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
 /**
- * A service's name: the Pacemaker resource's. It becomes part of paths, of a systemd instance (unescaped) and of the
- * network namespace's name, so only characters that mean nothing to any of them are taken.
+ * A service's name: the Pacemaker resource's. It becomes part of paths, of a systemd instance (unescaped), of its slice and
+ * of the network namespace's name, so only characters that mean nothing to any of them are taken. A slice's name may not
+ * end in a hyphen nor have two in a row (systemd.slice(5)).
  */
 public record ServiceName(String value) {
-    private static final Pattern VALID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+    private static final Pattern VALID = Pattern.compile("(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*");
 
     public ServiceName {
         if (!VALID.matcher(value).matches()) {
@@ -25,7 +26,8 @@ public record ServiceName(String value) {
             throw new OcfException(
                     OcfCode.CONFIGURED,
                     "resource name \"" + instance + "\" cannot name a service: use at most 64 letters, digits, "
-                            + "\"_\", \".\" and \"-\", beginning with a letter or digit, and do not clone it");
+                            + "\"_\", \".\" and \"-\", beginning with a letter or digit, without \"-\" at the end or twice"
+                            + " in a row, and do not clone it");
         }
         return new ServiceName(instance);
     }
