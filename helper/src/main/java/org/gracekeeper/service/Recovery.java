@@ -31,7 +31,7 @@ import org.gracekeeper.protocol.OcfException;
 final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
     /** Between two looks, where the next may end grace. */
-    private static final Duration SHORT_PAUSE = Duration.ofMillis(100);
+    static final Duration SHORT_PAUSE = Duration.ofMillis(100);
     /** At most, where only time does. */
     private static final Duration LONG_PAUSE = Duration.ofSeconds(1);
     private static final String NLM = "NLM";
@@ -150,9 +150,11 @@ final class Recovery {
 
     /** Where there is nothing to see, looks would only take the node's time from what gets it going again. */
     private static Duration pause(RecoveryDecision decision, double left) {
-        Duration end = Duration.ofMillis((long) (left * 1000));
-        boolean quick = !decision.onlyTimeEnds() || end.compareTo(SHORT_PAUSE) < 0;
-        return quick ? SHORT_PAUSE : end.compareTo(LONG_PAUSE) < 0 ? end : LONG_PAUSE;
+        if (!decision.onlyTimeEnds()) {
+            return SHORT_PAUSE;
+        }
+        long millis = Math.min((long) (left * 1000), LONG_PAUSE.toMillis());
+        return Duration.ofMillis(Math.max(millis, SHORT_PAUSE.toMillis()));
     }
 
     /** What would be done now, and who is still missing. */

@@ -15,8 +15,6 @@ import org.gracekeeper.model.ServiceName;
  */
 final class RecoveryWatch {
     private static final System.Logger LOG = System.getLogger(RecoveryWatch.class.getName());
-    /** To the next look after one that failed. */
-    private static final Duration RETRY = Duration.ofMillis(100);
     /**
      * A recovery is told to the cluster when it has lasted so long. Each value makes Pacemaker compute the whole cluster
      * anew, in the very seconds in which this node has to see the last lock come back.
@@ -74,7 +72,7 @@ final class RecoveryWatch {
         boolean told = false;
         try {
             while (true) {
-                Duration pause = RETRY;
+                Duration pause = Recovery.SHORT_PAUSE; // after a look that failed
                 try {
                     // First of all: a monitor may have asked for this watch when another had just ended.
                     Optional<Duration> next = look(name);
