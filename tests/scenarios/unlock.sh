@@ -72,8 +72,9 @@ need "mount" mount_nfs client3 w4 $ADDRESS4 vers=4.2,hard
 need "3 locks on a through $FLOATING" keep client1 a-floating a3 3
 need "2 locks on a through $OWN" keep client2 a-own a3 2
 need "2 locks on a over NFSv4.2" keep client3 a-v4 a4 2
-need "1 lock on a of a client that is on b, too" keep client2 a-both a4 1
-need "2 locks on b of the same client" keep client2 b-both b4 2
+# Idle: a program that writes would get an error, end, and so release what the server has left it.
+need "1 lock on a of a client that is on b, too" keep client2 a-both a4 1 --idle
+need "2 locks on b of the same client" keep client2 b-both b4 2 --idle
 need "1 lock on b over NFSv3" keep client1 b-own b3 1
 need "2 locks of web over IPv4" keep client1 w-4 w3 2
 need "3 locks of web over IPv6" keep client2 w-6 w36 3
@@ -124,7 +125,11 @@ if [ "$KERNEL" = 6.1 ]; then
 	check "the others' locks on a are gone, and none on b" held_everywhere 'nlm 0, v4 1; nlm 1, v4 2; nlm 0, v4 1'
 else
 	check "file system a, whoever has what there" same_rows 0 --path /srv/a
+	check "a client with state on b is named" said '^NFSv4.2 10.77.0.52:[0-9]+ has state elsewhere too: that stays, but a Linux '
 	check "all is gone there, and nothing on b" held_everywhere 'nlm 0, v4 0; nlm 1, v4 2; nlm 0, v4 1'
+	# It renews its lease after two thirds of it.
+	check "that client then gives up its locks on b, too, as it says" until_true 30 on client2 sh -c \
+		'journalctl -b -k -o cat | grep -F "lost 2 locks"'
 fi
 check "the kernel's word" said '^unlock_filesystem through the node.s own nfsd: the kernel says done$'
 check "the journal has what was seen" on node1 sh -c \

@@ -28,7 +28,10 @@ public final class Main {
         services.manager().resume();
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
-        Thread rehearsal = new Thread(services::rehearse, "rehearsal");
+        Thread rehearsal = new Thread(() -> {
+            services.rehearse();
+            Priority.raise(kernel);
+        }, "rehearsal");
         rehearsal.setDaemon(true);
         rehearsal.start();
         Watchdog.start(kernel, socket, watchdogInterval());

@@ -12,7 +12,7 @@ import java.util.Set;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
-import org.gracekeeper.sys.FileCalls;
+import org.gracekeeper.sys.ProcessCalls;
 
 /**
  * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
@@ -81,7 +81,7 @@ final class DaemonsLayer implements Layer {
             failure = e;
         }
         // All at once: statd alone would leave lockd, and with it the whole node, waiting for its answers.
-        if (!end(operation, FileCalls.SIGTERM, GRACEFUL) && !end(operation, FileCalls.SIGKILL, KILLED)) {
+        if (!end(operation, ProcessCalls.SIGTERM, GRACEFUL) && !end(operation, ProcessCalls.SIGKILL, KILLED)) {
             failure = new IOException("processes do not end: " + processes.in(instance.netnsFile()));
         }
         if (failure != null) {

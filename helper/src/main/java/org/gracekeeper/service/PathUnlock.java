@@ -21,8 +21,9 @@ import org.gracekeeper.protocol.OcfException;
 
 /**
  * Releases what NFS clients hold on one file system: NLM locks by {@code unlock_filesystem}, which acts on all servers of the
- * node at once. Since 6.9 the same write revokes NFSv4 state, of the server that it is made to. Before, a client is ended that
- * has state there and nowhere else. Thread-safe.
+ * node at once. Since 6.9 the same write revokes NFSv4 state, of the server that it is made to: no other server's, and
+ * of no other file system, but a client may take that for the loss of all it has. Before, a client is ended that has state there
+ * and nowhere else. Thread-safe.
  */
 final class PathUnlock {
     private final Node node;
@@ -57,6 +58,11 @@ final class PathUnlock {
                 + " NLM locks and waiters, " + plan.before().states().size() + " NFSv4 states, " + plan.before().nfs4().size()
                 + " NFSv4 locks");
         text.append(ReleaseText.table(plan.before(), plan.mounts(), plan.nlmOnly()));
+        if (!plan.nlmOnly()) {
+            for (Nfs4Client client : plan.before().elsewhere()) {
+                say(text, call, whatItGivesUp(client));
+            }
+        }
         if (call.dryRun()) {
             return Unlock.dryRun(text.toString());
         }
@@ -85,6 +91,18 @@ final class PathUnlock {
             left.elsewhere().forEach(client -> text.append(whatToDo(client, plan)).append('\n'));
         }
         return new Outcome(text.toString(), left.isEmpty());
+    }
+
+    /**
+     * For a client of which the kernel revokes a part. From NFSv4.1 on it learns with its next request that some of its state was
+     * (SEQ4_STATUS_ADMIN_STATE_REVOKED, RFC 8881, 18.46.3), and has to ask which. Linux, seen with 6.12, takes all of its locks
+     * for lost before it asks (nfs4_clear_open_state of fs/nfs/nfs4state.c).
+     */
+    private static String whatItGivesUp(Nfs4Client client) {
+        return client.protocol() + " " + client.address() + " has state elsewhere too: that stays, but "
+                + (client.minorVersion() == 0 ? "a client may give up more than what was revoked"
+                        : "a Linux client gives up all of its locks of this server when it hears that some were revoked, and"
+                                + " programs that hold them get I/O errors");
     }
 
     /** For a client that an older kernel can only end as a whole. */

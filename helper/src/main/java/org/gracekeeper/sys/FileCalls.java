@@ -6,9 +6,6 @@ import java.nio.file.Path;
 
 /** File operations whose exact system calls or error numbers matter. Thread-safe. */
 public interface FileCalls {
-    int SIGKILL = 9;
-    int SIGTERM = 15;
-
     /**
      * Opens an existing file for writing, gives it the data in exactly one write(2), closes it. Files of nfsd, lockd
      * and
@@ -31,9 +28,6 @@ public interface FileCalls {
      * @return the answer as ISO 8859-1 text
      */
     String transact(Path file, byte[] request, int maxReply) throws KernelException;
-
-    /** kill(2). */
-    void kill(int pid, int signal) throws KernelException;
 
     /** Changes owner and group; of a symbolic link itself, never of what it points to. */
     void chown(Path path, int uid, int gid) throws KernelException;

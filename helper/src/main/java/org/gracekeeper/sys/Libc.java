@@ -22,6 +22,7 @@ interface Libc extends Library {
     int O_CLOEXEC = 0x80000;
     int LOCK_EX = 2;
     int LOCK_NB = 4;
+    int PRIO_PGRP = 1;
 
     int setns(int fd, int nstype) throws LastErrorException;
 
@@ -44,6 +45,8 @@ interface Libc extends Library {
     int flock(int fd, int operation) throws LastErrorException;
 
     int kill(int pid, int signal) throws LastErrorException;
+
+    int setpriority(int which, int who, int prio) throws LastErrorException;
 
     int lchown(byte[] path, int uid, int gid) throws LastErrorException;
 

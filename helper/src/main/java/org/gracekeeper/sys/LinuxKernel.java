@@ -127,6 +127,11 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public void setNice(int nice) throws KernelException {
+        check("setpriority", nice, () -> libc.setpriority(Libc.PRIO_PGRP, 0, nice));
+    }
+
+    @Override
     public void chown(Path path, int uid, int gid) throws KernelException {
         check("lchown", path, () -> libc.lchown(cString(path), uid, gid));
     }
