@@ -102,17 +102,58 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Adds a client to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
+     * Adds clients to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
      * the table when nfsd starts.
      */
-    public void recordForRecovery(byte[] ownerId) throws IOException {
+    public void recordForRecovery(Collection<byte[]> ownerIds) throws IOException {
         try (Sqlite db = open(false)) {
             db.exec("BEGIN IMMEDIATE");
             Epochs epochs = epochs(db);
             // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
             String table = table(epochs.recovery() != 0 ? epochs.recovery() : epochs.current());
-            db.run("INSERT OR IGNORE INTO " + table + " (id) VALUES (?)", (Object) ownerId);
+            for (byte[] ownerId : ownerIds) {
+                db.run("INSERT OR IGNORE INTO " + table + " (id) VALUES (?)", (Object) ownerId);
+            }
             db.exec("COMMIT");
+        }
+    }
+
+    /**
+     * Notes that there is no grace any more, as nfsdcld does when the kernel tells it. The table of those who could reclaim
+     * is left to nfsdcld, which cannot do without should it be about to do the same.
+     *
+     * @return whether that was not noted yet
+     */
+    public boolean endRecovery() throws IOException {
+        if (epochs().recovery() == 0) {
+            return false;
+        }
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            boolean inGrace = epochs(db).recovery() != 0;
+            db.exec("UPDATE grace SET recovery = 0");
+            db.exec("COMMIT");
+            return inGrace;
+        }
+    }
+
+    /**
+     * Takes the records of all other clients away, by which they may reclaim after the next start.
+     *
+     * @param ownerIds in hexadecimal
+     * @return those that were there
+     */
+    public Set<String> retain(Set<String> ownerIds) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            long current = epochs(db).current();
+            Set<String> others = ids(db, current);
+            others.removeAll(ownerIds);
+            for (String other : others) {
+                db.run("DELETE FROM " + table(current) + " WHERE id = ?", (Object) HexFormat.of().parseHex(other));
+            }
+            db.exec("COMMIT");
+            return others;
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.NfsdcldDb;
@@ -48,6 +49,17 @@ final class ClientRecords {
         Ended before = ended(service);
         synchronized (before) {
             recordAll(service, clients.stream().filter(c -> !before.clientIds.contains(c.clientid())).toList(), recorded);
+        }
+    }
+
+    /** No client but those that hold state may reclaim. */
+    void retain(RunningService service, List<Nfs4Client> clients) throws IOException {
+        Set<String> holders = clients.stream().filter(Nfs4Client::holdsState)
+                .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet());
+        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(holders);
+        if (!gone.isEmpty()) {
+            LOG.log(System.Logger.Level.INFO, "service {0}: {1} recorded NFSv4 clients hold nothing any more: they are"
+                    + " not waited for", service.config().name(), gone.size());
         }
     }
 

@@ -11,9 +11,11 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.net.RpcClient;
@@ -36,9 +38,12 @@ import org.gracekeeper.sys.SqliteException;
  * notification, which is before it has reclaimed: a crash in between would find nobody to notify.
  */
 final class RecordsLayer implements UncheckedLayer {
-    /** A client that never comes, see {@link #holdV4Grace}. */
-    static final byte[] GRACE_HOLDER =
-            "gracekeeper: NFSv4 grace lasts as long as that of NLM".getBytes(StandardCharsets.US_ASCII);
+    /** Clients that never come begin so, see {@link #holdV4Grace}. */
+    private static final String GRACE_HOLDER = "gracekeeper: NFSv4 grace lasts as long as that of NLM";
+    private static final String GRACE_HOLDER_HEX =
+            HexFormat.of().formatHex(GRACE_HOLDER.getBytes(StandardCharsets.US_ASCII));
+    /** More than all clients together unmount and mount again within a grace period. */
+    private static final int GRACE_HOLDERS = 100;
 
     /** What {@link #opens} makes of the copy. */
     private static final String PUT = "before-last.sqlite";
@@ -171,8 +176,9 @@ final class RecordsLayer implements UncheckedLayer {
     }
 
     /**
-     * Keeps nfsd from ending the NFSv4 grace by itself, by a client that will never send RECLAIM_COMPLETE: the helper ends
-     * it. nfsd counts those that sent it instead of knowing them, and knows nothing of NLM. Were lockd's grace to outlast
+     * Keeps nfsd from ending the NFSv4 grace by itself, by clients that will never send RECLAIM_COMPLETE: the helper ends
+     * it. nfsd counts those that sent it instead of knowing them, and a client that is unmounted and mounted again counts
+     * once more (fs/nfsd/nfs4state.c, inc_reclaim_complete): so one such client would not do. And it knows nothing of NLM. Were lockd's grace to outlast
      * nfsd's, an NFSv4 client that has to turn its delegation into a lock would be refused until the delegation is
      * revoked, and somebody else could take the lock: seen on 6.1. With nobody to wait for there is no grace.
      */
@@ -183,8 +189,14 @@ final class RecordsLayer implements UncheckedLayer {
         }
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
         if (!records.names(state.nsm()).isEmpty() || database.mayReclaim() || !service.config().earlyEnd()) {
-            database.recordForRecovery(GRACE_HOLDER);
+            database.recordForRecovery(IntStream.range(0, GRACE_HOLDERS)
+                    .mapToObj(i -> (GRACE_HOLDER + " " + i).getBytes(StandardCharsets.US_ASCII)).toList());
         }
+    }
+
+    /** @param owner an owner id in hexadecimal */
+    static boolean isGraceHolder(String owner) {
+        return owner.startsWith(GRACE_HOLDER_HEX);
     }
 
     @Override

@@ -3,6 +3,8 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -47,8 +49,8 @@ final class Recovery {
     private final TimelineLog timeline;
     private final ClientRecords clientRecords = new ClientRecords();
     private final Map<ServiceName, SeenBack> seen = new ConcurrentHashMap<>();
-    /** Services whose stop has begun: what is seen of them from then on proves nothing. */
-    private final Set<ServiceName> closed = ConcurrentHashMap.newKeySet();
+    /** When the latest start was whose stop has begun: what is seen of it, or of one before, from then on proves nothing. */
+    private final Map<ServiceName, Double> closed = new ConcurrentHashMap<>();
 
     Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
             ClaimLayer claims, TimelineLog timeline) {
@@ -105,13 +107,16 @@ final class Recovery {
     void open(ServiceName name) {
         clientRecords.open(name);
         seen.remove(name);
-        closed.remove(name);
     }
 
     /** The service stops: nothing is ended or forgotten from now on, also not by a look that is under way. */
-    void close(ServiceName name) {
-        closed.add(name);
-        seen.remove(name);
+    void close(RunningService service) {
+        closed.merge(service.config().name(), service.startedAt(), Math::max);
+        seen.remove(service.config().name());
+    }
+
+    private boolean isClosed(RunningService service) {
+        return service.startedAt() <= closed.getOrDefault(service.config().name(), -1.0);
     }
 
     /**
@@ -121,7 +126,7 @@ final class Recovery {
      */
     Optional<Duration> step(RunningService service) throws IOException, InterruptedException {
         ServiceName name = service.config().name();
-        if (service.startedAt() == 0 || service.stopping() || closed.contains(name)) {
+        if (service.startedAt() == 0 || service.stopping() || isClosed(service)) {
             throw new IOException("service " + name + " does not serve: there is no recovery to look at");
         }
         Grace grace = grace(service);
@@ -130,8 +135,9 @@ final class Recovery {
             if (!service.opened()) {
                 return Optional.empty(); // nobody came yet: whether that is the end is told when clients get through
             }
-            recordLast(service);
-            records.recovered(service.state(), () -> !closed.contains(name));
+            recordMinorVersionZero(service);
+            endRecord(service);
+            records.recovered(service.state(), () -> !isClosed(service));
             try {
                 claims.recovered(service);
             } catch (IOException e) {
@@ -232,9 +238,13 @@ final class Recovery {
     private void end(RunningService service, RecoveryDecision decision, boolean whatever)
             throws IOException, InterruptedException {
         if (whatever) {
-            recordLast(service);
+            try {
+                recordMinorVersionZero(service);
+            } catch (IOException | RuntimeException e) {
+                warn(service, e); // its time is over all the same
+            }
         }
-        if (closed.contains(service.config().name())) {
+        if (isClosed(service)) {
             return;
         }
         // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
@@ -286,11 +296,19 @@ final class Recovery {
     }
 
     /** For the last time: whoever is not recorded when grace ends cannot reclaim after the next start. */
-    private void recordLast(RunningService service) throws InterruptedException {
-        try {
-            clientRecords.record(service, minorVersionZero(holdings.clients(service)), Set.of());
-        } catch (IOException | RuntimeException e) {
-            warn(service, e);
+    private void recordMinorVersionZero(RunningService service) throws IOException, InterruptedException {
+        clientRecords.record(service, minorVersionZero(holdings.clients(service)), Set.of());
+    }
+
+    /**
+     * Grace has ended, and nfsdcld has been told; but where it could not note that, because the disk was full, nobody is
+     * told so, and the next start would throw away who has come since (utils/nfsdcld/sqlite.c, sqlite_grace_start).
+     */
+    private void endRecord(RunningService service) throws IOException {
+        Path database = service.state().clientDatabase();
+        if (Files.exists(database) && new NfsdcldDb(database).endRecovery()) {
+            LOG.log(System.Logger.Level.INFO, "service {0}: the end of its grace was not recorded by nfsdcld: done now",
+                    service.config().name());
         }
     }
 
@@ -323,7 +341,7 @@ final class Recovery {
         // The record first, then the clients: one that is recorded and gone again has nothing left to reclaim.
         NfsdcldDb.Recovery clients = new NfsdcldDb(service.state().clientDatabase()).recovery();
         Set<String> recorded = new HashSet<>(clients.recorded());
-        recorded.remove(HexFormat.of().formatHex(RecordsLayer.GRACE_HOLDER));
+        recorded.removeIf(RecordsLayer::isGraceHolder);
         List<Nfs4Client> now = holdings.clients(service);
         clientRecords.record(service, minorVersionZero(now), clients.complete());
         sofar.add(Holdings.states(now, fileSystems));
@@ -337,6 +355,19 @@ final class Recovery {
      */
     void recordHolders(RunningService service) throws IOException, InterruptedException {
         clientRecords.record(service, holdings.clients(service), Set.of());
+    }
+
+    /**
+     * After that, of a service that is shut, while its server still runs: where all who could reclaim have, nobody else may
+     * after the next start. The kernel has a record removed when its client ends, but not one that the helper has made
+     * (fs/nfsd/nfs4recover.c, nfsd4_cld_remove): a client that lost its locks long ago would reclaim what is others' now.
+     */
+    void recordNobodyElse(RunningService service) throws IOException, InterruptedException {
+        if (!Files.exists(service.state().clientDatabase()) || grace(service).v4()) {
+            return;
+        }
+        endRecord(service);
+        clientRecords.retain(service, holdings.clients(service));
     }
 
     /** Of others the kernel itself sees that they are recorded. */

@@ -298,7 +298,7 @@ public final class ServiceManager {
         stack.awaitRecovery(name, deadline);
         if (!registry.load(name).map(RunningService::recovered).orElse(true)) {
             call.log().accept(Level.WARN, "recovery has not ended within the start's time; it goes on: raise the start"
-                    + " timeout above grace_time to wait for it");
+                    + " timeout to 1.3 times grace_time at least to wait for it");
         }
     }
 

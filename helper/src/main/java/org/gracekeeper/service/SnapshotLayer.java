@@ -81,7 +81,7 @@ final class SnapshotLayer implements UncheckedLayer {
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
-        recovery.close(operation.service().config().name());
+        recovery.close(operation.service());
         Errors errors = new Errors();
         errors.collect(() -> reserve.release(operation.state()));
         errors.collect(() -> {
@@ -91,7 +91,12 @@ final class SnapshotLayer implements UncheckedLayer {
             }
         });
         errors.collect(() -> records.gather(operation.state()));
-        errors.collect(() -> recovery.recordHolders(operation.service()));
+        errors.collect(() -> {
+            recovery.recordHolders(operation.service());
+            if (operation.service().opened() && isComplete(operation.service())) {
+                recovery.recordNobodyElse(operation.service());
+            }
+        });
         errors.collect(() -> writeLedger(operation));
         // Last: it may wait for requests in progress, and should the stop go on without it, nothing is missing.
         errors.collect(() -> expireIdleClients(operation));

@@ -87,6 +87,32 @@ class NfsdcldDbTest {
         assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("63")), db.recovery());
     }
 
+    /** The statements of nfs-utils, sqlite_grace_done, come before or after. */
+    @Test
+    void theEndOfARecoveryIsNotedOnce() throws Exception {
+        assertFalse(db.endRecovery());
+        db.record(List.of(id("a")));
+        graceStart(17);
+        db.record(List.of(id("b")));
+
+        assertTrue(db.endRecovery());
+
+        assertEquals(new NfsdcldDb.Epochs(17, 0), db.epochs());
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("62")), db.recovery());
+        sql("BEGIN EXCLUSIVE TRANSACTION; UPDATE grace SET recovery = \"0\"; DROP TABLE \"rec-0000000000000001\"; COMMIT;");
+        assertFalse(db.endRecovery());
+    }
+
+    @Test
+    void whoIsNotRetainedMayNotReclaimLater() throws Exception {
+        db.record(List.of(id("a"), id("b"), id("c")));
+
+        assertEquals(Set.of("61", "63"), db.retain(Set.of("62", "64")));
+
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("62")), db.recovery());
+        assertEquals(Set.of(), db.retain(Set.of("62")));
+    }
+
     @Test
     void aRecordKeepsItsPrincipal() throws Exception {
         sql("INSERT INTO \"rec-0000000000000001\" VALUES (x'61', x'beef')");

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.verifyNoMoreInteractions;
 import static org.mockito.Mockito.when;
@@ -19,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -203,6 +205,69 @@ class RecoveryTest {
         Files.createFile(state.nsm().resolve("192.0.2.9"));
         ledger(List.of(LOCK));
         assertEquals(Optional.of(Duration.ofMillis(100)), recovery.step(service));
+    }
+
+    private void graceEnds() throws Exception {
+        when(lockd.graceEnded()).thenReturn(true);
+        when(nfsd.v4GraceEnded()).thenReturn(true);
+    }
+
+    /** Where nfsdcld could not, the next start would throw away who came since. */
+    @Test
+    void theEndOfGraceIsRecorded() throws Exception {
+        graceEnds();
+        assertTrue(recovery.step(service).isEmpty());
+        assertEquals(new NfsdcldDb.Epochs(2, 0), new NfsdcldDb(state.clientDatabase()).epochs());
+    }
+
+    @Test
+    void whoCannotBeRecordedIsTriedAgain() throws Exception {
+        graceEnds();
+        when(holdings.clients(any())).thenThrow(new IOException("disk full")).thenReturn(List.of(OLD));
+        assertThrows(IOException.class, () -> recovery.step(service));
+        assertTrue(recovery.step(service).isEmpty());
+        assertEquals(Set.of("636c69656e742032"), recorded().complete());
+    }
+
+    /** The kernel takes back its own records only. */
+    @Test
+    void aStopAfterGraceLeavesTheRecordsOfThoseWhoHoldSomething() throws Exception {
+        when(holdings.clients(any())).thenReturn(List.of(OLD, CLIENT));
+        recovery.recordHolders(service);
+        when(holdings.clients(any())).thenReturn(List.of(CLIENT));
+
+        recovery.recordNobodyElse(service);
+        assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete(), "in grace those of before may still come");
+
+        graceEnds();
+        recovery.recordNobodyElse(service);
+
+        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of(OWNER)), recorded());
+    }
+
+    @Test
+    void holdersOfGraceAreNotWaitedFor() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        Files.createDirectories(state.smBak());
+        new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel)).up(
+                TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>()));
+        assertTrue(recorded().recorded().size() > 50, "nfsd counts a client that is mounted anew once more");
+        recovery.forget(service, CLIENT, List.of());
+        assertTrue(decision().endV4(), decision().toString());
+        assertEquals(List.of(), decision().missing());
+    }
+
+    /** A look that began before a stop, and goes on when the service has been started anew. */
+    @Test
+    void aLookOfAnEarlierStartEndsNothing() throws Exception {
+        recovery.close(service);
+        recovery.open(service.config().name());
+        assertThrows(IOException.class, () -> recovery.step(service));
+        recovery.endNow(service);
+        verify(nfsd, never()).endV4Grace();
+        RunningService next = service.notStarted().started(7).withOpened();
+        recovery.endNow(next);
+        verify(nfsd).endV4Grace();
     }
 
     /** nfsd ends its grace from its laundromat, some time after it has been asked to. */

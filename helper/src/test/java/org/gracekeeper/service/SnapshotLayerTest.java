@@ -89,6 +89,7 @@ class SnapshotLayerTest {
     void aStopOfAServerThatIsStoppedLeavesTheConnectionsOfBefore() throws Exception {
         when(nfsd.threads()).thenReturn(0);
         assertEquals(List.of(BEFORE), peersAfterStopOf(service));
+        verify(recovery, never()).recordNobodyElse(any());
     }
 
     @Test
@@ -119,6 +120,7 @@ class SnapshotLayerTest {
         InOrder order = inOrder(records, recovery, ledgers, nfsd);
         order.verify(records).gather(service.state());
         order.verify(recovery).recordHolders(service);
+        order.verify(recovery).recordNobodyElse(service);
         order.verify(ledgers).write(any(), any());
         order.verify(nfsd).expireClient(idle);
         verify(nfsd).expireClient(idle);
