@@ -16,14 +16,21 @@ import java.util.regex.Pattern;
 public record MountTable(List<Mount> mounts) {
     /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
     private static final Pattern LINE = Pattern.compile(
-            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) \\S+ (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S+).*");
+            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+");
 
     public MountTable {
         mounts = List.copyOf(mounts);
     }
 
-    /** @param source what is mounted, as mount(8) shows it */
-    public record Mount(DeviceId device, Path point, String type, String source) {
+    /**
+     * @param root what of the file system is mounted there: "/" is all of it
+     * @param source what is mounted, as mount(8) shows it; may be empty
+     */
+    public record Mount(DeviceId device, String root, Path point, String type, String source) {
+        public boolean isWhole() {
+            return root.equals("/");
+        }
+
         @Override
         public String toString() {
             return type + " on " + source;
@@ -37,8 +44,8 @@ public record MountTable(List<Mount> mounts) {
             if (!m.matches()) {
                 throw new UnexpectedFormatException("mountinfo", line);
             }
-            mounts.add(new Mount(DeviceId.parse(m.group(1)), Path.of(OctalEscapes.undone(m.group(2))), m.group(3),
-                    OctalEscapes.undone(m.group(4))));
+            mounts.add(new Mount(DeviceId.parse(m.group(1)), OctalEscapes.undone(m.group(2)),
+                    Path.of(OctalEscapes.undone(m.group(3))), m.group(4), OctalEscapes.undone(m.group(5))));
         }
         return new MountTable(mounts);
     }
@@ -46,6 +53,11 @@ public record MountTable(List<Mount> mounts) {
     /** What is mounted exactly there; of several the last, which covers the others. */
     public Optional<Mount> at(Path point) {
         return mounts.stream().filter(mount -> mount.point().equals(point)).reduce((a, b) -> b);
+    }
+
+    /** Where all of that file system is mounted. */
+    public Optional<Mount> whole(DeviceId device) {
+        return mounts.stream().filter(mount -> mount.device().equals(device) && mount.isWhole()).findFirst();
     }
 
     /** What an absolute path without symbolic links lies on. */

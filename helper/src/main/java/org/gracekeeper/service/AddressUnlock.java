@@ -92,7 +92,8 @@ final class AddressUnlock {
         Release left = left(plan);
         boolean told = true;
         boolean nothing = left.size() == plan.before().size();
-        if (!left.isEmpty() && (plan.scope() == AddressScope.ALL || plan.scope() == AddressScope.FAMILY && nothing)) {
+        // Also where some are gone: that may be by themselves.
+        if (!left.isEmpty() && plan.scope() != AddressScope.UNKNOWN) {
             List<String> errors = new ArrayList<>();
             lines.add(note(call, tellHosts(plan, call.deadline(), errors)));
             told = errors.isEmpty();
@@ -106,7 +107,7 @@ final class AddressUnlock {
         lines.add(note(call, "seen: " + ReleaseText.part("NLM locks and waiters", plan.before().nlm(), left.nlm())
                 + " are gone" + rest(plan, left, claim)));
         return new Outcome(text(lines), left.isEmpty() || plan.scope() == AddressScope.FAMILY && told
-                || plan.scope() == AddressScope.UNKNOWN && left.size() < plan.before().size());
+                || plan.scope() == AddressScope.UNKNOWN && claim.done() && left.size() < plan.before().size());
     }
 
     /** What to think of what is left. */
@@ -117,7 +118,7 @@ final class AddressUnlock {
         return switch (plan.scope()) {
             case ALL -> "; the others are still held, or were taken again";
             case FAMILY -> "; the others are of hosts of the other family";
-            case UNKNOWN -> left.size() < plan.before().size() ? "; the others were taken through another address"
+            case UNKNOWN -> claim.done() && left.size() < plan.before().size() ? "; the others were taken through another address"
                     : ": " + (claim.done() ? "either none was taken through " + AddressText.of(plan.address())
                             + ", or unlock_ip of kernel " + node.kernelRelease() + " finds none, as on most before 7.2"
                             : "unlock_ip failed") + "; --path releases all of a file system";

@@ -192,9 +192,15 @@ final class PathUnlock {
                     + " point");
         }
         Path real = path.toRealPath();
-        return mounts.at(real).orElseThrow(() -> new OcfException(OcfCode.ARGS, directory + " is no mount point: all that NFS"
-                + " clients hold on its file system would be released; if that is meant, give "
-                + mounts.of(real).map(m -> m.point().toString()).orElse("where it is mounted")));
+        MountTable.Mount on = mounts.of(real).orElseThrow(() -> new OcfException(OcfCode.ARGS, directory + " is on nothing that"
+                + " is mounted here"));
+        if (!on.point().equals(real) || !on.isWhole()) {
+            throw new OcfException(OcfCode.ARGS, directory + (on.point().equals(real) ? " is a mount of " + on.root() + " of "
+                    + on.source() + " only" : " is no mount point") + ": all that NFS clients hold on its file system would be"
+                    + " released; if that is meant, give " + mounts.whole(on.device()).map(m -> m.point().toString())
+                            .orElse("where all of it is mounted"));
+        }
+        return on;
     }
 
     private Release look(List<NfsServers.Server> running, DeviceId device, Map<Long, NfsServers.Server> serverOf)

@@ -3,6 +3,7 @@
 package org.gracekeeper.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.file.Path;
@@ -15,6 +16,8 @@ class MountTableTest {
             40 22 254:16 / /srv/a\\040b rw,relatime shared:20 master:3 - ext4 /dev/vdb rw
             41 22 254:32 /sub /srv/bound rw - xfs /dev/mapper/x\\134y rw
             42 22 0:45 / /srv/bound rw,nosuid - tmpfs tmpfs rw
+            43 22 0:46 / /srv/none rw - tmpfs  rw
+            44 22 254:32 / /srv/x rw - xfs /dev/mapper/x\\134y rw
             """;
 
     @Test
@@ -24,6 +27,7 @@ class MountTableTest {
         assertEquals("tmpfs on tmpfs", table.at(Path.of("/srv/bound")).orElseThrow().toString());
         assertEquals(new DeviceId(0, 45), table.of(Path.of("/srv/bound/deep/er")).orElseThrow().device());
         assertEquals("xfs on /dev/mapper/x\\y", table.mounts().get(2).toString());
+        assertEquals("", table.at(Path.of("/srv/none")).orElseThrow().source());
     }
 
     @Test
@@ -34,6 +38,16 @@ class MountTableTest {
         assertEquals(Optional.empty(), table.at(Path.of("/srv/a b/c")));
         assertEquals(new DeviceId(254, 16), table.of(Path.of("/srv/a b/c")).orElseThrow().device());
         assertEquals(new DeviceId(254, 0), table.of(Path.of("/srv/a")).orElseThrow().device());
+    }
+
+    @Test
+    void aMountOfAPartIsNoneOfTheWhole() throws Exception {
+        MountTable table = MountTable.parse(TEXT);
+
+        assertEquals("/sub", table.mounts().get(2).root());
+        assertFalse(table.mounts().get(2).isWhole());
+        assertEquals(Path.of("/srv/x"), table.whole(new DeviceId(254, 32)).orElseThrow().point());
+        assertEquals(Optional.empty(), table.whole(new DeviceId(254, 48)));
     }
 
     @Test

@@ -173,6 +173,18 @@ class AddressUnlockTest {
                 + " family\n"), outcome.text());
     }
 
+    /** It may have gone by itself. */
+    @Test
+    void aLockThatIsGoneIsNoProofThatUnlockIpWorks() throws Exception {
+        monitors(service("ip", "192.0.2.1/24 2001:db8::1/64"), "192.0.2.51", "2001:db8::51");
+        fake.nlm.addAll(List.of(FakeServers.nlm(HERE, 4, 0), FakeServers.nlm(HERE, 6, 0), FakeServers.nlm(HERE, 7, 0)));
+        fake.effect = (file, text) -> fake.nlm.remove(2);
+
+        run("192.0.2.1", false);
+
+        assertEquals(List.of("192.0.2.51"), told);
+    }
+
     @Test
     void oneOfSeveralAddressesOfAFamilyStandsForNothing() throws Exception {
         monitors(service("ip", "192.0.2.1/24 192.0.2.2/24"), "192.0.2.51");

@@ -219,6 +219,15 @@ class PathUnlockTest {
     }
 
     @Test
+    void onlyMountsOfTheWhole() throws Exception {
+        Path part = fake.mounted("part", HERE);
+        Path mountinfo = dir.resolve("mountinfo");
+        Files.writeString(mountinfo, Files.readString(mountinfo).replace(" / " + part, " /export " + part));
+        refused(OcfCode.ARGS, part + " is a mount of /export of /dev/part only", part.toString());
+        refused(OcfCode.ARGS, "if that is meant, give " + data, part.toString());
+    }
+
+    @Test
     void onlyFileSystemsOfNfs() throws Exception {
         Path local = fake.mounted("local", new DeviceId(254, 48));
         refused(OcfCode.ARGS, "is not exported, neither by the node's own nfsd nor by a service", local.toString());
