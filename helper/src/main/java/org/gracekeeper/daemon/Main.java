@@ -24,8 +24,9 @@ public final class Main {
         Journal.install();
         Kernel kernel = LinuxKernel.load();
         Services services = Services.create(kernel, new ExecCommands());
-        ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));
         services.manager().resume();
+        // Late: who connects to a socket waits for an answer.
+        ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
         Thread rehearsal = new Thread(() -> {
