@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Gracekeeper authors
 # shellcheck shell=bash disable=SC2034 # the library reads the variables
-# Promise: five planned moves and three power cuts: no lock lost or stolen, no I/O error
+# Promise: planned moves, one of them during a recovery, and power cuts: no lock lost or stolen, no I/O error
 #
 # Clients hold locks over NFSv3, NFSv4.0 and NFSv4.2, IPv4 and IPv6, and write with fsync five times a second each, while
 # the service moves to and fro. A third host tries to get all of their locks all the time, over NFSv3, NFSv4.0 and NFSv4.2, with

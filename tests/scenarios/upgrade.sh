@@ -76,9 +76,11 @@ load() { # SERVICE ADDRESS: over each version
 	mount_nfs client1 "$1-v3" "$2" vers=3,hard && mount_nfs client1 "$1-v40" "$2" vers=4.0,hard &&
 		mount_nfs client2 "$1-v42" "$2" vers=4.2,hard && mount_nfs client3 "$1-v3" "$2" vers=3,hard &&
 		mount_nfs client3 "$1-v42" "$2" vers=4.2,hard && on client3 touch "/mnt/$1-v3/free" || return 1
-	hold client1 "$1-v3" "$1-v3" "NFSv3 of $1" "$1:0+2" && hold client1 "$1-v40" "$1-v40" "NFSv4.0 of $1" "$1:2+2" &&
-		hold client2 "$1-v42" "$1-v42" "NFSv4.2 of $1" "$1:4+2" || return 1
-	program client3 "contender-$1" contender.py --interval 2 --blocking --via "NFSv3=/mnt/$1-v3" --via "NFSv4.2=/mnt/$1-v42" \
+	# A node that its clients keep busy all the time would have no time for an upgrade, whatever is upgraded.
+	hold client1 "$1-v3" "$1-v3" "NFSv3 of $1" --rate 2 "$1:0+2" &&
+		hold client1 "$1-v40" "$1-v40" "NFSv4.0 of $1" --rate 2 "$1:2+2" &&
+		hold client2 "$1-v42" "$1-v42" "NFSv4.2 of $1" --rate 2 "$1:4+2" || return 1
+	program client3 "contender-$1" contender.py --interval 5 --blocking --via "NFSv3=/mnt/$1-v3" --via "NFSv4.2=/mnt/$1-v42" \
 		--control free:0 "$1:0+6"
 }
 HOLDERS=(web-v3 web-v40 web-v42 db-v3 db-v40 db-v42)

@@ -30,8 +30,11 @@ public final class Main {
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
         Thread rehearsal = new Thread(() -> {
-            services.rehearse();
-            Priority.raise(kernel);
+            try {
+                services.rehearse();
+            } finally {
+                Priority.raise(kernel);
+            }
         }, "rehearsal");
         rehearsal.setDaemon(true);
         rehearsal.start();

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 public record MountTable(List<Mount> mounts) {
     /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
     private static final Pattern LINE = Pattern.compile(
-            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+");
+            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+.*");
 
     public MountTable {
         mounts = List.copyOf(mounts);

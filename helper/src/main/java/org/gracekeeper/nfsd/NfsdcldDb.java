@@ -91,13 +91,13 @@ public final class NfsdcldDb {
         return missing;
     }
 
-    /** Whether anybody may reclaim after the next start of nfsd. */
-    public boolean mayReclaim() throws IOException {
+    /** Who may reclaim after the next start of nfsd: owner ids in hexadecimal. */
+    public Set<String> reclaimers() throws IOException {
         try (Sqlite db = open(true)) {
             db.exec("BEGIN");
             Epochs epochs = epochs(db);
             // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
-            return !ids(db, epochs.recovery() != 0 ? epochs.recovery() : epochs.current()).isEmpty();
+            return ids(db, epochs.recovery() != 0 ? epochs.recovery() : epochs.current());
         }
     }
 
@@ -119,36 +119,37 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Notes that there is no grace any more, as nfsdcld does when the kernel tells it. The table of those who could reclaim
-     * is left to nfsdcld, which cannot do without should it be about to do the same.
+     * Ends a recovery, as nfsdcld does when the kernel tells it (sqlite_grace_done). While nfsdcld is not running only: what
+     * is still on its way to it would then begin a new recovery, and end that one.
      *
-     * @return whether that was not noted yet
+     * @param epoch the recovery that is over: another one is left alone
      */
-    public boolean endRecovery() throws IOException {
-        if (epochs().recovery() == 0) {
-            return false;
-        }
+    public void endRecovery(long epoch) throws IOException {
         try (Sqlite db = open(false)) {
             db.exec("BEGIN IMMEDIATE");
-            boolean inGrace = epochs(db).recovery() != 0;
-            db.exec("UPDATE grace SET recovery = 0");
+            if (epoch != 0 && epochs(db).recovery() == epoch) {
+                db.exec("UPDATE grace SET recovery = 0");
+                db.exec("DROP TABLE IF EXISTS " + table(epoch));
+            }
             db.exec("COMMIT");
-            return inGrace;
         }
     }
 
     /**
      * Takes the records of all other clients away, by which they may reclaim after the next start.
      *
+     * @param current the epoch that they are of: records of another one are left alone
      * @param ownerIds in hexadecimal
      * @return those that were there
      */
-    public Set<String> retain(Set<String> ownerIds) throws IOException {
+    public Set<String> retain(long current, Set<String> ownerIds) throws IOException {
         try (Sqlite db = open(false)) {
             db.exec("BEGIN IMMEDIATE");
-            long current = epochs(db).current();
-            Set<String> others = ids(db, current);
-            others.removeAll(ownerIds);
+            Set<String> others = new TreeSet<>();
+            if (epochs(db).current() == current) {
+                others.addAll(ids(db, current));
+                others.removeAll(ownerIds);
+            }
             for (String other : others) {
                 db.run("DELETE FROM " + table(current) + " WHERE id = ?", (Object) HexFormat.of().parseHex(other));
             }

@@ -52,11 +52,15 @@ final class ClientRecords {
         }
     }
 
-    /** No client but those that hold state may reclaim. */
-    void retain(RunningService service, List<Nfs4Client> clients) throws IOException {
+    /**
+     * No client but those that hold state may reclaim.
+     *
+     * @param epoch nfsdcld's, from before the clients were read
+     */
+    void retain(RunningService service, long epoch, List<Nfs4Client> clients) throws IOException {
         Set<String> holders = clients.stream().filter(Nfs4Client::holdsState)
                 .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet());
-        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(holders);
+        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(epoch, holders);
         if (!gone.isEmpty()) {
             LOG.log(System.Logger.Level.INFO, "service {0}: {1} recorded NFSv4 clients hold nothing any more: they are"
                     + " not waited for", service.config().name(), gone.size());

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.MountTable;
@@ -194,11 +195,13 @@ final class PathUnlock {
         Path real = path.toRealPath();
         MountTable.Mount on = mounts.of(real).orElseThrow(() -> new OcfException(OcfCode.ARGS, directory + " is on nothing that"
                 + " is mounted here"));
-        if (!on.point().equals(real) || !on.isWhole()) {
-            throw new OcfException(OcfCode.ARGS, directory + (on.point().equals(real) ? " is a mount of " + on.root() + " of "
-                    + on.source() + " only" : " is no mount point") + ": all that NFS clients hold on its file system would be"
-                    + " released; if that is meant, give " + mounts.whole(on.device()).map(m -> m.point().toString())
-                            .orElse("where all of it is mounted"));
+        Optional<MountTable.Mount> whole = mounts.whole(on.device());
+        boolean isMounted = on.point().equals(real);
+        // All of it is mounted nowhere as a rule where it has subvolumes (btrfs).
+        if (!isMounted || !on.isWhole() && whole.isPresent()) {
+            throw new OcfException(OcfCode.ARGS, directory + (isMounted ? " is a mount of " + on.root() + " of " + on.source()
+                    + " only" : " is no mount point") + ": all that NFS clients hold on its file system would be released; if"
+                    + " that is meant, give " + whole.orElse(on).point());
         }
         return on;
     }

@@ -15,7 +15,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.net.RpcClient;
@@ -42,8 +42,9 @@ final class RecordsLayer implements UncheckedLayer {
     private static final String GRACE_HOLDER = "gracekeeper: NFSv4 grace lasts as long as that of NLM";
     private static final String GRACE_HOLDER_HEX =
             HexFormat.of().formatHex(GRACE_HOLDER.getBytes(StandardCharsets.US_ASCII));
-    /** More than all clients together unmount and mount again within a grace period. */
-    private static final int GRACE_HOLDERS = 100;
+    /** More than all clients together unmount and mount again within a grace period: for each, and at least. */
+    private static final int GRACE_HOLDERS_EACH = 4;
+    private static final int MIN_GRACE_HOLDERS = 100;
 
     /** What {@link #opens} makes of the copy. */
     private static final String PUT = "before-last.sqlite";
@@ -83,8 +84,9 @@ final class RecordsLayer implements UncheckedLayer {
         StateDirectory state = service.state();
         Path database = Files.exists(state.clientDatabaseBefore()) ? state.clientDatabaseBefore() : state.clientDatabase();
         try {
+            endRecoveryThatIsOver(state);
             if (Files.exists(database)) {
-                new NfsdcldDb(database).mayReclaim(); // before a copy is made that the next start would go by
+                new NfsdcldDb(database).reclaimers(); // before a copy is made that the next start would go by
             }
             keepClientDatabase(state);
             holdV4Grace(service);
@@ -188,10 +190,34 @@ final class RecordsLayer implements UncheckedLayer {
             return;
         }
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
-        if (!records.names(state.nsm()).isEmpty() || database.mayReclaim() || !service.config().earlyEnd()) {
-            database.recordForRecovery(IntStream.range(0, GRACE_HOLDERS)
+        long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
+        if (!records.names(state.nsm()).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
+            database.recordForRecovery(LongStream.range(0, Math.max(MIN_GRACE_HOLDERS, GRACE_HOLDERS_EACH * clients))
                     .mapToObj(i -> (GRACE_HOLDER + " " + i).getBytes(StandardCharsets.US_ASCII)).toList());
         }
+    }
+
+    /**
+     * NFSv4 grace has ended, and the kernel has told nfsdcld; but where that could not note it, because the disk was full,
+     * nobody is told, and the next start would go on with the recovery of before and throw away the records of all who have
+     * come since (utils/nfsdcld/sqlite.c, sqlite_grace_start). So it is noted here which one is over, and that start ends it
+     * before nfsdcld runs: now, the kernel's word may still be on its way.
+     *
+     * @param epoch nfsdcld's for that recovery
+     */
+    void noteGraceOver(StateDirectory state, long epoch) throws IOException {
+        files.write(state.graceOver(), (epoch + "\n").getBytes(StandardCharsets.US_ASCII));
+    }
+
+    private void endRecoveryThatIsOver(StateDirectory state) throws IOException {
+        if (!Files.exists(state.graceOver())) {
+            return;
+        }
+        String epoch = Files.readString(state.graceOver(), StandardCharsets.ISO_8859_1).strip();
+        if (epoch.matches("[0-9]{1,18}") && Files.exists(state.clientDatabase())) {
+            new NfsdcldDb(state.clientDatabase()).endRecovery(Long.parseLong(epoch));
+        }
+        files.deleteTree(state.graceOver());
     }
 
     /** @param owner an owner id in hexadecimal */

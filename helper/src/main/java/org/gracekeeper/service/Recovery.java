@@ -4,7 +4,6 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -136,7 +135,7 @@ final class Recovery {
                 return Optional.empty(); // nobody came yet: whether that is the end is told when clients get through
             }
             recordMinorVersionZero(service);
-            endRecord(service);
+            noteGraceOver(service);
             records.recovered(service.state(), () -> !isClosed(service));
             try {
                 claims.recovered(service);
@@ -300,18 +299,6 @@ final class Recovery {
         clientRecords.record(service, minorVersionZero(holdings.clients(service)), Set.of());
     }
 
-    /**
-     * Grace has ended, and nfsdcld has been told; but where it could not note that, because the disk was full, nobody is
-     * told so, and the next start would throw away who has come since (utils/nfsdcld/sqlite.c, sqlite_grace_start).
-     */
-    private void endRecord(RunningService service) throws IOException {
-        Path database = service.state().clientDatabase();
-        if (Files.exists(database) && new NfsdcldDb(database).endRecovery()) {
-            LOG.log(System.Logger.Level.INFO, "service {0}: the end of its grace was not recorded by nfsdcld: done now",
-                    service.config().name());
-        }
-    }
-
     private static void warn(RunningService service, Exception e) {
         LOG.log(System.Logger.Level.WARNING, "service " + service.config().name() + ": recovery: " + e.getMessage());
     }
@@ -363,11 +350,26 @@ final class Recovery {
      * (fs/nfsd/nfs4recover.c, nfsd4_cld_remove): a client that lost its locks long ago would reclaim what is others' now.
      */
     void recordNobodyElse(RunningService service) throws IOException, InterruptedException {
-        if (!Files.exists(service.state().clientDatabase()) || grace(service).v4()) {
-            return;
+        Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
+        if (epochs.isPresent()) {
+            clientRecords.retain(service, epochs.get().current(), holdings.clients(service));
         }
-        endRecord(service);
-        clientRecords.retain(service, holdings.clients(service));
+    }
+
+    /** @return nfsdcld's epochs, where NFSv4 grace is over */
+    private Optional<NfsdcldDb.Epochs> noteGraceOver(RunningService service) throws IOException, InterruptedException {
+        if (!Files.exists(service.state().clientDatabase())) {
+            return Optional.empty();
+        }
+        // The epochs first: of a look that was held up until the service has been started anew, they may be the new start's.
+        NfsdcldDb.Epochs epochs = new NfsdcldDb(service.state().clientDatabase()).epochs();
+        if (grace(service).v4()) {
+            return Optional.empty();
+        }
+        if (epochs.recovery() != 0) {
+            records.noteGraceOver(service.state(), epochs.recovery());
+        }
+        return Optional.of(epochs);
     }
 
     /** Of others the kernel itself sees that they are recorded. */

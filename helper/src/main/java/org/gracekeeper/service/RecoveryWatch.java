@@ -21,6 +21,8 @@ final class RecoveryWatch {
      */
     private static final Duration TELL_AFTER = Duration.ofSeconds(5);
     private static final long END_MILLIS = 2000;
+    /** Between two looks of which the first failed. */
+    private static final Duration LONGEST = Duration.ofSeconds(2);
 
     private final Registry registry;
     private final Recovery recovery;
@@ -70,9 +72,10 @@ final class RecoveryWatch {
         String problem = "";
         long tellAt = System.nanoTime() + TELL_AFTER.toNanos();
         boolean told = false;
+        Duration afterFailure = Recovery.SHORT_PAUSE;
         try {
             while (true) {
-                Duration pause = Recovery.SHORT_PAUSE; // after a look that failed
+                Duration pause;
                 try {
                     // First of all: a monitor may have asked for this watch when another had just ended.
                     Optional<Duration> next = look(name);
@@ -80,11 +83,15 @@ final class RecoveryWatch {
                         break;
                     }
                     pause = next.get();
+                    afterFailure = Recovery.SHORT_PAUSE;
                     if (!told && System.nanoTime() - tellAt >= 0) {
                         attribute.set(name, "recovering");
                         told = true;
                     }
                 } catch (IOException | RuntimeException e) {
+                    // On a full disk it may go on for long.
+                    pause = afterFailure;
+                    afterFailure = pause.multipliedBy(2).compareTo(LONGEST) < 0 ? pause.multipliedBy(2) : LONGEST;
                     if (!problem.equals(e.getMessage())) {
                         problem = String.valueOf(e.getMessage());
                         LOG.log(System.Logger.Level.WARNING, "service " + name + ": recovery: " + problem);

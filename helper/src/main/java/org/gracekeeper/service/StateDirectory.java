@@ -47,6 +47,11 @@ public record StateDirectory(Path root) {
         return nfs().resolve("nfsdcld").resolve("before.sqlite");
     }
 
+    /** Which of nfsdcld's recoveries is over, see {@link RecordsLayer#noteGraceOver}. */
+    public Path graceOver() {
+        return root.resolve("grace-over");
+    }
+
     public Path nsm() {
         return root.resolve("nsm");
     }

@@ -64,13 +64,13 @@ class NfsdcldDbTest {
 
     @Test
     void whoMayReclaimNextIsRecordedNowOrLeftOfAnUnfinishedRecovery() throws Exception {
-        assertFalse(db.mayReclaim());
+        assertEquals(Set.of(), db.reclaimers());
         db.record(List.of(id("a")));
-        assertTrue(db.mayReclaim());
+        assertEquals(Set.of("61"), db.reclaimers());
         graceStart(17);
-        assertTrue(db.mayReclaim());
+        assertEquals(Set.of("61"), db.reclaimers());
         sql("UPDATE grace SET recovery = \"0\";");
-        assertFalse(db.mayReclaim());
+        assertEquals(Set.of(), db.reclaimers());
     }
 
     @Test
@@ -87,30 +87,34 @@ class NfsdcldDbTest {
         assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("63")), db.recovery());
     }
 
-    /** The statements of nfs-utils, sqlite_grace_done, come before or after. */
     @Test
-    void theEndOfARecoveryIsNotedOnce() throws Exception {
-        assertFalse(db.endRecovery());
+    void aRecoveryIsEndedAsNfsdcldDoesAndNoOther() throws Exception {
         db.record(List.of(id("a")));
         graceStart(17);
         db.record(List.of(id("b")));
 
-        assertTrue(db.endRecovery());
+        db.endRecovery(16);
+        assertEquals(new NfsdcldDb.Epochs(17, 1), db.epochs());
+        db.endRecovery(1);
 
         assertEquals(new NfsdcldDb.Epochs(17, 0), db.epochs());
-        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("62")), db.recovery());
-        sql("BEGIN EXCLUSIVE TRANSACTION; UPDATE grace SET recovery = \"0\"; DROP TABLE \"rec-0000000000000001\"; COMMIT;");
-        assertFalse(db.endRecovery());
+        assertEquals(Set.of("62"), db.reclaimers());
+        db.endRecovery(1);
+        db.endRecovery(0);
+        try (Sqlite s = Sqlite.open(file, true)) {
+            assertEquals(List.of(), s.query("SELECT name FROM sqlite_master WHERE name = 'rec-0000000000000001'"));
+        }
     }
 
     @Test
     void whoIsNotRetainedMayNotReclaimLater() throws Exception {
         db.record(List.of(id("a"), id("b"), id("c")));
 
-        assertEquals(Set.of("61", "63"), db.retain(Set.of("62", "64")));
+        assertEquals(Set.of("61", "63"), db.retain(1, Set.of("62", "64")));
 
         assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("62")), db.recovery());
-        assertEquals(Set.of(), db.retain(Set.of("62")));
+        assertEquals(Set.of(), db.retain(1, Set.of("62")));
+        assertEquals(Set.of(), db.retain(2, Set.of()), "of an epoch that is not this one");
     }
 
     @Test

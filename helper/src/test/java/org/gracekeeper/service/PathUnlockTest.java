@@ -225,6 +225,8 @@ class PathUnlockTest {
         Files.writeString(mountinfo, Files.readString(mountinfo).replace(" / " + part, " /export " + part));
         refused(OcfCode.ARGS, part + " is a mount of /export of /dev/part only", part.toString());
         refused(OcfCode.ARGS, "if that is meant, give " + data, part.toString());
+        Files.writeString(mountinfo, Files.readString(mountinfo).replace(" / " + data, " /@data " + data));
+        assertTrue(run(data, true).complete(), "all of it is mounted nowhere: a subvolume of btrfs");
     }
 
     @Test

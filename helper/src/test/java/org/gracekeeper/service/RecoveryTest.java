@@ -212,12 +212,21 @@ class RecoveryTest {
         when(nfsd.v4GraceEnded()).thenReturn(true);
     }
 
-    /** Where nfsdcld could not, the next start would throw away who came since. */
+    /** Where nfsdcld has not: it may be about to, and the next start must know in any case. */
     @Test
-    void theEndOfGraceIsRecorded() throws Exception {
+    void theEndOfGraceIsNoted() throws Exception {
         graceEnds();
         assertTrue(recovery.step(service).isEmpty());
-        assertEquals(new NfsdcldDb.Epochs(2, 0), new NfsdcldDb(state.clientDatabase()).epochs());
+        assertEquals("1\n", Files.readString(state.graceOver()));
+        assertEquals(new NfsdcldDb.Epochs(2, 1), new NfsdcldDb(state.clientDatabase()).epochs(), "nfsdcld runs");
+    }
+
+    @Test
+    void norIsItNotedOfAStartThatCameMeanwhile() throws Exception {
+        when(lockd.graceEnded()).thenReturn(true);
+        when(nfsd.v4GraceEnded()).thenReturn(true, false);
+        recovery.step(service);
+        assertFalse(Files.exists(state.graceOver()));
     }
 
     @Test
@@ -242,7 +251,8 @@ class RecoveryTest {
         graceEnds();
         recovery.recordNobodyElse(service);
 
-        assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of(OWNER)), recorded());
+        assertEquals(Set.of(OWNER), recorded().complete());
+        assertTrue(Files.exists(state.graceOver()));
     }
 
     @Test
