@@ -29,12 +29,10 @@ public final class Main {
         ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
+        Priority.raise(kernel);
         Thread rehearsal = new Thread(() -> {
-            try {
-                services.rehearse();
-            } finally {
-                Priority.raise(kernel);
-            }
+            Priority.lowerThread(kernel);
+            services.rehearse();
         }, "rehearsal");
         rehearsal.setDaemon(true);
         rehearsal.start();

@@ -22,6 +22,7 @@ interface Libc extends Library {
     int O_CLOEXEC = 0x80000;
     int LOCK_EX = 2;
     int LOCK_NB = 4;
+    int PRIO_PROCESS = 0;
     int PRIO_PGRP = 1;
 
     int setns(int fd, int nstype) throws LastErrorException;

@@ -132,6 +132,11 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public void setThreadNice(int nice) throws KernelException {
+        check("setpriority", nice, () -> libc.setpriority(Libc.PRIO_PROCESS, 0, nice));
+    }
+
+    @Override
     public void chown(Path path, int uid, int gid) throws KernelException {
         check("lchown", path, () -> libc.lchown(cString(path), uid, gid));
     }

@@ -17,4 +17,7 @@ public interface ProcessCalls {
      * @param nice -20 (goes first) to 19
      */
     void setNice(int nice) throws KernelException;
+
+    /** The same for the calling thread alone, and for what it starts. Linux has a nice value for each thread. */
+    void setThreadNice(int nice) throws KernelException;
 }
