@@ -16,7 +16,8 @@ import org.gracekeeper.sys.KernelException;
 final class Priority {
     private static final System.Logger LOG = System.getLogger(Priority.class.getName());
     private static final int NICE = -10;
-    private static final int LAST = 19;
+    /** Not the last: all threads of a Java runtime stop together now and then, and wait for the slowest. */
+    private static final int LATER = 10;
     /** Of the process's session, see sched(7), "The autogroup feature": where it is on, only it counts among sessions. */
     private static final Path AUTOGROUP = Path.of("/proc/self/autogroup");
 
@@ -25,7 +26,7 @@ final class Priority {
     /** For a thread of which nobody waits for anything: after {@link #raise}. */
     static void lowerThread(Kernel kernel) {
         try {
-            kernel.setThreadNice(LAST);
+            kernel.setThreadNice(LATER);
         } catch (KernelException e) {
             LOG.log(System.Logger.Level.WARNING, "the helper's start goes on at its ordinary priority: " + e.getMessage());
         }
