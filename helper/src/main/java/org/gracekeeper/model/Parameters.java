@@ -15,11 +15,13 @@ import org.gracekeeper.protocol.OcfException;
  * <p>Meta parameters ({@code OCF_RESKEY_CRM_meta_*}) and empty values count as not given, as Pacemaker's tools treat
  * them.
  */
-public record Parameters(Map<String, String> values) {
+public record Parameters(Map<String, String> values, Map<String, String> defaults) {
     private static final String PREFIX = "OCF_RESKEY_";
 
+    /** @param defaults of all parameters, empty for none */
     public Parameters {
         values = Map.copyOf(values);
+        defaults = Map.copyOf(defaults);
     }
 
     /**
@@ -52,7 +54,7 @@ public record Parameters(Map<String, String> values) {
                 values.put(parameter, entry.getValue());
             }
         }
-        return new Parameters(values);
+        return new Parameters(values, defaults);
     }
 
     public String required(String name) throws OcfException {
@@ -66,6 +68,11 @@ public record Parameters(Map<String, String> values) {
     /** The value, or null when there is neither a value nor a default. */
     public String optional(String name) {
         return values.get(name);
+    }
+
+    /** Whether it says nothing else than its default. */
+    public boolean isDefault(String name) {
+        return values.getOrDefault(name, "").strip().equals(defaults.getOrDefault(name, ""));
     }
 
     /** The booleans of OCF: yes, true, on and 1 against no, false, off and 0. */

@@ -36,18 +36,23 @@ public record PlannedExport(String path, String fsid, List<Client> clients) {
     public String line() {
         StringBuilder line = new StringBuilder(escape(path));
         for (Client client : clients) {
-            List<String> options = new ArrayList<>(client.options());
-            // Both are exportfs's own defaults; said explicitly it does not warn about them at every failover.
-            if (!options.contains("subtree_check") && !options.contains("no_subtree_check")) {
-                options.add("no_subtree_check");
-            }
-            if (!options.contains("async") && !options.contains("sync")) {
-                options.add("sync");
-            }
-            options.add("fsid=" + fsid);
-            line.append(' ').append(client.host()).append('(').append(String.join(",", options)).append(')');
+            line.append(' ').append(client.host()).append('(').append(String.join(",", options(client))).append(')');
         }
         return line.toString();
+    }
+
+    /** All of a client's options. */
+    public List<String> options(Client client) {
+        List<String> options = new ArrayList<>(client.options());
+        // Both are exportfs's own defaults; said explicitly it does not warn about them at every failover.
+        if (!options.contains("subtree_check") && !options.contains("no_subtree_check")) {
+            options.add("no_subtree_check");
+        }
+        if (!options.contains("async") && !options.contains("sync")) {
+            options.add("sync");
+        }
+        options.add("fsid=" + fsid);
+        return options;
     }
 
     private static String escape(String path) {

@@ -28,6 +28,7 @@ import org.gracekeeper.protocol.OcfException;
  * @param earlyEnd whether grace may end before its time when all locks are back
  * @param waitForRecovery whether start returns only when recovery has ended
  * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node
+ * @param shared empty for a service with an nfsd instance of its own; else whatever is nfsd's own says nothing
  */
 public record ServiceConfig(
         ServiceName name,
@@ -45,7 +46,8 @@ public record ServiceConfig(
         String scope,
         boolean earlyEnd,
         boolean waitForRecovery,
-        boolean delegations) {
+        boolean delegations,
+        Optional<SharedServer> shared) {
 
     /** The kernel takes 10 to 3600 s for both (fs/nfsd/nfsctl.c, __nfsd4_write_time). */
     private static final int MIN_TIME = 10;
@@ -55,6 +57,9 @@ public record ServiceConfig(
     public static final int MAX_GRACE_WITH_NLM = 240;
     /** nfsd's own limit is far higher; a thread costs about 1 MiB of buffers. */
     private static final int MAX_THREADS = 4096;
+    /** What an nfsd instance of the service's own is made by. */
+    private static final List<String> OWN_ONLY = List.of("link_type", "routes", "firewall", "versions", "threads", "lease_time",
+            "grace_time", "scope", "early_end", "wait_for_recovery", "delegations");
 
     public ServiceConfig {
         addresses = List.copyOf(addresses);
@@ -84,7 +89,8 @@ public record ServiceConfig(
                 scope(p.optional("scope"), name),
                 p.bool("early_end"),
                 p.bool("wait_for_recovery"),
-                p.bool("delegations"));
+                p.bool("delegations"),
+                shared(p));
         if (config.graceTime < config.leaseTime) {
             throw bad("grace_time", Integer.toString(config.graceTime),
                     "is shorter than lease_time=" + config.leaseTime + ": a client that idles notices the move only"
@@ -97,6 +103,11 @@ public record ServiceConfig(
             }
         }
         return config;
+    }
+
+    /** Whether it is served by the node's own nfsd. */
+    public boolean isShared() {
+        return shared.isPresent();
     }
 
     public boolean hasNfsV3() {
@@ -227,6 +238,33 @@ public record ServiceConfig(
             throw bad("scope", text, "must be at most 64 letters, digits, \"_\", \".\" and \"-\"");
         }
         return text;
+    }
+
+    private static Optional<SharedServer> shared(Parameters p) throws OcfException {
+        String instance = p.required("instance").strip();
+        String grace = p.required("grace").strip();
+        SharedServer server = new SharedServer(grace.equals("restart"), p.bool("enforce"));
+        if (!grace.equals("none") && !grace.equals("restart")) {
+            throw bad("grace", grace, "must be none or restart");
+        }
+        if (instance.equals("node")) {
+            for (String parameter : OWN_ONLY) {
+                if (!p.isDefault(parameter)) {
+                    throw bad(parameter, p.optional(parameter), "is not for instance=node: it is a matter of the node's own nfsd"
+                            + " (/etc/nfs.conf) and network; leave it out");
+                }
+            }
+            return Optional.of(server);
+        }
+        if (!instance.equals("own")) {
+            throw bad("instance", instance, "must be own or node");
+        }
+        for (String parameter : List.of("grace", "enforce")) {
+            if (!p.isDefault(parameter)) {
+                throw bad(parameter, p.optional(parameter), "is for instance=node only: leave it out");
+            }
+        }
+        return Optional.empty();
     }
 
     private static OcfException bad(String parameter, String value, String why) {

@@ -46,6 +46,11 @@ public final class TcpPeers {
 
     /** Connections whose local address is one of these. */
     public List<TcpPeer> established(Collection<InetAddress> addresses) throws IOException {
+        return established().stream().filter(peer -> addresses.contains(peer.local())).toList();
+    }
+
+    /** All connections. */
+    public List<TcpPeer> established() throws IOException {
         List<TcpPeer> peers = new ArrayList<>(parse(text("tcp")));
         try {
             peers.addAll(parse(text("tcp6")));
@@ -54,7 +59,7 @@ public final class TcpPeers {
                 throw e;
             }
         }
-        return peers.stream().filter(peer -> addresses.contains(peer.local())).toList();
+        return peers;
     }
 
     /** Established connections in the text of tcp or tcp6; IPv4-mapped addresses become IPv4. */

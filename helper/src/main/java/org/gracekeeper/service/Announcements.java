@@ -40,12 +40,11 @@ final class Announcements {
     }
 
     void begin(Operation operation) {
-        Instance instance = operation.instance();
-        List<InetAddress> addresses =
-                operation.service().config().addresses().stream().map(InetPrefix::address).toList();
-        Thread thread = new Thread(() -> repeat(instance, addresses), "announcements of " + instance.name());
+        RunningService service = operation.service();
+        ServiceName name = service.config().name();
+        Thread thread = new Thread(() -> repeat(service), "announcements of " + name);
         thread.setDaemon(true);
-        running.put(instance.name(), thread);
+        running.put(name, thread);
         thread.start();
     }
 
@@ -58,21 +57,23 @@ final class Announcements {
         }
     }
 
-    private void repeat(Instance instance, List<InetAddress> addresses) {
+    private void repeat(RunningService service) {
+        ServiceName name = service.config().name();
+        List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
         try {
             for (Duration pause : pauses) {
                 Thread.sleep(pause.toMillis());
-                node.in(instance.network(), () -> {
-                    announcer.announce(Instance.DEVICE, addresses);
+                node.in(service.network(), () -> {
+                    announcer.announce(service.device(), addresses);
                     return null;
                 });
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.WARNING, "service " + instance.name() + ": its addresses are announced no more: "
+            LOG.log(System.Logger.Level.WARNING, "service " + name + ": its addresses are announced no more: "
                     + e.getMessage());
         }
-        running.remove(instance.name(), Thread.currentThread());
+        running.remove(name, Thread.currentThread());
     }
 }

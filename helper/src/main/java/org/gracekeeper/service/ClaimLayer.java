@@ -118,7 +118,7 @@ final class ClaimLayer implements Layer {
     }
 
     @Override
-    public void down(Operation operation) throws IOException {
+    public void down(Operation operation) throws IOException, InterruptedException {
         prove(operation);
         try {
             StateDirectory state = operation.state();
@@ -155,7 +155,8 @@ final class ClaimLayer implements Layer {
         Map<Path, DeviceId> devices = devices(service);
         for (RunningService other : registry.others(service.config().name())) {
             // In the other's namespace, where a look at the node's devices does not find it.
-            if (other.parent().equals(service.parent()) && other.config().linkType() != service.config().linkType()) {
+            if (!other.config().isShared() && !service.config().isShared() && other.parent().equals(service.parent())
+                    && other.config().linkType() != service.config().linkType()) {
                 throw new OcfException(OcfCode.ARGS, "parameter link_type: device " + service.parent() + " already carries "
                         + other.config().linkType().kind() + ", for service " + other.config().name() + ", and the kernel"
                         + " allows one kind on a device: use link_type=" + other.config().linkType().kind());
@@ -239,7 +240,7 @@ final class ClaimLayer implements Layer {
     }
 
     /** Nothing of the service is left that a client could reach or that pins the file system. */
-    private void prove(Operation operation) throws IOException {
+    private void prove(Operation operation) throws IOException, InterruptedException {
         Instance instance = operation.instance();
         if (Files.exists(instance.netnsFile())) {
             var left = processes.in(instance.netnsFile());
@@ -247,7 +248,12 @@ final class ClaimLayer implements Layer {
                     + (left.isEmpty() ? "" : ", with " + left));
         }
         holdings.requireNone(operation.service());
-        operation.info("stopped: no namespace, no process, no lock of an NFS client left");
+        if (operation.service().config().isShared()) {
+            holdings.requireNoState(operation.service());
+            operation.info("stopped: no lock and no open of an NFS client left");
+        } else {
+            operation.info("stopped: no namespace, no process, no lock of an NFS client left");
+        }
     }
 
     /** From now on no client goes by any other lease than the configured one, and who reclaimed is recorded. */

@@ -24,6 +24,7 @@ import org.gracekeeper.model.LockCoverage.Range;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.Release;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.sys.StatFs;
@@ -54,7 +55,7 @@ final class Holdings {
 
     /** NFSv4 clients with what they hold. */
     List<Nfs4Client> clients(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.instance().inside(), nfsd::clients);
+        return node.in(service.inside(), nfsd::clients);
     }
 
     static List<HeldState> states(List<Nfs4Client> clients, FileSystems fileSystems) {
@@ -173,6 +174,14 @@ final class Holdings {
         int held = lines(service).size();
         if (held > 0) {
             throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
+        }
+    }
+
+    /** @throws IOException an NFSv4 client of its nfsd has state on the service's file systems: a file that is open holds them */
+    void requireNoState(RunningService service) throws IOException, InterruptedException {
+        Release left = Release.of(Set.copyOf(service.devices()), List.of(), List.of(), clients(service));
+        if (!left.isEmpty()) {
+            throw new IOException(left.size() + " opens and locks of NFSv4 clients are still there on the exported file systems");
         }
     }
 

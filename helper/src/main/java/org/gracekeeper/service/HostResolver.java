@@ -29,6 +29,8 @@ final class HostResolver {
     static final List<String> TOOLS = List.of("ip", "nft", "exportfs", "nfsdcld", "rpc.mountd", "unshare", "nsenter");
     /** The same, of one that offers NFSv3. */
     static final List<String> NFS3_TOOLS = List.of("rpcbind", "rpc.statd", "sm-notify");
+    /** Of a service that the node's own nfsd serves. */
+    private static final List<String> SHARED_TOOLS = List.of("ip", "nft", "exportfs", "rpc.nfsd", "sm-notify", "systemd-run");
 
     private final Node node;
     private final ParentDevice parents;
@@ -51,7 +53,7 @@ final class HostResolver {
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
-        ParentDevice.Parent parent = parents.choose(config);
+        ParentDevice.Parent parent = config.isShared() ? parents.chooseShared(config) : parents.choose(config);
         return new RunningService(config, parent.name(), parent.routes(), planned, new ArrayList<>(devices),
                 graceTime(config), 0, false, false, false, "");
     }
@@ -89,8 +91,8 @@ final class HostResolver {
     }
 
     private void requireTools(ServiceConfig config) throws OcfException {
-        List<String> tools = new ArrayList<>(TOOLS);
-        if (config.hasNfsV3()) {
+        List<String> tools = new ArrayList<>(config.isShared() ? SHARED_TOOLS : TOOLS);
+        if (config.hasNfsV3() && !config.isShared()) {
             tools.addAll(NFS3_TOOLS);
         }
         for (String tool : tools) {
@@ -111,6 +113,7 @@ final class HostResolver {
             case "nft" -> "nftables";
             case "rpcbind" -> "rpcbind";
             case "unshare", "nsenter" -> "util-linux";
+            case "systemd-run" -> "systemd";
             default -> "nfs-kernel-server or nfs-utils";
         };
     }

@@ -22,6 +22,9 @@ public record Instance(ServiceName name) {
     /** What the last stop and start of each service spent their time on, kept when it has left the node. */
     public static final Path TIMELINES = RUN.resolve("timelines");
 
+    /** Work of sm-notify for the node's own nfsd; not below {@link #RUN}, which only root may pass. */
+    public static final Path NOTIFIERS = Path.of("/run/gracekeeper-notify");
+
     /** Where mount namespaces are pinned: a private mount, because a shared one takes no such pin. */
     public static final Path PINS = RUN.resolve("ns");
 

@@ -7,55 +7,55 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.timeline.Event.Kind;
 
-/** Goes through a service's layers: up in order, down in reverse, past every error. Thread-safe. */
-final class LayerStack {
+/**
+ * Goes through a service's layers: up in order, down in reverse, past every error. What else can be asked of a running service
+ * differs with whose nfsd serves it. Thread-safe.
+ */
+abstract class LayerStack {
     private static final System.Logger LOG = System.getLogger(LayerStack.class.getName());
 
     private final Registry registry;
     private final Node node;
     private final List<Layer> layers;
-    private final RpcbindLayer rpcbind;
-    private final Holdings holdings;
-    private final ServerLayer server;
-    private final OpenLayer open;
-    private final ExportsLayer exports;
-    private final Firewall firewall;
-    private final RecoveryWatch watch;
-    private final NodeLockd nodeLockd;
-    private final LeaseGuard leases;
+    private final Layer server;
+    private final Layer open;
     private final ClusterAttribute attribute;
     private final TimelineLog timeline;
 
-    LayerStack(Registry registry, Node node, List<Layer> layers, RpcbindLayer rpcbind, Holdings holdings,
-            ServerLayer server, OpenLayer open, ExportsLayer exports, Firewall firewall, RecoveryWatch watch, NodeLockd nodeLockd,
-            LeaseGuard leases, ClusterAttribute attribute, TimelineLog timeline) {
+    /**
+     * @param server the layer with which nfsd's grace, if there is one, has begun
+     * @param open the layer with which clients can come
+     */
+    LayerStack(Registry registry, Node node, List<Layer> layers, Layer server, Layer open, ClusterAttribute attribute,
+            TimelineLog timeline) {
         this.registry = registry;
         this.node = node;
         this.layers = List.copyOf(layers);
-        this.rpcbind = rpcbind;
-        this.holdings = holdings;
         this.server = server;
         this.open = open;
-        this.exports = exports;
-        this.firewall = firewall;
-        this.watch = watch;
-        this.nodeLockd = nodeLockd;
-        this.leases = leases;
         this.attribute = attribute;
         this.timeline = timeline;
     }
+
+    /** What costs more to find out than {@link #monitor} may: whether the servers answer. */
+    abstract Optional<String> deepProblem(Operation operation) throws IOException, InterruptedException;
+
+    /** Takes over the parameters that can change while the service runs. */
+    abstract void reload(Operation operation) throws IOException, InterruptedException;
+
+    /** Picks up what a helper that was killed left of this service. */
+    abstract void resume(RunningService service);
 
     void up(Operation operation) throws IOException, OcfException, InterruptedException {
         timeline.startBegins(operation, false);
         up(operation, layers);
     }
 
-    private void up(Operation operation, List<Layer> missing) throws IOException, OcfException, InterruptedException {
+    void up(Operation operation, List<Layer> missing) throws IOException, OcfException, InterruptedException {
         try {
             build(operation, missing);
             timeline.done(operation, "");
@@ -105,29 +105,17 @@ final class LayerStack {
         operation.info(String.format("stopped in %.2f s", (System.nanoTime() - begin) / 1e9));
     }
 
-    /**
-     * Makes a running service recover anew: its server is stopped and started again, behind closed doors, as in a move
-     * to the node where it is.
-     */
-    void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
-        int lowest = layers.indexOf(rpcbind);
-        List<String> errors = new ArrayList<>();
-        timeline.stopBegins(operation, "for a new grace period");
-        down(operation, lowest, errors);
-        Operation start = operation.with(operation.service().notStarted()).askedFor(timeline.done(operation, ""));
-        errors.forEach(operation::warn);
-        // What is left would be taken for locks that have been reclaimed.
-        holdings.requireNone(operation.service());
-        timeline.startBegins(start, true);
-        registry.update(start.instance().name(), RunningService::notStarted);
-        // A start of its own in the state directory's count, or the ledger just written would not be good for it.
-        List<Layer> missing = new ArrayList<>(List.of(layers.get(0)));
-        missing.addAll(layers.subList(lowest, layers.size()));
-        up(start, missing);
+    /** Where the layer is; for what takes only a part of the stack down. */
+    int indexOf(Layer layer) {
+        return layers.indexOf(layer);
+    }
+
+    List<Layer> layers() {
+        return layers;
     }
 
     /** @return why the lowest layer is not down, or null */
-    private String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
+    String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
         String proof = null;
         try {
             registry.update(operation.instance().name(), RunningService::withStopping);
@@ -161,6 +149,11 @@ final class LayerStack {
         return problem;
     }
 
+    /** What is not as it should be, and would not be better after a start anew. */
+    Optional<String> remark(Operation operation) throws IOException, InterruptedException {
+        return Optional.empty();
+    }
+
     private Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         for (Layer layer : layers) {
             Optional<String> problem = layer.check(operation);
@@ -185,35 +178,4 @@ final class LayerStack {
     }
 
     record LayerState(String layer, String state) {}
-
-    /** Waits until the recovery of a service that has just started is over, or the deadline passes. */
-    void awaitRecovery(ServiceName name, Deadline deadline) throws InterruptedException {
-        watch.await(name, deadline.remaining());
-    }
-
-    /** What costs more to find out: whether the servers answer. */
-    Optional<String> deepProblem(Operation operation) throws IOException, InterruptedException {
-        return server.ping(operation);
-    }
-
-    void reload(Operation operation) throws IOException, InterruptedException {
-        exports.up(operation);
-        firewall.reload(operation);
-        server.setThreads(operation);
-    }
-
-    /** Picks up what a helper that was killed left: lockd's settings, and recoveries to be watched. */
-    void resume(Registry known) throws IOException {
-        nodeLockd.restore();
-        leases.update();
-        for (ServiceName name : known.names()) {
-            try {
-                if (known.load(name).filter(s -> s.serving() && !s.recovered()).isPresent()) {
-                    watch.begin(name);
-                }
-            } catch (IOException e) {
-                LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
-            }
-        }
-    }
 }

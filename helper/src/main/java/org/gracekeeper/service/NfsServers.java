@@ -66,6 +66,9 @@ final class NfsServers {
         List<Server> servers = new ArrayList<>();
         servers.add(new Server(Optional.empty(), Namespaces.HOST, runs(Namespaces.HOST), node.in(Namespaces.HOST, this::etab)));
         for (RunningService service : registry.others(null)) {
+            if (service.config().isShared()) {
+                continue; // what it exports is in the node's own table
+            }
             NamespaceSet inside = service.instance().inside();
             servers.add(new Server(Optional.of(service), inside, service.serving() && runs(inside),
                     service.exports().stream().map(export -> new Export(export.directory(), export.clients().stream()

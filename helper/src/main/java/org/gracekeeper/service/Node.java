@@ -47,8 +47,17 @@ final class Node {
 
     /** As {@link #in(NamespaceSet, Callable)}, with a nodename of the thread's own. */
     <T> T in(NamespaceSet set, String nodename, Callable<T> work) throws IOException, InterruptedException {
+        return plain(() -> namespaces.call(set, nodename, work));
+    }
+
+    /** Runs {@code work} in the host's files and in new namespaces, see {@link Namespaces#callApart}. */
+    <T> T apart(Callable<T> work) throws IOException, InterruptedException {
+        return plain(() -> namespaces.callApart(Namespaces.HOST, work));
+    }
+
+    private static <T> T plain(Callable<T> call) throws IOException, InterruptedException {
         try {
-            return namespaces.call(set, nodename, work);
+            return call.call();
         } catch (IOException | InterruptedException | RuntimeException e) {
             throw e;
         } catch (Exception e) {

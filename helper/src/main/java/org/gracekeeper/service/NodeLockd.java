@@ -63,6 +63,17 @@ final class NodeLockd {
         }
     }
 
+    /** Runs what has to find lockd's settings as the node's administrator left them. */
+    void untouched(Step step) throws IOException, InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            restore();
+            step.run();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private int graceTime(RunningService service) throws IOException {
         return service.config().hasNfsV3() ? graceTime(service.graceTime(), lockd.timeout()) : service.graceTime();
     }

@@ -4,10 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.List;
 import java.util.Optional;
-import org.gracekeeper.net.TcpPeer;
-import org.gracekeeper.net.Tickle;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.timeline.Event;
 
@@ -16,29 +13,27 @@ import org.gracekeeper.timeline.Event;
  * loopback inside stays. Coming up announces the addresses (arp_notify, ndisc_notify), see {@link Announcements}.
  */
 final class OpenLayer implements Layer {
-    private final Node node;
     private final Registry registry;
     private final ServiceLink link;
     private final AddressGuard guard;
     private final Firewall firewall;
     private final RecordsLayer records;
     private final Recovery recovery;
-    private final PeerList peers;
+    private final ConnectionReset connections;
     private final Notifications notifications;
     private final Announcements announcements;
     private final Holdings holdings;
 
-    OpenLayer(Node node, Registry registry, ServiceLink link, AddressGuard guard, Firewall firewall,
-            RecordsLayer records, Recovery recovery, PeerList peers, Notifications notifications, Announcements announcements,
+    OpenLayer(Registry registry, ServiceLink link, AddressGuard guard, Firewall firewall,
+            RecordsLayer records, Recovery recovery, ConnectionReset connections, Notifications notifications, Announcements announcements,
             Holdings holdings) {
-        this.node = node;
         this.registry = registry;
         this.link = link;
         this.guard = guard;
         this.firewall = firewall;
         this.records = records;
         this.recovery = recovery;
-        this.peers = peers;
+        this.connections = connections;
         this.notifications = notifications;
         this.announcements = announcements;
         this.holdings = holdings;
@@ -67,7 +62,7 @@ final class OpenLayer implements Layer {
         // First, since it costs nothing here: sm-notify is loaded while connections are reset.
         notifications.letGo(operation.instance().name());
         announcements.begin(operation);
-        tickle(operation);
+        connections.previous(operation);
     }
 
     /** Even between a look at the clock and the opening a process can be held up until grace is over. */
@@ -112,20 +107,5 @@ final class OpenLayer implements Layer {
         } catch (IOException e) {
             operation.warn("its routes: " + e.getMessage());
         }
-    }
-
-    /**
-     * Resets the connections clients had with the previous node: each gets an ACK it does not expect, answers it, and
-     * has that answer reset. Without it a client notices at its next retransmission, seconds later.
-     */
-    private void tickle(Operation operation) throws IOException, InterruptedException {
-        List<TcpPeer> before = peers.before(operation);
-        if (before.isEmpty()) {
-            return;
-        }
-        Tickle.Result result = node.in(operation.instance().network(), () -> new Tickle(node.kernel()).send(before));
-        operation.info("reset " + result.sent() + " connections of the previous node");
-        // Only a matter of seconds: these clients find out by themselves.
-        result.failures().forEach(e -> operation.warn("connection of the previous node not reset: " + e.getMessage()));
     }
 }

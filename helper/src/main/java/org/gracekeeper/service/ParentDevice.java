@@ -32,18 +32,32 @@ final class ParentDevice {
 
     Parent choose(ServiceConfig config) throws IOException, OcfException {
         IpLink.Network network = ip.read(null);
+        IpLink.Link link = link(config, network);
+        Optional<String> problem = problem(link, network.links(), config.linkType());
+        if (problem.isPresent()) {
+            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + link.name() + " " + problem.get());
+        }
+        return new Parent(link.name(), routes(config, network, link.name()));
+    }
+
+    /** The device that gets the addresses itself. */
+    Parent chooseShared(ServiceConfig config) throws IOException, OcfException {
+        IpLink.Link link = link(config, ip.read(null));
+        if (link.flags().contains("LOOPBACK") || !link.up()) {
+            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + link.name() + (link.up()
+                    ? " is the loopback, which no client can reach: name the device of the clients' network"
+                    : " is down: set it up (ip link set " + link.name() + " up)"));
+        }
+        return new Parent(link.name(), List.of());
+    }
+
+    private static IpLink.Link link(ServiceConfig config, IpLink.Network network) throws OcfException {
         List<IpLink.Address> own = network.addresses();
         refuseOwnAddress(config, own);
         String name = config.nic().isPresent() ? config.nic().get() : byNetwork(config, own);
-        List<IpLink.Link> links = network.links();
-        IpLink.Link link = links.stream().filter(l -> l.name().equals(name)).findFirst()
+        return network.links().stream().filter(l -> l.name().equals(name)).findFirst()
                 .orElseThrow(() -> new OcfException(OcfCode.ARGS, "parameter nic: this node has no network device \""
-                        + name + "\": it has " + names(links)));
-        Optional<String> problem = problem(link, links, config.linkType());
-        if (problem.isPresent()) {
-            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + name + " " + problem.get());
-        }
-        return new Parent(name, routes(config, network, name));
+                        + name + "\": it has " + names(network.links())));
     }
 
     /** As they are now. */

@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -153,9 +154,10 @@ final class RecordsLayer implements UncheckedLayer {
         }
     }
 
-    private void prepareStatd(Operation operation) throws IOException {
+    /** A new state number, and the owner that statd and sm-notify give up root for. */
+    void prepareStatd(Operation operation) throws IOException {
         StateDirectory state = operation.state();
-        UserPrincipal owner = statdUser(state);
+        UserPrincipal owner = statdUser();
         files.write(state.nsmState(), nextNumber(operation).bytes());
         for (Path each : List.of(state.nfs(), state.sm(), state.smBak(), state.nsmState())) {
             Files.setOwner(each, owner);
@@ -359,8 +361,8 @@ final class RecordsLayer implements UncheckedLayer {
     }
 
     /** statd gives up root for the owner of its directory (nfs-utils, support/nsm/file.c). */
-    private static UserPrincipal statdUser(StateDirectory state) throws IOException {
-        var lookup = state.root().getFileSystem().getUserPrincipalLookupService();
+    static UserPrincipal statdUser() throws IOException {
+        var lookup = FileSystems.getDefault().getUserPrincipalLookupService();
         for (String user : List.of("statd", "rpcuser")) {
             try {
                 return lookup.lookupPrincipalByName(user);

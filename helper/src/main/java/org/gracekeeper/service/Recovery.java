@@ -77,7 +77,7 @@ final class Recovery {
 
     Grace grace(RunningService service) throws IOException, InterruptedException {
         boolean v3 = service.config().hasNfsV3();
-        return node.in(service.instance().inside(),
+        return node.in(service.inside(),
                 () -> new Grace(v3 && !lockd.graceEnded(), !nfsd.v4GraceEnded()));
     }
 

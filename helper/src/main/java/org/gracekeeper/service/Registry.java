@@ -97,6 +97,10 @@ final class Registry {
         Files.createDirectories(directory);
         write(directory, "state_dir", List.of(service.config().stateDir().toString()));
         write(directory, "addresses", service.config().addresses().stream().map(Object::toString).toList());
+        if (service.config().isShared()) {
+            write(directory, "shared", List.of(service.parent()));
+            write(directory, "unexport", SharedExportsLayer.arguments(service.exports()));
+        }
         write(directory, "exports", service.exports().stream().map(PlannedExport::path).toList());
         Stored stored = new Stored(
                 parameters.values(),
@@ -121,7 +125,7 @@ final class Registry {
      */
     synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change) throws IOException {
         Stored stored = recorded(name);
-        return changed(name, change, stored, new Parameters(stored.parameters()));
+        return changed(name, change, stored, new Parameters(stored.parameters(), defaults));
     }
 
     /** As {@link #update(ServiceName, UnaryOperator)}, with other parameters. */
@@ -178,7 +182,7 @@ final class Registry {
             Map<String, String> parameters = new HashMap<>(defaults);
             parameters.putAll(stored.parameters());
             return new RunningService(
-                    ServiceConfig.of(name, new Parameters(parameters)),
+                    ServiceConfig.of(name, new Parameters(parameters, defaults)),
                     stored.parent(),
                     stored.knownRoutes(),
                     stored.exports(),

@@ -6,6 +6,8 @@ import java.util.List;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.sys.NamespaceSet;
+import org.gracekeeper.sys.Namespaces;
 
 /**
  * A service as this node runs it: its configuration with everything that start found out about the host.
@@ -44,6 +46,21 @@ public record RunningService(
         return new Instance(config.name());
     }
 
+    /** Where its nfsd, with the files that belong to it, is. */
+    NamespaceSet inside() {
+        return config.isShared() ? Namespaces.HOST : instance().inside();
+    }
+
+    /** The network that its addresses are in. */
+    NamespaceSet network() {
+        return config.isShared() ? new NamespaceSet(Namespaces.HOST.net(), null) : instance().network();
+    }
+
+    /** The device that has its addresses. */
+    String device() {
+        return config.isShared() ? parent : Instance.DEVICE;
+    }
+
     public StateDirectory state() {
         return new StateDirectory(config.stateDir());
     }
@@ -59,6 +76,11 @@ public record RunningService(
 
     RunningService started(double at) {
         return with(at, false, false, false);
+    }
+
+    /** Its clients have to reclaim, without a stop of its own. */
+    RunningService withRecovering(double at) {
+        return with(at, opened, false, stopping);
     }
 
     RunningService withOpened() {
@@ -81,6 +103,12 @@ public record RunningService(
     RunningService withRoutes(List<String> newRoutes) {
         return new RunningService(config, parent, newRoutes, exports, devices, graceTime, startedAt, opened, recovered,
                 stopping, refused);
+    }
+
+    /** @param seconds the longest that its grace may be */
+    RunningService withGraceTime(int seconds) {
+        return new RunningService(config, parent, routes, exports, devices, seconds, startedAt, opened, recovered, stopping,
+                refused);
     }
 
     RunningService withRefused(String why) {

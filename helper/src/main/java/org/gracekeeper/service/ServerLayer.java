@@ -92,27 +92,6 @@ final class ServerLayer implements Layer {
         }
     }
 
-    /** Asks nfsd and mountd for an answer, through the service's own loopback. */
-    Optional<String> ping(Operation operation) throws IOException, InterruptedException {
-        ServiceConfig config = operation.service().config();
-        int version = config.hasNfsV3() ? 3 : 4;
-        return node.in(operation.instance().network(), () -> {
-            if (!RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, version)) {
-                return Optional.of("nfsd does not answer an NFSv" + version + " NULL call");
-            }
-            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.MOUNTD, 3)) {
-                return Optional.of("rpc.mountd does not answer");
-            }
-            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.STATD, 1)) {
-                return Optional.of("rpc.statd does not answer");
-            }
-            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.LOCKD, 4)) {
-                return Optional.of("lockd does not answer");
-            }
-            return Optional.<String>empty();
-        });
-    }
-
     private void listen() throws IOException {
         for (String any : List.of("0.0.0.0", "::")) {
             int fd = node.kernel().listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT);

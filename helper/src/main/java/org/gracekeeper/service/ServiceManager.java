@@ -31,7 +31,7 @@ public final class ServiceManager {
     private final Map<String, String> defaults;
     private final Registry registry;
     private final HostResolver resolver;
-    private final LayerStack stack;
+    private final Stacks stacks;
     private final Recovery recovery;
     private final EmergencyStop emergency;
     private final LeaseGuard leases;
@@ -42,7 +42,7 @@ public final class ServiceManager {
             Map<String, String> defaults,
             Registry registry,
             HostResolver resolver,
-            LayerStack stack,
+            Stacks stacks,
             Recovery recovery,
             EmergencyStop emergency,
             LeaseGuard leases,
@@ -50,7 +50,7 @@ public final class ServiceManager {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
-        this.stack = stack;
+        this.stacks = stacks;
         this.recovery = recovery;
         this.emergency = emergency;
         this.leases = leases;
@@ -90,7 +90,8 @@ public final class ServiceManager {
             Call bringing = call;
             if (registry.exists(config.name())) {
                 Optional<RunningService> running = registry.load(config.name());
-                if (running.isPresent() && stack.monitor(operation(running.get(), call)).isEmpty()) {
+                if (running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call))
+                        .isEmpty()) {
                     call.log().accept(Level.INFO, "already running");
                     return OcfCode.SUCCESS;
                 }
@@ -144,12 +145,17 @@ public final class ServiceManager {
                 return OcfCode.NOT_RUNNING;
             }
             Operation operation = operation(service.get(), call);
+            LayerStack stack = stacks.of(service.get().config());
             Optional<String> problem = stack.monitor(operation);
             if (problem.isEmpty() && deep) {
                 problem = stack.deepProblem(operation);
             }
             if (problem.isPresent()) {
                 throw new OcfException(OcfCode.GENERIC, "service " + name + ": " + problem.get());
+            }
+            Optional<String> remark = stack.remark(operation);
+            if (remark.isPresent()) {
+                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but " + remark.get());
             }
             if (!service.get().refused().isEmpty()) {
                 throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but with the parameters it had"
@@ -185,6 +191,7 @@ public final class ServiceManager {
                 throw new OcfException(OcfCode.GENERIC, "parameter exports of service " + name + " names"
                         + " another file system now: restart the service instead");
             }
+            LayerStack stack = stacks.of(running.config());
             try {
                 stack.reload(operation(running.with(wanted.config(), wanted.exports()), call));
             } catch (IOException e) {
@@ -211,10 +218,10 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            List<String> routes = resolver.routes(running(name));
+            List<String> routes = resolver.routes(own(name));
             RunningService service = registry.update(name, s -> s.withRoutes(routes));
             try {
-                stack.recoverAnew(operation(service, call));
+                stacks.own().recoverAnew(operation(service, call));
             } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
                 boolean interrupted = Thread.interrupted();
                 call.log().accept(Level.WARN, "taking the service down: " + e.getMessage());
@@ -240,7 +247,7 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            RunningService service = running(name);
+            RunningService service = own(name);
             Recovery.Grace grace = recovery.grace(service);
             if (!grace.active()) {
                 return new GraceEnd(false, false, "", List.of());
@@ -281,10 +288,21 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline().part(call.deadline().remaining().dividedBy(2)), true);
         try {
-            return expiry.expire(running(name), who, call.deadline(), line -> call.log().accept(Level.INFO, line));
+            return expiry.expire(own(name), who, call.deadline(), line -> call.log().accept(Level.INFO, line));
         } finally {
             slot.release();
         }
+    }
+
+    /** For what would be done to all services that share an nfsd. */
+    private RunningService own(ServiceName name) throws OcfException, IOException {
+        RunningService service = running(name);
+        if (service.config().isShared()) {
+            throw new OcfException(OcfCode.UNIMPLEMENTED, "service " + name + " is served by the node's own nfsd (instance=node),"
+                    + " and has neither a grace period nor clients for itself: 'gracekeeper unlock' releases what is held on its"
+                    + " file systems");
+        }
+        return service;
     }
 
     private RunningService running(ServiceName name) throws OcfException, IOException {
@@ -295,7 +313,7 @@ public final class ServiceManager {
     /** Never a reason for a start to fail: the service runs, and clients that are late would gain nothing by a stop. */
     private void awaitRecovery(ServiceName name, Call call) throws IOException, InterruptedException {
         Deadline deadline = call.deadline().part(call.deadline().remaining().multipliedBy(9).dividedBy(10));
-        stack.awaitRecovery(name, deadline);
+        stacks.own().awaitRecovery(name, deadline);
         if (!registry.load(name).map(RunningService::recovered).orElse(true)) {
             call.log().accept(Level.WARN, "recovery has not ended within the start's time; it goes on: raise the start"
                     + " timeout to 1.3 times grace_time at least to wait for it");
@@ -303,8 +321,8 @@ public final class ServiceManager {
     }
 
     /** After the helper's own start: what an earlier one left unfinished is picked up. */
-    public void resume() throws IOException {
-        stack.resume(registry);
+    public void resume() throws IOException, InterruptedException {
+        stacks.resume(registry);
     }
 
     private void bringUp(RunningService resolved, Parameters parameters, Call call)
@@ -314,7 +332,7 @@ public final class ServiceManager {
         Deadline work = call.deadline().part(Duration.ofMillis((long) (budget.toMillis() * (1 - UNDO_SHARE))));
         registry.save(resolved, parameters);
         try {
-            stack.up(new Operation(resolved, work, call.requested(), call.log()));
+            stacks.of(resolved.config()).up(new Operation(resolved, work, call.requested(), call.log()));
         } catch (OcfException | IOException | InterruptedException | RuntimeException e) {
             // The interrupt has done its work; what follows has to run undisturbed.
             boolean interrupted = Thread.interrupted() || e instanceof InterruptedException;
@@ -337,7 +355,7 @@ public final class ServiceManager {
             return;
         }
         if (service.isPresent()) {
-            stack.down(operation(service.get(), call));
+            stacks.of(service.get().config()).down(operation(service.get(), call));
             registry.remove(name);
             updateLeases(call);
         }

@@ -74,8 +74,11 @@ public final class Services {
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
-        OpenLayer open = new OpenLayer(node, registry, link, guard, firewall, records, recovery, peers, notifications,
-                new Announcements(node, new Announcer(kernel)), holdings);
+        Announcer announcer = new Announcer(kernel);
+        Announcements announcements = new Announcements(node, announcer);
+        ConnectionReset connections = new ConnectionReset(node, peers);
+        OpenLayer open = new OpenLayer(registry, link, guard, firewall, records, recovery, connections, notifications,
+                announcements, holdings);
         DaemonUnits units = new DaemonUnits(node);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(
@@ -93,20 +96,38 @@ public final class Services {
                 open,
                 new RecoveryLayer(watch));
 
-        LayerStack stack = new LayerStack(
-                registry, node, layers, rpcbind, holdings, server, open, exports, firewall, watch, nodeLockd, leases, attribute,
-                timeline);
+        ServerPing ping = new ServerPing(node);
+        OwnStack own = new OwnStack(registry, node, layers, rpcbind, holdings, server, ping, open, exports, firewall, watch,
+                attribute, timeline);
+
+        NfsServers servers = new NfsServers(node, nfsd, registry, MountNamespace.NFS_STATE.resolve("etab"));
+        NlmRelease nlm = new NlmRelease(node, nfsd);
+        HostNotifier notifier = new HostNotifier(node, files, Instance.NOTIFIERS);
+        SharedRecordsLayer sharedRecords = new SharedRecordsLayer(node, files, nfsd, holdings, records, peers);
+        ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
+                notifier, files, Instance.RUN.resolve("restart"), ServerRestart.QUIET);
+        SharedServerLayer sharedServer = new SharedServerLayer(
+                node, nfsd, restart, new SharedRelease(node, nfsd, holdings, nlm, restart), registry, attribute);
+        SharedExportsLayer sharedExports = new SharedExportsLayer(node);
+        ForeignUse foreign = new ForeignUse(node, holdings);
+        SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(node, registry, foreign, nfsd);
+        SharedAddressLayer address = new SharedAddressLayer(
+                node, registry, ip, guard, announcer, announcements, connections);
+        SharedStack shared = new SharedStack(registry, node,
+                List.of(claim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords, address,
+                        new SharedNotifyLayer(notifier)),
+                sharedServer, address, sharedExports, sharedFirewall, ping, foreign, attribute, timeline);
+        Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
-        ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, recovery,
+        ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
                 new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery));
-        NfsServers servers = new NfsServers(node, nfsd, registry, MountNamespace.NFS_STATE.resolve("etab"));
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
-        return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
+        return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery),
                 new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal);
     }
 

@@ -207,7 +207,7 @@ final class SnapshotLayer implements UncheckedLayer {
     /** Established TCP connections of clients with the service, as its network namespace shows them. */
     static List<TcpPeer> connections(Node node, RunningService service) throws IOException, InterruptedException {
         var addresses = service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet());
-        return node.in(service.instance().network(),
+        return node.in(service.network(),
                 () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established(addresses));
     }
 }

@@ -90,6 +90,11 @@ public record StateDirectory(Path root) {
         return root.resolve("reserve");
     }
 
+    /** The NFSv4 clients of a service that shares the node's nfsd, see {@link SharedRecordsLayer}. */
+    public Path clients() {
+        return root.resolve("clients");
+    }
+
     public Path peers() {
         return root.resolve("peers");
     }

@@ -20,14 +20,14 @@ public final class StatusReport {
     private static final String NOT_IN_FORCE = "parameters of the last change are not in force: ";
 
     private final Registry registry;
-    private final LayerStack stack;
+    private final Stacks stacks;
     private final Holdings holdings;
     private final RecordsLayer records;
     private final Recovery recovery;
 
-    StatusReport(Registry registry, LayerStack stack, Holdings holdings, RecordsLayer records, Recovery recovery) {
+    StatusReport(Registry registry, Stacks stacks, Holdings holdings, RecordsLayer records, Recovery recovery) {
         this.registry = registry;
-        this.stack = stack;
+        this.stacks = stacks;
         this.holdings = holdings;
         this.records = records;
         this.recovery = recovery;
@@ -161,7 +161,7 @@ public final class StatusReport {
     private ServiceStatus status(RunningService service) throws InterruptedException {
         Operation operation = new Operation(
                 service, Deadline.after(java.time.Duration.ofSeconds(20)), System.nanoTime(), (level, text) -> { });
-        List<LayerStack.LayerState> layers = stack.states(operation);
+        List<LayerStack.LayerState> layers = stacks.of(service.config()).states(operation);
         boolean healthy = layers.stream().allMatch(l -> l.state().equals("ok"));
         String grace = "unknown";
         double left = 0;

@@ -46,8 +46,21 @@ public final class Namespaces {
      * @throws InterruptedException the caller was interrupted
      */
     public <T> T call(NamespaceSet set, String utsName, Callable<T> work) throws Exception {
-        Visit<T> visit = new Visit<>(elsewhere(set), utsName, work);
-        Thread thread = new Thread(visit, "namespaces of " + (set.net() == null ? set.mount() : set.net()));
+        return visit(new Visit<>(elsewhere(set), false, utsName, work),
+                "namespaces of " + (set.net() == null ? set.mount() : set.net()));
+    }
+
+    /**
+     * As {@link #call}, in a new network namespace without any device, and a new mount namespace that is a copy of the one in
+     * {@code set}, or of the process's own, and gets what is mounted there later; what is mounted in it is seen nowhere else.
+     * Both end with the work.
+     */
+    public <T> T callApart(NamespaceSet set, Callable<T> work) throws Exception {
+        return visit(new Visit<>(elsewhere(set), true, null, work), "new namespaces");
+    }
+
+    private static <T> T visit(Visit<T> visit, String name) throws Exception {
+        Thread thread = new Thread(visit, name);
         thread.setDaemon(true);
         thread.start();
         try {
@@ -76,20 +89,22 @@ public final class Namespaces {
 
     private final class Visit<T> implements Runnable {
         private final NamespaceSet set;
+        private final boolean apart;
         private final String utsName;
         private final Callable<T> work;
         private T result;
         private Throwable failure;
 
-        private Visit(NamespaceSet set, String utsName, Callable<T> work) {
+        private Visit(NamespaceSet set, boolean apart, String utsName, Callable<T> work) {
             this.set = set;
+            this.apart = apart;
             this.utsName = utsName;
             this.work = work;
         }
 
         @Override
         public void run() {
-            try (WayBack way = new WayBack(set, utsName)) {
+            try (WayBack way = new WayBack(set, apart, utsName)) {
                 way.enter();
                 result = work.call();
             } catch (Throwable e) { // whatever it is, it belongs to the caller
@@ -111,19 +126,21 @@ public final class Namespaces {
     /** The thread's own namespaces, opened before it leaves: inside, /proc may show others or nothing. */
     private final class WayBack implements AutoCloseable {
         private final NamespaceSet set;
+        private final boolean apart;
         private final String utsName;
         private final int net;
         private final int mount;
         private final int uts;
         private final Set<NsType> left = EnumSet.noneOf(NsType.class);
 
-        private WayBack(NamespaceSet set, String utsName) throws KernelException {
+        private WayBack(NamespaceSet set, boolean apart, String utsName) throws KernelException {
             this.set = set;
+            this.apart = apart;
             this.utsName = utsName;
             int[] opened = {-1, -1, -1};
             try {
-                opened[0] = own(set.net() != null, NsType.NET);
-                opened[1] = own(set.mount() != null, NsType.MOUNT);
+                opened[0] = own(apart || set.net() != null, NsType.NET);
+                opened[1] = own(apart || set.mount() != null, NsType.MOUNT);
                 opened[2] = own(utsName != null, NsType.UTS);
             } catch (KernelException e) {
                 IntStream.of(opened).filter(fd -> fd >= 0).forEach(kernel::close);
@@ -152,6 +169,11 @@ public final class Namespaces {
                 kernel.unshare(NamespaceCalls.CLONE_FS);
                 kernel.setns(set.mount(), NsType.MOUNT);
                 left.add(NsType.MOUNT);
+            }
+            if (apart) {
+                kernel.unshare(NamespaceCalls.CLONE_NEWNET | NamespaceCalls.CLONE_NEWNS);
+                left.addAll(EnumSet.of(NsType.NET, NsType.MOUNT));
+                kernel.mount(null, Path.of("/"), null, MountCalls.MS_REC | MountCalls.MS_SLAVE, null);
             }
         }
 

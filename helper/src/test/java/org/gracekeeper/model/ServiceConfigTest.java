@@ -25,7 +25,7 @@ class ServiceConfigTest {
             Map.entry("exports", ""), Map.entry("versions", "3 4.0 4.1 4.2"), Map.entry("threads", "8"),
             Map.entry("lease_time", "90"), Map.entry("grace_time", "90"), Map.entry("scope", ""),
             Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"),
-            Map.entry("delegations", "no"));
+            Map.entry("delegations", "no"), Map.entry("instance", "own"), Map.entry("grace", "none"), Map.entry("enforce", "no"));
 
     private static ServiceConfig config(String... overrides) throws OcfException {
         Map<String, String> environment = new HashMap<>(Map.of(
@@ -48,6 +48,39 @@ class ServiceConfigTest {
         assertEquals(90, config.leaseTime());
         assertEquals(90, config.graceTime());
         assertEquals("nfs-a", config.scope());
+    }
+
+    @Test
+    void anNfsdOfItsOwnUnlessTheNodesIsAskedFor() throws Exception {
+        assertEquals(Optional.empty(), config().shared());
+        assertEquals(Optional.of(new SharedServer(false, false)), config("instance", "node").shared());
+        assertEquals(Optional.of(new SharedServer(true, true)),
+                config("instance", "node", "grace", "restart", "enforce", "yes").shared());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "instance, both, must be own or node",
+        "grace, long, must be none or restart",
+        "grace, restart, is for instance=node only",
+        "enforce, yes, is for instance=node only",
+    })
+    void whatIsForTheNodesNfsdOnly(String parameter, String value, String why) {
+        OcfException e = assertThrows(OcfException.class, () -> config(parameter, value));
+        assertEquals(OcfCode.CONFIGURED, e.code());
+        assertTrue(e.getMessage().startsWith("parameter " + parameter + ": ") && e.getMessage().contains(why), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "threads, 16", "versions, 3", "lease_time, 30", "scope, x", "early_end, no", "delegations, yes", "routes, none",
+        "firewall, /srv/a/rules", "link_type, macvlan", "grace_time, 100", "wait_for_recovery, yes",
+    })
+    void whatIsForAnNfsdOfItsOwnOnly(String parameter, String value) throws Exception {
+        config(parameter, value);
+        OcfException e = assertThrows(OcfException.class, () -> config(parameter, value, "instance", "node"));
+        assertEquals(OcfCode.CONFIGURED, e.code());
+        assertTrue(e.getMessage().startsWith("parameter " + parameter + ": "), e.getMessage());
     }
 
     @Test

@@ -53,7 +53,7 @@ class LayerStackTest {
     }
 
     private static LayerStack of(Layer... layers) {
-        return new LayerStack(null, null, List.of(layers), null, null, null, null, null, null, null, null, null, null, null);
+        return new OwnStack(null, null, List.of(layers), null, null, null, null, null, null, null, null, null, null);
     }
 
     private static RunningService started() throws Exception {

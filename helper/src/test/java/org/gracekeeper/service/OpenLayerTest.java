@@ -50,7 +50,8 @@ class OpenLayerTest {
         registry.save(service, TestService.parameters(Path.of("/srv/a/state")));
         operation = TestService.operation(service, new ArrayList<>());
         layer = new OpenLayer(
-                mock(Node.class), registry, link, guard, firewall, records, recovery, peers, notifications, announcements, holdings);
+                registry, link, guard, firewall, records, recovery, new ConnectionReset(mock(Node.class), peers), notifications,
+                announcements, holdings);
     }
 
     private boolean opened() throws IOException {

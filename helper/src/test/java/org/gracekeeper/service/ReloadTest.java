@@ -39,7 +39,7 @@ class ReloadTest {
     private Path dir;
 
     private final HostResolver resolver = mock(HostResolver.class);
-    private final LayerStack stack = mock(LayerStack.class);
+    private final OwnStack stack = mock(OwnStack.class);
     private final List<String> said = new ArrayList<>();
     private final List<String> applied = new ArrayList<>();
     private Registry registry;
@@ -54,8 +54,10 @@ class ReloadTest {
                 call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(), 90, 0, false, false,
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
+        when(stack.remark(any())).thenReturn(Optional.empty());
         doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
-        manager = new ServiceManager(Metadata.defaults(), registry, resolver, stack, null, null, null, null);
+        manager = new ServiceManager(Metadata.defaults(), registry, resolver,
+                new Stacks(stack, null, null, null, null), null, null, null, null);
     }
 
     private ServiceManager.Call call(String exports) throws Exception {

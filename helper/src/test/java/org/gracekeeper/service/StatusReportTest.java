@@ -66,11 +66,12 @@ class StatusReportTest {
             registry.save(TestService.of(name, parameters), parameters);
         }
         Files.writeString(dir.resolve("data/service.json"), "{");
-        LayerStack stack = mock(LayerStack.class);
+        OwnStack stack = mock(OwnStack.class);
         when(stack.states(any())).thenReturn(List.of());
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenThrow(new IOException("not started yet"));
-        StatusReport report = new StatusReport(registry, stack, null, null, recovery);
+        StatusReport report = new StatusReport(
+                registry, new Stacks(stack, null, null, null, null), null, null, recovery);
 
         String text = report.text(Optional.empty());
 

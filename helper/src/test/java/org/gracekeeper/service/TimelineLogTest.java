@@ -80,7 +80,7 @@ class TimelineLogTest {
         private final Registry registry;
         private final TimelineStore store;
         private final TimelineLog log;
-        private final LayerStack stack;
+        private final OwnStack stack;
         private final Pretended link = new Pretended("link");
 
         OneNode(String hostname) throws IOException {
@@ -94,9 +94,9 @@ class TimelineLogTest {
             ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Processes.class), mock(Holdings.class),
                     mock(Reserve.class), new LedgerStore(files), log);
             RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
-            stack = new LayerStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
-                    mock(ServerLayer.class), mock(OpenLayer.class), mock(ExportsLayer.class), mock(Firewall.class),
-                    mock(RecoveryWatch.class), mock(NodeLockd.class), mock(LeaseGuard.class), mock(ClusterAttribute.class), log);
+            stack = new OwnStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
+                    mock(ServerLayer.class), mock(ServerPing.class), mock(OpenLayer.class), mock(ExportsLayer.class),
+                    mock(Firewall.class), mock(RecoveryWatch.class), mock(ClusterAttribute.class), log);
         }
 
         private Operation operation() throws IOException {

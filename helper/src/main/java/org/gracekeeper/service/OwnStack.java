@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfException;
+
+/** A service with an nfsd instance of its own. Thread-safe. */
+final class OwnStack extends LayerStack {
+    private final Registry registry;
+    private final RpcbindLayer rpcbind;
+    private final Holdings holdings;
+    private final ServerLayer server;
+    private final ServerPing ping;
+    private final ExportsLayer exports;
+    private final Firewall firewall;
+    private final RecoveryWatch watch;
+    private final TimelineLog timeline;
+
+    OwnStack(Registry registry, Node node, List<Layer> layers, RpcbindLayer rpcbind, Holdings holdings, ServerLayer server,
+            ServerPing ping, OpenLayer open, ExportsLayer exports, Firewall firewall, RecoveryWatch watch, ClusterAttribute attribute,
+            TimelineLog timeline) {
+        super(registry, node, layers, server, open, attribute, timeline);
+        this.registry = registry;
+        this.rpcbind = rpcbind;
+        this.holdings = holdings;
+        this.server = server;
+        this.ping = ping;
+        this.exports = exports;
+        this.firewall = firewall;
+        this.watch = watch;
+        this.timeline = timeline;
+    }
+
+    /**
+     * Makes a running service recover anew: its server is stopped and started again, behind closed doors, as in a move
+     * to the node where it is.
+     */
+    void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
+        int lowest = indexOf(rpcbind);
+        List<String> errors = new ArrayList<>();
+        timeline.stopBegins(operation, "for a new grace period");
+        down(operation, lowest, errors);
+        Operation start = operation.with(operation.service().notStarted()).askedFor(timeline.done(operation, ""));
+        errors.forEach(operation::warn);
+        // What is left would be taken for locks that have been reclaimed.
+        holdings.requireNone(operation.service());
+        timeline.startBegins(start, true);
+        registry.update(start.instance().name(), RunningService::notStarted);
+        // A start of its own in the state directory's count, or the ledger just written would not be good for it.
+        List<Layer> missing = new ArrayList<>(List.of(layers().get(0)));
+        missing.addAll(layers().subList(lowest, layers().size()));
+        up(start, missing);
+    }
+
+    /** Waits until the recovery of a service that has just started is over, or the deadline passes. */
+    void awaitRecovery(ServiceName name, Deadline deadline) throws InterruptedException {
+        watch.await(name, deadline.remaining());
+    }
+
+    @Override
+    Optional<String> deepProblem(Operation operation) throws IOException, InterruptedException {
+        return ping.problem(operation);
+    }
+
+    @Override
+    void reload(Operation operation) throws IOException, InterruptedException {
+        exports.up(operation);
+        firewall.reload(operation);
+        server.setThreads(operation);
+    }
+
+    @Override
+    void resume(RunningService service) {
+        if (service.serving() && !service.recovered()) {
+            watch.begin(service.config().name());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Optional;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.net.RpcClient;
+
+/** Whether a service's servers answer. Thread-safe. */
+final class ServerPing {
+    private final Node node;
+
+    ServerPing(Node node) {
+        this.node = node;
+    }
+
+    /** Asks nfsd and mountd for an answer, through the loopback of the service's network. */
+    Optional<String> problem(Operation operation) throws IOException, InterruptedException {
+        ServiceConfig config = operation.service().config();
+        int version = config.hasNfsV3() ? 3 : 4;
+        return node.in(operation.service().network(), () -> {
+            if (!RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, version)) {
+                return Optional.of("nfsd does not answer an NFSv" + version + " NULL call");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.MOUNTD, 3)) {
+                return Optional.of("rpc.mountd does not answer");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.STATD, 1)) {
+                return Optional.of("rpc.statd does not answer");
+            }
+            if (config.hasNfsV3() && !RpcClient.registered(RpcClient.LOCKD, 4)) {
+                return Optional.of("lockd does not answer");
+            }
+            return Optional.<String>empty();
+        });
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.net.Announcer;
+import org.gracekeeper.net.IpLink;
+import org.gracekeeper.net.LocalAddresses;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.timeline.Event;
+
+/** The service's addresses on a device of the node. Where they are gone, nobody comes through them. Thread-safe. */
+final class SharedAddressLayer implements Layer {
+    private static final Path SYSCTLS = Path.of("/proc/sys/net/ipv4/conf");
+
+    private final Node node;
+    private final Registry registry;
+    private final IpLink ip;
+    private final AddressGuard guard;
+    private final Announcer announcer;
+    private final Announcements announcements;
+    private final ConnectionReset connections;
+    private final LocalAddresses local;
+
+    SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
+            Announcements announcements, ConnectionReset connections) {
+        this.node = node;
+        this.registry = registry;
+        this.ip = ip;
+        this.guard = guard;
+        this.announcer = announcer;
+        this.announcements = announcements;
+        this.connections = connections;
+        this.local = new LocalAddresses(node.kernel());
+    }
+
+    @Override
+    public String name() {
+        return Event.OPEN;
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        RunningService service = operation.service();
+        guard.require(operation);
+        registry.update(operation.instance().name(), RunningService::withOpened);
+        // Without it the first address of a network takes the others with it when it goes.
+        node.kernel().writeOnce(SYSCTLS.resolve(service.parent()).resolve("promote_secondaries"),
+                "1\n".getBytes(StandardCharsets.US_ASCII));
+        ip.batch(null, service.config().addresses().stream().map(address -> "address add " + address
+                + (address.isV4() ? "" : " nodad") + " dev " + service.parent()).toList());
+        List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
+        node.in(service.network(), () -> {
+            announcer.announce(service.device(), addresses);
+            return null;
+        });
+        announcements.begin(operation);
+        connections.previous(operation);
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        RunningService service = operation.service();
+        announcements.end(operation.instance().name());
+        Set<InetAddress> there = there(service);
+        List<InetPrefix> mine = service.config().addresses().stream().filter(a -> there.contains(a.address())).toList();
+        if (!mine.isEmpty() && service.opened()) {
+            ip.batch(null, mine.stream().map(address -> "address del " + address + " dev " + service.parent()).toList());
+            Set<InetAddress> left = there(service);
+            for (InetPrefix address : mine) {
+                if (left.contains(address.address())) {
+                    throw new IOException("address " + address.host() + " is still there");
+                }
+            }
+        }
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        RunningService service = operation.service();
+        Set<InetAddress> there = there(service);
+        return service.config().addresses().stream().filter(address -> !there.contains(address.address())).findFirst()
+                .map(address -> "address " + address.host() + " is gone from " + service.parent());
+    }
+
+    private Set<InetAddress> there(RunningService service) throws IOException, InterruptedException {
+        return node.in(service.network(), local::read);
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.List;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.nfsd.NsmState;
+
+/** Tells the NFSv3 hosts of the node before that their server has restarted, when its addresses are here. */
+final class SharedNotifyLayer implements UncheckedLayer {
+    private final HostNotifier notifier;
+
+    SharedNotifyLayer(HostNotifier notifier) {
+        this.notifier = notifier;
+    }
+
+    @Override
+    public String name() {
+        return "notify";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException {
+        RunningService service = operation.service();
+        List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
+        NsmState number = NsmState.read(service.state().nsmState())
+                .orElseThrow(() -> new IOException(service.state().nsmState() + " is gone"));
+        List<String> told = notifier.begin(operation.instance().name().value(), service.state().nsm(), addresses, number,
+                operation.deadline());
+        if (!told.isEmpty()) {
+            operation.info("notifying " + String.join(", ", told));
+        }
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException {
+        notifier.end(operation.instance().name().value(), operation.deadline());
+    }
+}

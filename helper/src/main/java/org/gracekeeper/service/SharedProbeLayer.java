@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+/** Whether anybody else has the addresses is asked while the other layers are built. */
+final class SharedProbeLayer implements UncheckedLayer {
+    private final AddressGuard guard;
+
+    SharedProbeLayer(AddressGuard guard) {
+        this.guard = guard;
+    }
+
+    @Override
+    public String name() {
+        return "probe";
+    }
+
+    @Override
+    public void up(Operation operation) {
+        guard.begin(operation);
+    }
+
+    @Override
+    public void down(Operation operation) {
+        guard.forget(operation);
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.Release;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+
+/**
+ * What the next node recovers by, in the state directory: the NFSv3 hosts that statd monitors, the NFSv4 clients with state on
+ * the service's file systems, the TCP connections. The node's statd does not tell through which address a host came, so all of
+ * its hosts are recorded: one that is notified by a server which it does not monitor does nothing. Kept current by the monitor,
+ * for the node may die. Thread-safe as far as one service's calls do not overlap.
+ */
+final class SharedRecordsLayer implements UncheckedLayer {
+    /** statd's directory, of Debian and of RHEL. */
+    private static final List<Path> STATD = List.of(MountNamespace.NFS_STATE.resolve("statd"), MountNamespace.NFS_STATE);
+
+    private final Node node;
+    private final DurableFiles files;
+    private final NfsdFs nfsd;
+    private final Holdings holdings;
+    private final RecordsLayer records;
+    private final NsmRecords nsm;
+    private final PeerList peers;
+
+    SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers) {
+        this.node = node;
+        this.files = files;
+        this.nfsd = nfsd;
+        this.holdings = holdings;
+        this.records = records;
+        this.nsm = new NsmRecords(files);
+        this.peers = peers;
+    }
+
+    @Override
+    public String name() {
+        return "records";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException {
+        records.prepareStatd(operation);
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        if (operation.service().opened()) {
+            gather(operation.service());
+            node.kernel().syncfs(operation.state().root());
+        }
+    }
+
+    @Override
+    public void tend(Operation operation) throws InterruptedException {
+        try {
+            gather(operation.service());
+        } catch (IOException e) {
+            operation.warn("what the next node recovers by cannot be kept current: " + e.getMessage());
+        }
+    }
+
+    /** Brings the records up to date; until recovery has ended nobody is forgotten. Nothing is told by an nfsd that is stopped. */
+    void gather(RunningService service) throws IOException, InterruptedException {
+        if (node.in(service.inside(), nfsd::threads) == 0) {
+            return;
+        }
+        StateDirectory state = service.state();
+        Set<String> hosts = new TreeSet<>();
+        for (String directory : List.of("sm", "sm.bak")) {
+            List<String> there = nsm.names(statd().resolve(directory));
+            hosts.addAll(there);
+            there = there.stream().filter(host -> !Files.exists(state.nsm().resolve(host))).toList();
+            nsm.copy(there, statd().resolve(directory), state.nsm());
+        }
+        Set<String> clients = new TreeSet<>();
+        Set<DeviceId> devices = Set.copyOf(service.devices());
+        Release.of(devices, List.of(), List.of(), holdings.clients(service)).states()
+                .forEach(held -> clients.add(HexFormat.of().formatHex(held.client().ownerId())));
+        if (service.recovered()) {
+            for (String host : nsm.names(state.nsm())) {
+                if (!hosts.contains(host)) {
+                    Files.deleteIfExists(state.nsm().resolve(host));
+                }
+            }
+        } else {
+            clients.addAll(clients(state));
+        }
+        writeIfOther(state.clients(), clients);
+        peers.save(state, SnapshotLayer.connections(node, service), service.recovered());
+    }
+
+    private void writeIfOther(Path file, Collection<String> lines) throws IOException {
+        byte[] bytes = String.join("\n", lines).getBytes(StandardCharsets.US_ASCII);
+        if (!Files.exists(file) || !Arrays.equals(bytes, Files.readAllBytes(file))) {
+            files.write(file, bytes);
+        }
+    }
+
+    /** Owner ids in hexadecimal of the NFSv4 clients that had state when the service was seen last; damaged lines left out. */
+    static List<String> clients(StateDirectory state) throws IOException {
+        return Files.exists(state.clients()) ? Files.readString(state.clients(), StandardCharsets.ISO_8859_1).lines()
+                .filter(line -> line.matches("([0-9a-f]{2})+")).toList() : List.of();
+    }
+
+    /** Where the node's statd keeps its records. */
+    static Path statd() {
+        return STATD.stream().filter(directory -> Files.isDirectory(directory.resolve("sm"))).findFirst()
+                .orElse(MountNamespace.NFS_STATE);
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.util.Optional;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.Namespaces;
+
+/** The node's own nfsd. A service's start may have it restarted, its stop takes away what is held of the service. */
+final class SharedServerLayer implements Layer {
+    private final Node node;
+    private final NfsdFs nfsd;
+    private final ServerRestart restart;
+    private final SharedRelease release;
+    private final Registry registry;
+    private final ClusterAttribute attribute;
+
+    SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, SharedRelease release, Registry registry,
+            ClusterAttribute attribute) {
+        this.node = node;
+        this.nfsd = nfsd;
+        this.restart = restart;
+        this.release = release;
+        this.registry = registry;
+        this.attribute = attribute;
+    }
+
+    @Override
+    public String name() {
+        return "server";
+    }
+
+    @Override
+    public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        if (!runs()) {
+            throw new OcfException(OcfCode.GENERIC, "the node's own nfsd does not run, and instance=node needs it: start"
+                    + " nfs-server.service on every node (systemctl enable --now nfs-server), before the service");
+        }
+        int graceTime = node.in(Namespaces.HOST, nfsd::graceTime);
+        registry.update(operation.instance().name(), service -> service.withGraceTime(graceTime));
+        if (operation.service().config().shared().orElseThrow().restart()) {
+            restart.join(operation);
+        }
+    }
+
+    @Override
+    public void down(Operation operation) throws IOException, InterruptedException {
+        // A start that was refused has let nobody in; what is held may be another's.
+        if (operation.service().opened()) {
+            release.release(operation);
+        }
+    }
+
+    @Override
+    public Optional<String> check(Operation operation) throws IOException, InterruptedException {
+        return runs() ? Optional.empty() : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
+    }
+
+    /** Its grace ends by the kernel's clocks; that of NFSv4 does not on every kernel. */
+    @Override
+    public void tend(Operation operation) throws InterruptedException {
+        RunningService service = operation.service();
+        if (service.recovered()) {
+            return;
+        }
+        try {
+            boolean late = node.bootSeconds() - service.startedAt() > service.graceTime();
+            if (restart.inGrace()) {
+                if (late) {
+                    node.in(Namespaces.HOST, () -> {
+                        nfsd.endV4Grace();
+                        return null;
+                    });
+                }
+                return;
+            }
+            double start = service.startedAt();
+            registry.update(operation.instance().name(), s -> s.startedAt() == start ? s.withRecovered() : s);
+            attribute.set(operation.instance().name(), "serving");
+            operation.info("recovery has ended");
+        } catch (IOException e) {
+            operation.warn("the grace of the node's nfsd: " + e.getMessage());
+        }
+    }
+
+    private boolean runs() throws IOException, InterruptedException {
+        return restart.serverRuns();
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
+
+/** The stacks of layers, by whose nfsd serves. Thread-safe. */
+final class Stacks {
+    private static final System.Logger LOG = System.getLogger(Stacks.class.getName());
+
+    private final OwnStack own;
+    private final SharedStack shared;
+    private final NodeLockd nodeLockd;
+    private final ServerRestart restart;
+    private final LeaseGuard leases;
+
+    Stacks(OwnStack own, SharedStack shared, NodeLockd nodeLockd, ServerRestart restart, LeaseGuard leases) {
+        this.own = own;
+        this.shared = shared;
+        this.nodeLockd = nodeLockd;
+        this.restart = restart;
+        this.leases = leases;
+    }
+
+    LayerStack of(ServiceConfig config) {
+        return config.isShared() ? shared : own;
+    }
+
+    OwnStack own() {
+        return own;
+    }
+
+    /** Picks up what a helper that was killed left: the node's settings, its own nfsd, and recoveries to be watched. */
+    void resume(Registry known) throws IOException, InterruptedException {
+        nodeLockd.restore();
+        leases.update();
+        restart.resume();
+        for (ServiceName name : known.names()) {
+            try {
+                known.load(name).ifPresent(service -> of(service.config()).resume(service));
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
+            }
+        }
+    }
+}
