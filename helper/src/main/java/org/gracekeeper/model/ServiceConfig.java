@@ -27,7 +27,8 @@ import org.gracekeeper.protocol.OcfException;
  * @param delegations whether NFSv4 clients may get delegations
  * @param earlyEnd whether grace may end before its time when all locks are back
  * @param waitForRecovery whether start returns only when recovery has ended
- * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node
+ * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node; empty where the node's nfsd serves and
+ *     nothing is said of it
  * @param shared empty for a service with an nfsd instance of its own; else whatever is nfsd's own says nothing
  */
 public record ServiceConfig(
@@ -59,7 +60,7 @@ public record ServiceConfig(
     private static final int MAX_THREADS = 4096;
     /** What an nfsd instance of the service's own is made by. */
     private static final List<String> OWN_ONLY = List.of("link_type", "routes", "firewall", "versions", "threads", "lease_time",
-            "grace_time", "scope", "early_end", "wait_for_recovery", "delegations");
+            "grace_time", "early_end", "wait_for_recovery", "delegations");
 
     public ServiceConfig {
         addresses = List.copyOf(addresses);
@@ -86,7 +87,7 @@ public record ServiceConfig(
                 p.integer("threads", 1, MAX_THREADS),
                 p.integer("lease_time", MIN_TIME, MAX_TIME),
                 p.integer("grace_time", MIN_TIME, graceLimit),
-                scope(p.optional("scope"), name),
+                scope(p.optional("scope"), p.required("instance").strip().equals("node") ? "" : name.value()),
                 p.bool("early_end"),
                 p.bool("wait_for_recovery"),
                 p.bool("delegations"),
@@ -229,9 +230,9 @@ public record ServiceConfig(
         return set;
     }
 
-    private static String scope(String text, ServiceName name) throws OcfException {
+    private static String scope(String text, String otherwise) throws OcfException {
         if (text == null) {
-            return name.value();
+            return otherwise;
         }
         // The kernel takes it from the nodename: __NEW_UTS_LEN is 64 (include/uapi/linux/utsname.h).
         if (!text.matches("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")) {

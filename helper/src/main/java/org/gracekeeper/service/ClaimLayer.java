@@ -161,6 +161,12 @@ final class ClaimLayer implements Layer {
                         + other.config().linkType().kind() + ", for service " + other.config().name() + ", and the kernel"
                         + " allows one kind on a device: use link_type=" + other.config().linkType().kind());
             }
+            if (other.config().isShared() && service.config().isShared()
+                    && !other.config().scope().equals(service.config().scope())) {
+                throw new OcfException(OcfCode.CONFIGURED, "parameter scope: service " + other.config().name() + " on this node has "
+                        + (other.config().scope().isEmpty() ? "none" : other.config().scope()) + ", and the node's nfsd serves"
+                        + " both: give them the same");
+            }
             for (InetPrefix address : service.config().addresses()) {
                 if (other.config().addresses().stream().anyMatch(a -> a.address().equals(address.address()))) {
                     throw new OcfException(OcfCode.ARGS, "parameter ip: " + address.host() + " is already an address of"

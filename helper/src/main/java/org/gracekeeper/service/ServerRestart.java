@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.MountTable;
@@ -220,7 +221,8 @@ final class ServerRestart {
         }
         String threads = Files.readString(threadsFile()).strip();
         if (node.in(Namespaces.HOST, nfsd::threads) == 0) {
-            node.in(Namespaces.HOST, () -> node.run(deadline, "rpc.nfsd", threads));
+            // The kernel takes the scope from the nodename of who starts the threads.
+            node.in(Namespaces.HOST, scope(asking), () -> node.run(deadline, "rpc.nfsd", threads));
         }
         if (node.in(Namespaces.HOST, nfsd::threads) == 0) {
             throw new IOException("the node's own nfsd does not start again: see the kernel's log, and 'rpc.nfsd " + threads + "'");
@@ -236,6 +238,12 @@ final class ServerRestart {
         }
         tell(sharing, deadline);
         files.deleteTree(directory);
+    }
+
+    /** What the services want, which is the same for all; null for the node's own name. */
+    private String scope(List<Operation> asking) throws IOException {
+        return Stream.concat(asking.stream().map(Operation::service), sharing().stream()).map(s -> s.config().scope())
+                .filter(scope -> !scope.isEmpty()).findFirst().orElse(null);
     }
 
     private void tell(List<RunningService> sharing, Deadline deadline) throws IOException, InterruptedException {

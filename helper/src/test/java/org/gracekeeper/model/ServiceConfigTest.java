@@ -73,7 +73,7 @@ class ServiceConfigTest {
 
     @ParameterizedTest
     @CsvSource({
-        "threads, 16", "versions, 3", "lease_time, 30", "scope, x", "early_end, no", "delegations, yes", "routes, none",
+        "threads, 16", "versions, 3", "lease_time, 30", "early_end, no", "delegations, yes", "routes, none",
         "firewall, /srv/a/rules", "link_type, macvlan", "grace_time, 100", "wait_for_recovery, yes",
     })
     void whatIsForAnNfsdOfItsOwnOnly(String parameter, String value) throws Exception {

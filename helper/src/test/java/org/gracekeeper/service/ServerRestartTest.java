@@ -43,6 +43,7 @@ class ServerRestartTest {
         fake = new FakeServers(dir);
         fake.threads(8);
         marker = dir.resolve("restart");
+        when(fake.node.in(any(), any(), any())).thenAnswer(call -> call.<java.util.concurrent.Callable<?>>getArgument(2).call());
         when(fake.node.run(any(), any(String[].class))).thenAnswer(call -> {
             String count = call.getArgument(2);
             if (count.equals(refused)) {
