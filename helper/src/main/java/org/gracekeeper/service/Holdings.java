@@ -53,9 +53,14 @@ final class Holdings {
     /** Byte-range locks that are held, a line of /proc/locks each. */
     record Locks(List<Range> nlm, List<Range> v4) {}
 
-    /** NFSv4 clients with what they hold. */
+    /**
+     * NFSv4 clients with what they hold, elsewhere too. Of an nfsd that serves others as well, those that have state on the
+     * service's file systems.
+     */
     List<Nfs4Client> clients(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.inside(), nfsd::clients);
+        List<Nfs4Client> all = node.in(service.inside(), nfsd::clients);
+        return service.config().isShared() ? all.stream().filter(client -> client.states().stream()
+                .anyMatch(state -> !state.revoked() && service.devices().contains(state.device()))).toList() : all;
     }
 
     static List<HeldState> states(List<Nfs4Client> clients, FileSystems fileSystems) {

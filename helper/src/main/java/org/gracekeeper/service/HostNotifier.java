@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.gracekeeper.model.AddressText;
@@ -23,6 +24,8 @@ import org.gracekeeper.store.DurableFiles;
  * on by itself; what it works on lies below /run, so it holds no file system. Thread-safe as far as {@code name}s differ.
  */
 final class HostNotifier {
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
     private final Node node;
     private final DurableFiles files;
     private final NsmRecords nsm;
@@ -68,7 +71,9 @@ final class HostNotifier {
     void end(String name, Deadline deadline) throws IOException {
         Path directory = root.resolve(name);
         if (Files.isDirectory(directory)) {
-            node.run(deadline, "systemctl", "--no-block", "kill", "--signal=KILL", unit(name, "*"));
+            // Whether there was one does not matter, nor whether it lives on: what it works on goes.
+            node.commands().run(deadline.atMost(LIMIT), null,
+                    List.of("systemctl", "--no-block", "kill", "--signal=KILL", unit(name, "*")));
             files.deleteTree(directory);
         }
     }

@@ -41,7 +41,8 @@ final class HostResolver {
         this.parents = parents;
     }
 
-    RunningService resolve(ServiceConfig config, Deadline deadline) throws OcfException, IOException {
+    /** @param held addresses that the node has for this very service */
+    RunningService resolve(ServiceConfig config, Deadline deadline, Set<InetAddress> held) throws OcfException, IOException {
         requireTools(config);
         requireModule(deadline);
         long rootDevice = node.kernel().deviceOf(Path.of("/"));
@@ -53,7 +54,7 @@ final class HostResolver {
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
-        ParentDevice.Parent parent = config.isShared() ? parents.chooseShared(config) : parents.choose(config);
+        ParentDevice.Parent parent = config.isShared() ? parents.chooseShared(config, held) : parents.choose(config);
         return new RunningService(config, parent.name(), parent.routes(), planned, new ArrayList<>(devices),
                 graceTime(config), 0, false, false, false, "");
     }

@@ -7,6 +7,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceConfig;
@@ -32,7 +33,7 @@ final class ParentDevice {
 
     Parent choose(ServiceConfig config) throws IOException, OcfException {
         IpLink.Network network = ip.read(null);
-        IpLink.Link link = link(config, network);
+        IpLink.Link link = link(config, network, Set.of());
         Optional<String> problem = problem(link, network.links(), config.linkType());
         if (problem.isPresent()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + link.name() + " " + problem.get());
@@ -40,9 +41,13 @@ final class ParentDevice {
         return new Parent(link.name(), routes(config, network, link.name()));
     }
 
-    /** The device that gets the addresses itself. */
-    Parent chooseShared(ServiceConfig config) throws IOException, OcfException {
-        IpLink.Link link = link(config, ip.read(null));
+    /**
+     * The device that gets the addresses itself.
+     *
+     * @param held addresses that it has for this service already
+     */
+    Parent chooseShared(ServiceConfig config, Set<InetAddress> held) throws IOException, OcfException {
+        IpLink.Link link = link(config, ip.read(null), held);
         if (link.flags().contains("LOOPBACK") || !link.up()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + link.name() + (link.up()
                     ? " is the loopback, which no client can reach: name the device of the clients' network"
@@ -51,9 +56,9 @@ final class ParentDevice {
         return new Parent(link.name(), List.of());
     }
 
-    private static IpLink.Link link(ServiceConfig config, IpLink.Network network) throws OcfException {
+    private static IpLink.Link link(ServiceConfig config, IpLink.Network network, Set<InetAddress> held) throws OcfException {
         List<IpLink.Address> own = network.addresses();
-        refuseOwnAddress(config, own);
+        refuseOwnAddress(config, own, held);
         String name = config.nic().isPresent() ? config.nic().get() : byNetwork(config, own);
         return network.links().stream().filter(l -> l.name().equals(name)).findFirst()
                 .orElseThrow(() -> new OcfException(OcfCode.ARGS, "parameter nic: this node has no network device \""
@@ -117,10 +122,11 @@ final class ParentDevice {
                 + wanted + ": name the device with parameter nic");
     }
 
-    private static void refuseOwnAddress(ServiceConfig config, List<IpLink.Address> own) throws OcfException {
+    private static void refuseOwnAddress(ServiceConfig config, List<IpLink.Address> own, Set<InetAddress> held)
+            throws OcfException {
         for (InetPrefix wanted : config.addresses()) {
             for (IpLink.Address address : own) {
-                if (wanted.address().equals(literal(address.address()))) {
+                if (wanted.address().equals(literal(address.address())) && !held.contains(wanted.address())) {
                     throw new OcfException(OcfCode.ARGS, "parameter ip: " + wanted.host() + " is already an address of"
                             + " this node, on " + address.device() + ": remove it there (no IPaddr2 is needed beside"
                             + " this agent), or give the service another");

@@ -19,6 +19,12 @@ final class ServerPing {
     Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         ServiceConfig config = operation.service().config();
         int version = config.hasNfsV3() ? 3 : 4;
+        if (config.isShared()) {
+            // What it offers is the node's matter.
+            return node.in(operation.service().network(), () -> RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, 4)
+                    || RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, 3) ? Optional.empty()
+                            : Optional.of("the node's nfsd does not answer a NULL call"));
+        }
         return node.in(operation.service().network(), () -> {
             if (!RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, version)) {
                 return Optional.of("nfsd does not answer an NFSv" + version + " NULL call");

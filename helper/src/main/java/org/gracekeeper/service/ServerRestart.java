@@ -47,6 +47,8 @@ final class ServerRestart {
     /** From the first that came, whoever else is on the way. */
     private static final Duration LONGEST = Duration.ofSeconds(15);
     private static final long PAUSE_MILLIS = 100;
+    /** For what one service is asked. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
     /** Also a unit's name; no service's can begin so. */
     private static final String NODE = "_node";
 
@@ -200,7 +202,12 @@ final class ServerRestart {
         }
         // All that recovers by them, should the node die in between: the stop of lockd makes statd forget everybody.
         for (RunningService service : sharing()) {
-            records.gather(service);
+            try {
+                Bounded.run("records of " + service.config().name(), LIMIT, () -> records.gather(service));
+            } catch (IOException e) {
+                // As they were at its last monitor, then: one service's storage must not keep the others waiting.
+                LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+            }
         }
         keepRecords();
         files.write(threadsFile(), Integer.toString(threads).getBytes(StandardCharsets.US_ASCII));

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.RecoveryDecision;
 import org.gracekeeper.model.ServiceConfig;
@@ -75,7 +77,7 @@ public final class ServiceManager {
     public OcfCode validate(Call call, boolean onHost) throws OcfException, IOException {
         ServiceConfig config = config(call);
         if (onHost) {
-            resolver.resolve(config, call.deadline());
+            resolver.resolve(config, call.deadline(), addressesHere(config.name()));
         }
         return OcfCode.SUCCESS;
     }
@@ -83,7 +85,6 @@ public final class ServiceManager {
     /** @return SUCCESS when the service runs with all its layers, else the call throws */
     public OcfCode start(Call call) throws OcfException, IOException, InterruptedException {
         ServiceConfig config = config(call);
-        RunningService resolved = resolver.resolve(config, call.deadline());
         ServiceSlot slot = slot(config.name());
         slot.acquire(call.deadline(), true);
         try {
@@ -99,7 +100,7 @@ public final class ServiceManager {
                 takeDown(config.name(), call);
                 bringing = call.again();
             }
-            bringUp(resolved, parameters(call), bringing);
+            bringUp(resolver.resolve(config, call.deadline(), Set.of()), parameters(call), bringing);
             if (config.waitForRecovery()) {
                 awaitRecovery(config.name(), call);
             }
@@ -183,7 +184,7 @@ public final class ServiceManager {
                     OcfCode.NOT_RUNNING, "service " + name + " does not run here: start it"));
             RunningService wanted;
             try {
-                wanted = resolver.resolve(config(call), call.deadline());
+                wanted = resolver.resolve(config(call), call.deadline(), addressesHere(name));
             } catch (OcfException e) {
                 return refuse(running, call, e.getMessage());
             }
@@ -210,6 +211,12 @@ public final class ServiceManager {
         registry.update(running.config().name(), s -> s.withRefused(why));
         call.log().accept(Level.ERR, "new parameters are not taken over, the old ones stay in force: " + why);
         return OcfCode.SUCCESS;
+    }
+
+    /** Those that the node itself has because it has the service. */
+    private Set<InetAddress> addressesHere(ServiceName name) throws IOException {
+        return registry.load(name).filter(service -> service.config().isShared()).map(service -> service.config().addresses()
+                .stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
     }
 
     /** Makes a running service recover anew, as if it had moved: for the operator. */

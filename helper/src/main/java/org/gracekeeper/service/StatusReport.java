@@ -214,8 +214,11 @@ public final class StatusReport {
         for (String host : records.monitored(service.state())) {
             holders.add(new Holder("NFSv3", host, "monitored by statd"));
         }
-        for (String host : records.recoverySet(service.state())) {
-            holders.add(new Holder("NFSv3", host, "may reclaim"));
+        // Of a shared nfsd those are all hosts, kept current for the next node.
+        if (!service.config().isShared() || !service.recovered()) {
+            for (String host : records.recoverySet(service.state())) {
+                holders.add(new Holder("NFSv3", host, "may reclaim"));
+            }
         }
         return holders;
     }

@@ -8,6 +8,7 @@ import java.util.Map;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.model.SharedServer;
 import org.junit.jupiter.api.Test;
 
 class MetadataTest {
@@ -21,6 +22,7 @@ class MetadataTest {
                 Map.of("OCF_RESKEY_ip", "192.0.2.1/24", "OCF_RESKEY_state_dir", "/srv/a/state",
                         "OCF_RESKEY_exports", "/srv/a/data *(rw)"), defaults));
         assertEquals(Integer.parseInt(defaults.get("lease_time")), config.leaseTime());
-        assertEquals(ServiceConfig.class.getRecordComponents().length - 1, defaults.size());
+        assertEquals(ServiceConfig.class.getRecordComponents().length - 1 + SharedServer.class.getRecordComponents().length,
+                defaults.size());
     }
 }

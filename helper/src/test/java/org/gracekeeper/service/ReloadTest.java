@@ -50,7 +50,7 @@ class ReloadTest {
         registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
         Parameters parameters = TestService.parameters(dir);
         registry.save(TestService.of("web", parameters).started(5).withOpened(), parameters);
-        when(resolver.resolve(any(), any())).thenAnswer(
+        when(resolver.resolve(any(), any(), any())).thenAnswer(
                 call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(), 90, 0, false, false,
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
@@ -100,7 +100,7 @@ class ReloadTest {
 
     @Test
     void exportsThatThisHostHasNotChangeNothingButTheMonitor() throws Exception {
-        when(resolver.resolve(any(), any())).thenThrow(new OcfException(OcfCode.INSTALLED, "no directory /srv/b"));
+        when(resolver.resolve(any(), any(), any())).thenThrow(new OcfException(OcfCode.INSTALLED, "no directory /srv/b"));
 
         refused("/srv/b *(rw)", "no directory /srv/b");
         assertEquals(List.of(), applied);
@@ -135,7 +135,7 @@ class ReloadTest {
 
     @Test
     void anotherFileSystemTakesANewStart() throws Exception {
-        when(resolver.resolve(any(), any())).thenAnswer(
+        when(resolver.resolve(any(), any(), any())).thenAnswer(
                 call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(new DeviceId(8, 1)), 90,
                         0, false, false, false, ""));
 
