@@ -32,19 +32,16 @@ final class ClaimLayer implements Layer {
     private final Node node;
     private final Registry registry;
     private final DurableFiles files;
-    private final Processes processes;
-    private final Holdings holdings;
+    private final Proof proof;
     private final Reserve reserve;
     private final LedgerStore ledgers;
     private final TimelineLog timeline;
 
-    ClaimLayer(Node node, Registry registry, DurableFiles files, Processes processes, Holdings holdings,
-            Reserve reserve, LedgerStore ledgers, TimelineLog timeline) {
+    ClaimLayer(Node node, Registry registry, DurableFiles files, Proof proof, Reserve reserve, LedgerStore ledgers, TimelineLog timeline) {
         this.node = node;
         this.registry = registry;
         this.files = files;
-        this.processes = processes;
-        this.holdings = holdings;
+        this.proof = proof;
         this.reserve = reserve;
         this.ledgers = ledgers;
         this.timeline = timeline;
@@ -119,7 +116,7 @@ final class ClaimLayer implements Layer {
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
-        prove(operation);
+        operation.info("stopped: " + proof.require(operation));
         try {
             StateDirectory state = operation.state();
             Claim claim = read(state);
@@ -242,23 +239,6 @@ final class ClaimLayer implements Layer {
         if (service.graceTime() > service.config().graceTime()) {
             operation.warn("grace time is " + service.graceTime() + " s this once: the lease time before was "
                     + previous.leaseTime() + " s, and clients that idle come as late as that");
-        }
-    }
-
-    /** Nothing of the service is left that a client could reach or that pins the file system. */
-    private void prove(Operation operation) throws IOException, InterruptedException {
-        Instance instance = operation.instance();
-        if (Files.exists(instance.netnsFile())) {
-            var left = processes.in(instance.netnsFile());
-            throw new IOException("network namespace " + instance.netns() + " is still there"
-                    + (left.isEmpty() ? "" : ", with " + left));
-        }
-        holdings.requireNone(operation.service());
-        if (operation.service().config().isShared()) {
-            holdings.requireNoState(operation.service());
-            operation.info("stopped: no lock and no open of an NFS client left");
-        } else {
-            operation.info("stopped: no namespace, no process, no lock of an NFS client left");
         }
     }
 

@@ -13,7 +13,10 @@ import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.gracekeeper.model.AddressText;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.nfsd.NsmRecord;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.store.DurableFiles;
@@ -40,16 +43,16 @@ final class HostNotifier {
     }
 
     /**
-     * Replaces what is under way under this name.
+     * Replaces what is under way under this name. What fails for one address is no matter for the others.
      *
      * @param records a directory of statd's records; copied before this returns
      * @param addresses that the node has
      * @param number none that a host was told before
+     * @param problems gets what failed, in words
      * @return how many hosts are told, for each address that has any, in words
-     * @throws IOException the records cannot be read, or systemd takes no unit
      */
-    List<String> begin(String name, Path records, List<InetAddress> addresses, NsmState number, Deadline deadline)
-            throws IOException {
+    List<String> begin(String name, Path records, List<InetAddress> addresses, NsmState number, Deadline deadline,
+            Consumer<String> problems) throws IOException {
         end(name, deadline);
         NsmRecords.ByFamily hosts = NsmRecords.split(nsm.names(records));
         List<String> told = new ArrayList<>();
@@ -58,10 +61,13 @@ final class HostNotifier {
             List<String> names = new ArrayList<>(address instanceof Inet4Address ? hosts.ipv4() : hosts.ipv6());
             names.addAll(hosts.others());
             if (!names.isEmpty()) {
-                String monitorName = name + "-" + i;
-                Path directory = prepare(name, i, records, names, number);
-                start(unit(name, Integer.toString(i)), directory, address, monitorName, deadline);
-                told.add(names.size() + " hosts from " + AddressText.of(address));
+                String which = i + "-" + number.value();
+                try {
+                    start(unit(name, which), prepare(name, which, records, names, number), address, name + "-" + i, deadline);
+                    told.add(names.size() + " hosts from " + AddressText.of(address));
+                } catch (IOException e) {
+                    problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());
+                }
             }
         }
         return told;
@@ -78,8 +84,8 @@ final class HostNotifier {
         }
     }
 
-    private Path prepare(String name, int index, Path records, List<String> hosts, NsmState number) throws IOException {
-        Path directory = root.resolve(name).resolve(index + "-" + number.value());
+    private Path prepare(String name, String which, Path records, List<String> hosts, NsmState number) throws IOException {
+        Path directory = root.resolve(name).resolve(which);
         UserPrincipal owner = RecordsLayer.statdUser();
         for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             Files.createDirectories(each);
@@ -97,20 +103,52 @@ final class HostNotifier {
 
     private void start(String unit, Path directory, InetAddress address, String monitorName, Deadline deadline)
             throws IOException {
-        // It insists on a name that can be looked up, and waits for whatever else the node's resolver asks.
         Path hosts = directory.resolve("hosts");
         Path nsswitch = directory.resolve("nsswitch.conf");
-        Files.writeString(hosts, "127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName + "\n",
-                StandardCharsets.US_ASCII);
+        Path conf = directory.resolve("nfs.conf");
+        Files.writeString(hosts, hosts(directory.resolve("sm"), address, monitorName), StandardCharsets.ISO_8859_1);
         Files.writeString(nsswitch, MountNamespace.nsswitch());
-        node.run(deadline, "systemd-run", "--quiet", "--collect", "--unit=" + unit, "--property=Type=forking",
-                "--property=BindReadOnlyPaths=" + hosts + ":/etc/hosts",
-                "--property=BindReadOnlyPaths=" + nsswitch + ":/etc/nsswitch.conf",
-                "--property=Before=pacemaker.service pacemaker_remote.service", "--property=TimeoutStopSec=5",
-                "sm-notify", "-f", "-n", "-P", directory.toString(), "-v", monitorName);
+        Files.writeString(conf, "[sm-notify]\nlift-grace=n\n");
+        List<String> argv = new ArrayList<>(List.of("systemd-run", "--quiet", "--collect", "--unit=" + unit,
+                "--property=Type=forking", "--property=Before=pacemaker.service pacemaker_remote.service",
+                // It would tell the node's own NFS client this number, which is not its server's.
+                "--property=ProtectKernelTunables=yes", "--property=TimeoutStopSec=5"));
+        for (Path own : List.of(hosts, nsswitch, conf)) {
+            Path place = Path.of("/etc").resolve(own.getFileName());
+            if (Files.exists(place)) {
+                argv.add("--property=BindReadOnlyPaths=" + own + ":" + place);
+            }
+        }
+        argv.addAll(List.of("sm-notify", "-f", "-n", "-P", directory.toString(), "-v", monitorName));
+        node.run(deadline, argv.toArray(String[]::new));
     }
 
-    private static String unit(String name, String index) {
-        return "gracekeeper-notify-" + name + "-" + index + ".service";
+    /**
+     * It insists on names that can be looked up: the address's own, and those of hosts, which the node's statd records by their
+     * canonical names (nfs-utils, statd_canonical_name); the address of each is in its record. No resolver is asked, since one
+     * that hangs would hold up all.
+     */
+    private String hosts(Path records, InetAddress address, String monitorName) throws IOException {
+        StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName
+                + "\n");
+        for (String name : NsmRecords.split(nsm.names(records)).others()) {
+            nsm.read(records.resolve(name)).stream().map(NsmRecord::host).filter(HostNotifier::isAddress).findFirst()
+                    .ifPresent(found -> text.append(found).append(' ').append(name).append('\n'));
+        }
+        return text.toString();
+    }
+
+    private static boolean isAddress(String text) {
+        try {
+            InetPrefix.parseLiteral(text);
+            return true;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    /** No name of a service has a colon. */
+    private static String unit(String name, String which) {
+        return "gracekeeper-notify-node@" + name + ":" + which + ".service";
     }
 }

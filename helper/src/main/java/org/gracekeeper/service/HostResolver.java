@@ -182,8 +182,24 @@ final class HostResolver {
                     + " exported directory " + path + ", where clients could read and change it: with one file system"
                     + " for both, export a subdirectory such as " + path.resolve("data"));
         }
-        refuseClusterFs("exports", path, node.kernel().statfs(path));
+        StatFs fs = node.kernel().statfs(path);
+        refuseClusterFs("exports", path, fs);
+        if (config.isShared()) {
+            refuseUnseen(export, fs);
+        }
         return DeviceId.ofDevT(device);
+    }
+
+    /** What is held there could not be told from what others hold, so a stop could neither release nor prove anything. */
+    private static void refuseUnseen(PlannedExport export, StatFs fs) throws OcfException {
+        boolean below = export.clients().stream().anyMatch(client -> client.options().contains("crossmnt")
+                || client.options().contains("nohide"));
+        if (below || fs.type() == StatFs.BTRFS_SUPER_MAGIC) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter exports: " + export.path() + (below
+                    ? " lets clients reach file systems mounted below it (crossmnt, nohide)" : " is on btrfs")
+                    + ", which is not possible with instance=node: the kernel does not tell what is held there; use"
+                    + " instance=own");
+        }
     }
 
     private static void refuseClusterFs(String parameter, Path path, StatFs fs) throws OcfException {

@@ -85,6 +85,8 @@ public final class ServiceManager {
     /** @return SUCCESS when the service runs with all its layers, else the call throws */
     public OcfCode start(Call call) throws OcfException, IOException, InterruptedException {
         ServiceConfig config = config(call);
+        // Before the slot: names that cannot be looked up, or storage that hangs, must hold up no stop.
+        RunningService resolved = resolver.resolve(config, call.deadline(), addressesHere(config.name()));
         ServiceSlot slot = slot(config.name());
         slot.acquire(call.deadline(), true);
         try {
@@ -100,7 +102,7 @@ public final class ServiceManager {
                 takeDown(config.name(), call);
                 bringing = call.again();
             }
-            bringUp(resolver.resolve(config, call.deadline(), Set.of()), parameters(call), bringing);
+            bringUp(resolved, parameters(call), bringing);
             if (config.waitForRecovery()) {
                 awaitRecovery(config.name(), call);
             }
@@ -214,9 +216,13 @@ public final class ServiceManager {
     }
 
     /** Those that the node itself has because it has the service. */
-    private Set<InetAddress> addressesHere(ServiceName name) throws IOException {
-        return registry.load(name).filter(service -> service.config().isShared()).map(service -> service.config().addresses()
-                .stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
+    private Set<InetAddress> addressesHere(ServiceName name) {
+        try {
+            return registry.load(name).filter(service -> service.config().isShared()).map(service -> service.config()
+                    .addresses().stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
+        } catch (IOException e) {
+            return Set.of(); // a record that cannot be read is what the action will find
+        }
     }
 
     /** Makes a running service recover anew, as if it had moved: for the operator. */

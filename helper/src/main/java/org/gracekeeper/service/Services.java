@@ -65,7 +65,8 @@ public final class Services {
         PeerList peers = new PeerList(files);
         TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
-        ClaimLayer claim = new ClaimLayer(node, registry, files, processes, holdings, reserve, ledgers, timeline);
+        ClaimLayer claim = new ClaimLayer(
+                node, registry, files, new OwnProof(processes, holdings), reserve, ledgers, timeline);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
@@ -103,21 +104,26 @@ public final class Services {
         NfsServers servers = new NfsServers(node, nfsd, registry, MountNamespace.NFS_STATE.resolve("etab"));
         NlmRelease nlm = new NlmRelease(node, nfsd);
         HostNotifier notifier = new HostNotifier(node, files, Instance.NOTIFIERS);
-        SharedRecordsLayer sharedRecords = new SharedRecordsLayer(node, files, nfsd, holdings, records, peers);
+        RestartGate gate = new RestartGate();
+        SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
+                node, files, nfsd, holdings, records, peers, registry, gate);
         ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
-                notifier, files, Instance.RUN.resolve("restart"), ServerRestart.QUIET);
+                gate, notifier, files, Instance.RUN.resolve("restart"), ServerRestart.QUIET);
         SharedServerLayer sharedServer = new SharedServerLayer(
                 node, nfsd, restart, new SharedRelease(node, nfsd, holdings, nlm, restart), registry, attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
+        ClaimLayer sharedClaim = new ClaimLayer(
+                node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
         ForeignUse foreign = new ForeignUse(node, holdings);
-        SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(node, registry, foreign, nfsd);
+        SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
+                node, registry, foreign, nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
-                node, registry, ip, guard, announcer, announcements, connections);
+                node, registry, ip, guard, announcer, announcements, connections, sharedRecords);
         SharedStack shared = new SharedStack(registry, node,
-                List.of(claim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords, address,
+                List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords, address,
                         new SharedNotifyLayer(notifier)),
                 sharedServer, address, sharedExports, sharedFirewall, ping, foreign, attribute, timeline);
-        Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases);
+        Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases, sharedExports);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);

@@ -27,10 +27,11 @@ final class SharedAddressLayer implements Layer {
     private final Announcer announcer;
     private final Announcements announcements;
     private final ConnectionReset connections;
+    private final SharedRecordsLayer records;
     private final LocalAddresses local;
 
     SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
-            Announcements announcements, ConnectionReset connections) {
+            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records) {
         this.node = node;
         this.registry = registry;
         this.ip = ip;
@@ -38,6 +39,7 @@ final class SharedAddressLayer implements Layer {
         this.announcer = announcer;
         this.announcements = announcements;
         this.connections = connections;
+        this.records = records;
         this.local = new LocalAddresses(node.kernel());
     }
 
@@ -70,6 +72,14 @@ final class SharedAddressLayer implements Layer {
         RunningService service = operation.service();
         announcements.end(operation.instance().name());
         Set<InetAddress> there = there(service);
+        if (service.opened()) {
+            try {
+                // With an address the kernel closes nfsd's connections on it (fs/nfsd/nfssvc.c, nfsd_inetaddr_event).
+                records.keepConnections(service);
+            } catch (IOException e) {
+                operation.warn("connections are not known to the next node, clients resume some seconds later: " + e.getMessage());
+            }
+        }
         List<InetPrefix> mine = service.config().addresses().stream().filter(a -> there.contains(a.address())).toList();
         if (!mine.isEmpty() && service.opened()) {
             ip.batch(null, mine.stream().map(address -> "address del " + address + " dev " + service.parent()).toList());

@@ -4,22 +4,25 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.ExportTable;
 import org.gracekeeper.sys.Namespaces;
 
 /**
  * A service's exports in the table of the node's own nfsd: a file in /etc/exports.d, so that whoever reads the table anew keeps
- * them, and one by one, because {@code exportfs -r} would take away what others have exported without a file. Stateless,
- * thread-safe.
+ * them, and one by one, because {@code exportfs -r} would take away what others have exported without a file. The file is a link
+ * to one below /run: should the node lose its power, nothing is exported by it at the next boot. Stateless, thread-safe.
  */
 final class SharedExportsLayer implements Layer {
     private static final Path DIRECTORY = Path.of("/etc/exports.d");
@@ -43,18 +46,22 @@ final class SharedExportsLayer implements Layer {
         RunningService service = operation.service();
         List<String> wanted = arguments(service.exports());
         node.in(Namespaces.HOST, () -> {
-            Files.createDirectories(DIRECTORY);
             String text = service.exports().stream().map(e -> e.line() + "\n").collect(Collectors.joining());
-            Path file = file(operation.instance());
-            Files.writeString(file, "# Made by gracekeeper, for as long as the service is on this node.\n" + text);
-            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
-            unexport(operation, argument -> !wanted.contains(argument));
+            Path target = operation.instance().runDir().resolve("exports.d");
+            Files.writeString(target, text);
+            Path file = file(operation.instance().name());
+            Files.deleteIfExists(file);
+            Files.createSymbolicLink(file, target);
+            // -i: without what others have written into /etc/exports and exports.d, and may have written wrong.
             for (PlannedExport export : service.exports()) {
                 for (PlannedExport.Client client : export.clients()) {
-                    node.run(operation.deadline(), "exportfs", "-o", String.join(",", export.options(client)),
+                    node.run(operation.deadline(), "exportfs", "-i", "-o", String.join(",", export.options(client)),
                             argument(client.host(), export.path()));
                 }
             }
+            Errors errors = new Errors();
+            unexport(operation, errors, argument -> !wanted.contains(argument));
+            errors.rethrow();
             return null;
         });
     }
@@ -66,22 +73,32 @@ final class SharedExportsLayer implements Layer {
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         node.in(Namespaces.HOST, () -> {
-            Files.deleteIfExists(file(operation.instance()));
-            unexport(operation, argument -> true);
+            Files.deleteIfExists(file(operation.instance().name()));
+            Errors errors = new Errors();
+            unexport(operation, errors, argument -> true);
             // What the kernel has cached of them holds the file systems (fs/nfsd/export.c, filecache.c).
-            return node.run(operation.deadline(), "exportfs", "-f");
+            errors.collect(() -> node.run(operation.deadline(), "exportfs", "-f"));
+            errors.rethrow();
+            return null;
         });
     }
 
     /** Those of its directories, whoever has exported them: what a client reaches there holds the file system. */
-    private void unexport(Operation operation, Predicate<String> which) throws IOException {
+    private void unexport(Operation operation, Errors errors, Predicate<String> which)
+            throws IOException, InterruptedException {
         List<String> paths = operation.service().exports().stream().map(PlannedExport::path).toList();
         for (ExportTable.Export export : table()) {
             String argument = argument(export.client(), export.path());
             if (paths.contains(export.path()) && which.test(argument)) {
-                node.run(operation.deadline(), "exportfs", "-u", argument);
+                errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument));
             }
         }
+    }
+
+    /** One of its directories that is exported still. */
+    Optional<String> left(RunningService service) throws IOException {
+        List<String> paths = service.exports().stream().map(PlannedExport::path).toList();
+        return table().stream().map(ExportTable.Export::path).filter(paths::contains).findFirst();
     }
 
     @Override
@@ -120,7 +137,23 @@ final class SharedExportsLayer implements Layer {
                 : "[" + host.substring(0, slash) + "]" + host.substring(slash) + ":" + path;
     }
 
-    private static Path file(Instance instance) {
-        return DIRECTORY.resolve("gracekeeper-" + instance.name() + ".exports");
+    /** Takes away what services left that were here when the node lost its power. */
+    void tidy(Collection<ServiceName> here) throws IOException, InterruptedException {
+        node.in(Namespaces.HOST, () -> {
+            try (DirectoryStream<Path> found = Files.newDirectoryStream(DIRECTORY, "gracekeeper-*.exports")) {
+                for (Path each : found) {
+                    if (here.stream().noneMatch(name -> file(name).equals(each))) {
+                        Files.delete(each);
+                    }
+                }
+            } catch (NoSuchFileException e) {
+                return null;
+            }
+            return null;
+        });
+    }
+
+    private static Path file(ServiceName name) {
+        return DIRECTORY.resolve("gracekeeper-" + name + ".exports");
     }
 }

@@ -3,14 +3,21 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfCode;
@@ -32,12 +39,16 @@ final class SharedFirewallLayer implements UncheckedLayer {
     private final Registry registry;
     private final ForeignUse foreign;
     private final NfsdFs nfsd;
+    private final Path marker;
+    private final Map<ServiceName, Set<Long>> suspects = new ConcurrentHashMap<>();
 
-    SharedFirewallLayer(Node node, Registry registry, ForeignUse foreign, NfsdFs nfsd) {
+    /** @param marker there while there are rules; the emergency stop knows it */
+    SharedFirewallLayer(Node node, Registry registry, ForeignUse foreign, NfsdFs nfsd, Path marker) {
         this.node = node;
         this.registry = registry;
         this.foreign = foreign;
         this.nfsd = nfsd;
+        this.marker = marker;
     }
 
     @Override
@@ -61,22 +72,36 @@ final class SharedFirewallLayer implements UncheckedLayer {
         }
     }
 
-    /** Those that came before the rules, or by another way: they cannot renew their lease, and need not be waited for. */
+    /**
+     * Those that came before the rules, or by another way: they cannot renew their lease, and need not be waited for. One whose
+     * connection is just being made again would look like that, once; and through another service's address one may come.
+     */
     @Override
     public void tend(Operation operation) throws InterruptedException {
         if (!enforces(operation.service())) {
             return;
         }
+        ServiceName name = operation.instance().name();
         try {
-            for (ForeignUse.Found found : foreign.find(operation.service())) {
-                if (!found.elsewhere()) {
-                    Bounded.run("end of " + found, LIMIT, () -> node.in(Namespaces.HOST, () -> {
-                        nfsd.expireClient(found.client());
+            if (!Files.exists(marker)) {
+                load(operation, Optional.of(operation.service())); // the emergency stop of another took the rules away
+            }
+            Set<InetAddress> allowed = registry.others(null).stream().filter(service -> service.config().isShared())
+                    .flatMap(service -> service.config().addresses().stream()).map(InetPrefix::address)
+                    .collect(Collectors.toSet());
+            List<ForeignUse.Found> found = foreign.find(operation.service()).stream().filter(each -> !each.elsewhere()
+                    && each.through().stream().noneMatch(allowed::contains)).toList();
+            Set<Long> before = suspects.getOrDefault(name, Set.of());
+            for (ForeignUse.Found each : found) {
+                if (before.contains(each.client().clientid())) {
+                    Bounded.run("end of " + each, LIMIT, () -> node.in(Namespaces.HOST, () -> {
+                        nfsd.expireClient(each.client());
                         return null;
                     }));
-                    operation.warn("enforce: ended all that " + found + " had");
+                    operation.warn("enforce: ended all that " + each + " had");
                 }
             }
+            suspects.put(name, found.stream().map(each -> each.client().clientid()).collect(Collectors.toSet()));
         } catch (IOException e) {
             operation.warn("enforce: " + e.getMessage());
         }
@@ -89,13 +114,21 @@ final class SharedFirewallLayer implements UncheckedLayer {
                 .filter(service -> service.config().isShared()).toList());
         arriving.ifPresent(services::add);
         boolean any = services.stream().anyMatch(SharedFirewallLayer::enforces);
-        if (!any && !enforces(operation.service())) {
+        if (!any && !Files.exists(marker)) {
             return "";
         }
         String replace = TABLE + "\ndelete " + TABLE + "\n" + (any ? rules(services) : "");
         CommandResult result = node.in(Namespaces.HOST, () -> node.commands().run(operation.deadline().atMost(LIMIT),
                 replace, List.of("nft", "-f", "-")));
-        return result.ok() ? "" : result.summary();
+        if (!result.ok()) {
+            return result.summary();
+        }
+        if (any) {
+            Files.write(marker, new byte[0]);
+        } else {
+            Files.deleteIfExists(marker);
+        }
+        return "";
     }
 
     private static boolean enforces(RunningService service) {

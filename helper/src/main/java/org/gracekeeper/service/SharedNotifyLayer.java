@@ -28,7 +28,7 @@ final class SharedNotifyLayer implements UncheckedLayer {
         NsmState number = NsmState.read(service.state().nsmState())
                 .orElseThrow(() -> new IOException(service.state().nsmState() + " is gone"));
         List<String> told = notifier.begin(operation.instance().name().value(), service.state().nsm(), addresses, number,
-                operation.deadline());
+                operation.deadline(), operation::warn);
         if (!told.isEmpty()) {
             operation.info("notifying " + String.join(", ", told));
         }

@@ -36,8 +36,11 @@ final class SharedRecordsLayer implements UncheckedLayer {
     private final RecordsLayer records;
     private final NsmRecords nsm;
     private final PeerList peers;
+    private final Registry registry;
+    private final RestartGate gate;
 
-    SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers) {
+    SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
+            Registry registry, RestartGate gate) {
         this.node = node;
         this.files = files;
         this.nfsd = nfsd;
@@ -45,6 +48,8 @@ final class SharedRecordsLayer implements UncheckedLayer {
         this.records = records;
         this.nsm = new NsmRecords(files);
         this.peers = peers;
+        this.registry = registry;
+        this.gate = gate;
     }
 
     @Override
@@ -69,6 +74,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
     public void tend(Operation operation) throws InterruptedException {
         try {
             gather(operation.service());
+            keepConnections(operation.service());
         } catch (IOException e) {
             operation.warn("what the next node recovers by cannot be kept current: " + e.getMessage());
         }
@@ -76,6 +82,13 @@ final class SharedRecordsLayer implements UncheckedLayer {
 
     /** Brings the records up to date; until recovery has ended nobody is forgotten. Nothing is told by an nfsd that is stopped. */
     void gather(RunningService service) throws IOException, InterruptedException {
+        gate.look(() -> gatherNow(service));
+    }
+
+    /** The same for who restarts nfsd. */
+    void gatherNow(RunningService known) throws IOException, InterruptedException {
+        // As it is now: a restart may just have been, after which nobody is known any more.
+        RunningService service = registry.load(known.config().name()).orElse(known);
         if (node.in(service.inside(), nfsd::threads) == 0) {
             return;
         }
@@ -101,7 +114,10 @@ final class SharedRecordsLayer implements UncheckedLayer {
             clients.addAll(clients(state));
         }
         writeIfOther(state.clients(), clients);
-        peers.save(state, SnapshotLayer.connections(node, service), service.recovered());
+    }
+
+    void keepConnections(RunningService service) throws IOException, InterruptedException {
+        peers.save(service.state(), SnapshotLayer.connections(node, service), service.recovered());
     }
 
     private void writeIfOther(Path file, Collection<String> lines) throws IOException {

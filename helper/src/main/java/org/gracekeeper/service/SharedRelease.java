@@ -15,6 +15,7 @@ import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.Release;
 import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.Namespaces;
 
 /**
@@ -23,6 +24,8 @@ import org.gracekeeper.sys.Namespaces;
  * afterwards, are both told. Thread-safe.
  */
 final class SharedRelease {
+    private static final long PAUSE_MILLIS = 200;
+
     private final Node node;
     private final NfsdFs nfsd;
     private final Holdings holdings;
@@ -42,11 +45,12 @@ final class SharedRelease {
      */
     void release(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
+        Set<DeviceId> devices = Set.copyOf(service.devices());
         Map<DeviceId, Path> places = places(service);
-        Release before = look(service, places.keySet());
+        Release before = look(service, devices);
         operation.info("to release: " + before.nlm().size() + " NLM locks and waiters, " + before.states().size()
                 + " NFSv4 states, " + before.nfs4().size() + " NFSv4 locks");
-        unlockAddresses(operation, before, places.keySet());
+        unlockAddresses(operation, before, devices);
         for (Client client : clients(before)) {
             if (!client.elsewhere()) {
                 claim(operation, client.text() + ", with all that it has", () -> nfsd.expireClient(client.client()));
@@ -56,11 +60,21 @@ final class SharedRelease {
         releaseParts(operation, before, places);
         // A waiter may have been granted an NLM lock by the end of somebody's NFSv4 state.
         releaseNlm(operation, places);
-        Release now = look(service, places.keySet());
+        Release now = look(service, devices);
+        // A request that was under way when the export went may have been granted since.
+        Deadline limit = Deadline.after(operation.deadline().remaining().dividedBy(4));
+        while (!now.isEmpty() && !limit.passed()) {
+            Thread.sleep(PAUSE_MILLIS);
+            for (Nfs4Client client : now.whole()) {
+                claim(operation, client.protocol() + " " + client.address() + ", again", () -> nfsd.expireClient(client));
+            }
+            releaseNlm(operation, places);
+            now = look(service, devices);
+        }
         operation.info("seen: " + ReleaseText.gone(before, before.leftIn(now)));
         if (!now.isEmpty()) {
-            throw new IOException(now.size() + " locks and opens of NFS clients are still there: 'gracekeeper unlock --path "
-                    + places.values().iterator().next() + " --dry-run' shows them");
+            throw new IOException(now.size() + " locks and opens of NFS clients are still there on what service "
+                    + operation.instance().name() + " exports: 'gracekeeper unlock --path DIRECTORY --dry-run' shows them");
         }
     }
 
@@ -139,7 +153,16 @@ final class SharedRelease {
     private Map<DeviceId, Path> places(RunningService service) throws IOException {
         Map<DeviceId, Path> places = new LinkedHashMap<>();
         for (PlannedExport export : service.exports()) {
-            places.putIfAbsent(DeviceId.ofDevT(node.kernel().deviceOf(export.directory())), export.directory());
+            DeviceId device;
+            try {
+                device = DeviceId.ofDevT(node.kernel().deviceOf(export.directory()));
+            } catch (KernelException e) {
+                continue; // not mounted any more, or gone
+            }
+            // Another one is mounted there by now, or none: the root file system's would be seen.
+            if (service.devices().contains(device)) {
+                places.putIfAbsent(device, export.directory());
+            }
         }
         return places;
     }

@@ -36,6 +36,9 @@ final class SharedServerLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         if (!runs()) {
+            restart.finish();
+        }
+        if (!runs()) {
             throw new OcfException(OcfCode.GENERIC, "the node's own nfsd does not run, and instance=node needs it: start"
                     + " nfs-server.service on every node (systemctl enable --now nfs-server), before the service");
         }
@@ -79,6 +82,7 @@ final class SharedServerLayer implements Layer {
             }
             double start = service.startedAt();
             registry.update(operation.instance().name(), s -> s.startedAt() == start ? s.withRecovered() : s);
+            restart.recovered();
             attribute.set(operation.instance().name(), "serving");
             operation.info("recovery has ended");
         } catch (IOException e) {

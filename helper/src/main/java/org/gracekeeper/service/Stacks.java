@@ -15,13 +15,16 @@ final class Stacks {
     private final NodeLockd nodeLockd;
     private final ServerRestart restart;
     private final LeaseGuard leases;
+    private final SharedExportsLayer exports;
 
-    Stacks(OwnStack own, SharedStack shared, NodeLockd nodeLockd, ServerRestart restart, LeaseGuard leases) {
+    Stacks(OwnStack own, SharedStack shared, NodeLockd nodeLockd, ServerRestart restart, LeaseGuard leases,
+            SharedExportsLayer exports) {
         this.own = own;
         this.shared = shared;
         this.nodeLockd = nodeLockd;
         this.restart = restart;
         this.leases = leases;
+        this.exports = exports;
     }
 
     LayerStack of(ServiceConfig config) {
@@ -36,13 +39,19 @@ final class Stacks {
     void resume(Registry known) throws IOException, InterruptedException {
         nodeLockd.restore();
         leases.update();
-        restart.resume();
         for (ServiceName name : known.names()) {
             try {
                 known.load(name).ifPresent(service -> of(service.config()).resume(service));
             } catch (IOException e) {
                 LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
             }
+        }
+        try {
+            exports.tidy(known.names());
+            restart.finish();
+        } catch (IOException e) {
+            // Their monitors will tell, and the next start tries again: no reason not to serve the others.
+            LOG.log(System.Logger.Level.ERROR, e.getMessage());
         }
     }
 }

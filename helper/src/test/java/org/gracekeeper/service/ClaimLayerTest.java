@@ -51,7 +51,7 @@ class ClaimLayerTest {
         state = new StateDirectory(dir);
         ledgers = new LedgerStore(files);
         registry = new Registry(run, files, Metadata.defaults());
-        layer = new ClaimLayer(new Node(kernel, null), registry, files, null, null, new Reserve(kernel, files), ledgers,
+        layer = new ClaimLayer(new Node(kernel, null), registry, files, null, new Reserve(kernel, files), ledgers,
                 mock(TimelineLog.class));
         registry.save(TestService.at(dir), TestService.parameters(dir));
         record("web");

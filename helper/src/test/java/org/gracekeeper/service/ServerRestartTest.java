@@ -30,12 +30,12 @@ class ServerRestartTest {
     @TempDir
     private Path dir;
 
-    private final List<String> done = new ArrayList<>();
+    private final List<String> done = java.util.Collections.synchronizedList(new ArrayList<>());
     private final List<String> said = new ArrayList<>();
     private final List<RunningService> here = new ArrayList<>();
     private FakeServers fake;
     private Path marker;
-    private String refused = "";
+    private volatile String refused = "";
     private ServerRestart restart;
 
     @BeforeEach
@@ -54,7 +54,9 @@ class ServerRestartTest {
             return null;
         });
         when(fake.node.bootSeconds()).thenReturn(100.0);
-        when(fake.registry.others(null)).thenAnswer(call -> List.copyOf(here));
+        when(fake.registry.names()).thenAnswer(call -> here.stream().map(service -> service.config().name()).toList());
+        when(fake.registry.load(any())).thenAnswer(call -> here.stream()
+                .filter(service -> service.config().name().equals(call.getArgument(0))).findFirst());
         when(fake.registry.update(any(), any())).thenAnswer(call -> {
             RunningService now = call.<UnaryOperator<RunningService>>getArgument(1).apply(here.get(0));
             done.add(now.config().name() + " recovers: " + !now.recovered());
@@ -66,20 +68,21 @@ class ServerRestartTest {
             return null;
         }).when(lockd).untouched(any());
         SharedRecordsLayer records = mock(SharedRecordsLayer.class);
-        doAnswer(call -> done.add(call.<RunningService>getArgument(0).config().name() + " is recorded")).when(records).gather(any());
+        doAnswer(call -> done.add(call.<RunningService>getArgument(0).config().name() + " is recorded")).when(records).gatherNow(any());
         HostNotifier notifier = mock(HostNotifier.class);
-        when(notifier.begin(any(), any(), any(), any(), any())).thenAnswer(call -> {
+        when(notifier.begin(any(), any(), any(), any(), any(), any())).thenAnswer(call -> {
             done.add("notified");
             return List.of();
         });
         restart = new ServerRestart(fake.node, fake.nfsd, mock(LockdFs.class), lockd, fake.registry, fake.servers, fake.holdings,
-                mock(NlmRelease.class), records, notifier, new DurableFiles(LinuxKernel.load()), marker,
+                mock(NlmRelease.class), records, new RestartGate(), notifier, new DurableFiles(LinuxKernel.load()), marker,
                 Duration.ofMillis(300));
     }
 
     private RunningService service(String name) throws Exception {
-        return TestService.of(name, TestService.parameters(Files.createDirectories(dir.resolve(name)), "instance", "node", "grace",
-                "restart"));
+        // A host that may reclaim.
+        Files.writeString(Files.createDirectories(dir.resolve(name).resolve("nsm")).resolve("192.0.2.7"), "x");
+        return TestService.of(name, TestService.parameters(dir.resolve(name), "instance", "node", "grace", "restart"));
     }
 
     @Test
@@ -89,7 +92,53 @@ class ServerRestartTest {
         restart.join(TestService.operation(service("web"), said));
 
         assertEquals(List.of("db is recorded", "rpc.nfsd 0", "rpc.nfsd 8", "db recovers: true", "notified"), done);
-        assertFalse(Files.exists(marker));
+        assertFalse(Files.exists(marker.resolve("threads")));
+    }
+
+    @Test
+    void whereNobodyIsKnownNothingIsDone() throws Exception {
+        RunningService web = service("web");
+        Files.delete(web.state().nsm().resolve("192.0.2.7"));
+
+        restart.join(TestService.operation(web, said));
+
+        assertEquals(List.of(), done);
+    }
+
+    @Test
+    void anNfsdThatIsStoppedIsStartedWhoeverGivesUp() throws Exception {
+        refused = "8";
+        Thread waiting = new Thread(() -> {
+            try {
+                restart.now(TestService.operation(service("web"), said));
+            } catch (Exception e) {
+                said.add(e.toString());
+            }
+        });
+        waiting.start();
+        while (!done.contains("rpc.nfsd 0")) {
+            Thread.sleep(5);
+        }
+        waiting.interrupt();
+        waiting.join();
+        refused = "";
+        Deadline deadline = Deadline.after(Duration.ofSeconds(10));
+        while (!done.contains("rpc.nfsd 8") && !deadline.passed()) {
+            Thread.sleep(5);
+        }
+        assertTrue(done.contains("rpc.nfsd 8"), done.toString());
+    }
+
+    @Test
+    void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
+        Path mounts = Path.of("/proc/1/mounts");
+        when(fake.kernel.read(org.mockito.ArgumentMatchers.eq(mounts), org.mockito.ArgumentMatchers.anyInt())).thenReturn(
+                "server:/x /mnt nfs rw,vers=3,hard 0 0\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+
+        IOException e = assertThrows(IOException.class, () -> restart.join(TestService.operation(service("web"), said)));
+
+        assertTrue(e.getMessage().contains("/mnt"), e.getMessage());
+        assertEquals(List.of(), done);
     }
 
     @Test
@@ -139,12 +188,12 @@ class ServerRestartTest {
         Files.createDirectories(marker.resolve("sm"));
         Files.writeString(marker.resolve("threads"), "16");
 
-        restart.resume();
+        restart.finish();
 
         assertEquals(List.of("rpc.nfsd 16", "notified"), done);
-        assertFalse(Files.exists(marker));
+        assertFalse(Files.exists(marker.resolve("threads")));
         done.clear();
-        restart.resume();
+        restart.finish();
         assertEquals(List.of(), done);
     }
 
@@ -155,5 +204,8 @@ class ServerRestartTest {
         assertThrows(IOException.class, () -> restart.join(TestService.operation(service("web"), said)));
 
         assertEquals("8", Files.readString(marker.resolve("threads")));
+        refused = "";
+        restart.finish();
+        assertTrue(done.contains("rpc.nfsd 8"), done.toString());
     }
 }

@@ -17,6 +17,7 @@ import static org.mockito.Mockito.when;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -73,7 +74,7 @@ class SharedReleaseTest {
         RunningService service = new RunningService(plain.config(), "eth0", List.of(), List.of(new PlannedExport(here.toString(),
                 "1", List.of(new PlannedExport.Client("*", List.of("rw"))))), List.of(FakeServers.HERE), 90, 5, true, true,
                 false, "");
-        return TestService.operation(service, said);
+        return TestService.operation(service, said, Deadline.after(Duration.ofSeconds(4)));
     }
 
     @Test

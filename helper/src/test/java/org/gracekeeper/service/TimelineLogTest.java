@@ -91,7 +91,7 @@ class TimelineLogTest {
             doReturn("boot of " + hostname).when(node).bootId();
             store = new TimelineStore(dir.resolve(hostname).resolve("timelines"), files);
             log = new TimelineLog(store, registry, node);
-            ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Processes.class), mock(Holdings.class),
+            ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Proof.class),
                     mock(Reserve.class), new LedgerStore(files), log);
             RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
             stack = new OwnStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Files;
+
+/** Of a service with an nfsd instance of its own: all of it is in its namespaces. Thread-safe. */
+final class OwnProof implements Proof {
+    private final Processes processes;
+    private final Holdings holdings;
+
+    OwnProof(Processes processes, Holdings holdings) {
+        this.processes = processes;
+        this.holdings = holdings;
+    }
+
+    @Override
+    public String require(Operation operation) throws IOException {
+        Instance instance = operation.instance();
+        if (Files.exists(instance.netnsFile())) {
+            var left = processes.in(instance.netnsFile());
+            throw new IOException("network namespace " + instance.netns() + " is still there"
+                    + (left.isEmpty() ? "" : ", with " + left));
+        }
+        holdings.requireNone(operation.service());
+        return "no namespace, no process, no lock of an NFS client left";
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.Optional;
+import java.util.Set;
+import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.net.LocalAddresses;
+
+/** Of a service of the node's own nfsd. What others have on its file systems is no matter of a start that came to nothing. */
+final class SharedProof implements Proof {
+    private final Node node;
+    private final SharedExportsLayer exports;
+    private final Holdings holdings;
+    private final LocalAddresses local;
+
+    SharedProof(Node node, SharedExportsLayer exports, Holdings holdings) {
+        this.node = node;
+        this.exports = exports;
+        this.holdings = holdings;
+        this.local = new LocalAddresses(node.kernel());
+    }
+
+    @Override
+    public String require(Operation operation) throws IOException, InterruptedException {
+        RunningService service = operation.service();
+        if (!service.opened()) {
+            return "no client has come";
+        }
+        Set<InetAddress> there = node.in(service.network(), local::read);
+        Optional<InetPrefix> address =
+                service.config().addresses().stream().filter(each -> there.contains(each.address())).findFirst();
+        if (address.isPresent()) {
+            throw new IOException("address " + address.get().host() + " is still an address of this node");
+        }
+        Optional<String> exported = exports.left(service);
+        if (exported.isPresent()) {
+            throw new IOException(exported.get() + " is still exported");
+        }
+        holdings.requireNone(service);
+        holdings.requireNoState(service);
+        return "no address, no export, no lock and no open of an NFS client left";
+    }
+}
