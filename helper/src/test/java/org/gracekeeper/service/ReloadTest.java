@@ -57,7 +57,7 @@ class ReloadTest {
         when(stack.remark(any())).thenReturn(Optional.empty());
         doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver,
-                new Stacks(stack, null, null, null, null), null, null, null, null);
+                new Stacks(stack, null, null, null, null, null), null, null, null, null);
     }
 
     private ServiceManager.Call call(String exports) throws Exception {

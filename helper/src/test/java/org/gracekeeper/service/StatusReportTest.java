@@ -71,7 +71,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenThrow(new IOException("not started yet"));
         StatusReport report = new StatusReport(
-                registry, new Stacks(stack, null, null, null, null), null, null, recovery);
+                registry, new Stacks(stack, null, null, null, null, null), null, null, recovery);
 
         String text = report.text(Optional.empty());
 
