@@ -49,6 +49,13 @@ public final class LockdFs {
         setNumber("nlm_grace_period", seconds);
     }
 
+    /** How long a grace period that begins now lasts, in seconds (fs/lockd/svc.c, get_lockd_grace_period). */
+    public int graceTime() throws IOException {
+        int period = gracePeriod();
+        int timeout = timeout();
+        return period == 0 ? 5 * timeout : (period + timeout - 1) / timeout * timeout;
+    }
+
     /** Seconds, 3 to 20; 10 unless changed. */
     public int timeout() throws IOException {
         return number("nlm_timeout");

@@ -119,6 +119,23 @@ public final class NfsdcldDb {
     }
 
     /**
+     * Adds clients to those that may reclaim after the next start of nfsd, while nfsd and nfsdcld run: the recovery that may be
+     * under way ends before that start, or it does not.
+     */
+    public void recordForNextStart(Collection<byte[]> ownerIds) throws IOException {
+        try (Sqlite db = open(false)) {
+            db.exec("BEGIN IMMEDIATE");
+            Epochs epochs = epochs(db);
+            for (long epoch : epochs.recovery() == 0 ? List.of(epochs.current()) : List.of(epochs.current(), epochs.recovery())) {
+                for (byte[] ownerId : ownerIds) {
+                    db.run("INSERT OR IGNORE INTO " + table(epoch) + " (id) VALUES (?)", (Object) ownerId);
+                }
+            }
+            db.exec("COMMIT");
+        }
+    }
+
+    /**
      * Ends a recovery, as nfsdcld does when the kernel tells it (sqlite_grace_done). While nfsdcld is not running only: what
      * is still on its way to it would then begin a new recovery, and end that one.
      *

@@ -194,9 +194,18 @@ final class RecordsLayer implements UncheckedLayer {
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
         long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
         if (!records.names(state.nsm()).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
-            database.recordForRecovery(LongStream.range(0, Math.max(MIN_GRACE_HOLDERS, GRACE_HOLDERS_EACH * clients))
-                    .mapToObj(i -> (GRACE_HOLDER + " " + i).getBytes(StandardCharsets.US_ASCII)).toList());
+            database.recordForRecovery(graceHolders(clients));
         }
+    }
+
+    /**
+     * Their owner ids.
+     *
+     * @param clients that do come
+     */
+    static List<byte[]> graceHolders(long clients) {
+        return LongStream.range(0, Math.max(MIN_GRACE_HOLDERS, GRACE_HOLDERS_EACH * clients))
+                .mapToObj(i -> (GRACE_HOLDER + " " + i).getBytes(StandardCharsets.US_ASCII)).toList();
     }
 
     /**

@@ -10,11 +10,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -28,13 +29,12 @@ import org.gracekeeper.model.MountTable;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.LocalAddresses;
-import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
-import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
-import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.Namespaces;
@@ -42,22 +42,21 @@ import org.gracekeeper.sys.Namespaces;
 /**
  * Restarts the node's own nfsd, so that all of its clients reclaim, with those of services that have just come: nothing else
  * gives a running lockd or nfsd a grace period. Services that come together have one restart. All that may fail or hang is done
- * before nfsd is stopped; from then on a thread of its own goes on, whoever gives up waiting, until nfsd runs again.
- * Thread-safe.
+ * before nfsd is stopped; from then on a thread of its own goes on, whoever gives up waiting, until nfsd runs again and its hosts
+ * have been told. Thread-safe.
  */
 final class ServerRestart {
     private static final System.Logger LOG = System.getLogger(ServerRestart.class.getName());
-    /** Nobody else has come for so long. */
-    static final Duration QUIET = Duration.ofSeconds(2);
+    /** Nobody else has come for so long; also between two attempts to start nfsd. */
+    static final Duration PAUSE = Duration.ofSeconds(2);
     /** From the first that came, whoever else is on the way. */
     private static final Duration LONGEST = Duration.ofSeconds(15);
-    private static final long PAUSE_MILLIS = 100;
-    /** For what one service is asked. */
+    private static final long POLL_MILLIS = 100;
+    /** For what one service, or the database of clients, is asked. */
     private static final Duration LIMIT = Duration.ofSeconds(10);
-    /** For one attempt to stop or start nfsd. */
-    private static final Duration ATTEMPT = Duration.ofSeconds(60);
+    /** For one attempt to stop or start nfsd, or to tell hosts. */
+    private static final Duration ATTEMPT = Duration.ofSeconds(30);
     private static final int ATTEMPTS = 5;
-    private static final String TABLE = "table inet gracekeeper_restart";
     /** Also a part of a unit's name; no service's can begin so. */
     private static final String NODE = "_node";
 
@@ -72,19 +71,21 @@ final class ServerRestart {
     private final SharedRecordsLayer records;
     private final RestartGate gate;
     private final HostNotifier notifier;
-    private final DurableFiles files;
-    private final Path directory;
-    private final Duration quiet;
+    private final RestartState state;
+    private final Path clientDatabase;
+    private final Duration pause;
+    private final ServerDoors doors;
     private final Object rounds = new Object();
     private Round gathering;
+    private volatile double startedAt;
 
     /**
-     * @param directory below /run, the restart's own: what a helper that is killed in the middle leaves for the next one
-     * @param quiet usually {@link #QUIET}
+     * @param clientDatabase nfsdcld's, of the node
+     * @param pause usually {@link #PAUSE}
      */
     ServerRestart(Node node, NfsdFs nfsd, LockdFs lockd, NodeLockd nodeLockd, Registry registry, NfsServers servers,
             Holdings holdings, NlmRelease nlm, SharedRecordsLayer records, RestartGate gate, HostNotifier notifier,
-            DurableFiles files, Path directory, Duration quiet) {
+            RestartState state, Path clientDatabase, Duration pause) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
@@ -96,28 +97,40 @@ final class ServerRestart {
         this.records = records;
         this.gate = gate;
         this.notifier = notifier;
-        this.files = files;
-        this.directory = directory;
-        this.quiet = quiet;
+        this.state = state;
+        this.clientDatabase = clientDatabase;
+        this.pause = pause;
+        this.doors = new ServerDoors(node);
+    }
+
+    /**
+     * A service that comes, with who has something to reclaim there.
+     *
+     * @param clients owners of NFSv4 clients, in hexadecimal
+     * @param hosts whether there are NFSv3 hosts
+     */
+    private record Member(Operation operation, List<String> clients, boolean hosts) {
+        private boolean isEmpty() {
+            return clients.isEmpty() && !hosts;
+        }
     }
 
     /** The services that have one restart together. */
     private static final class Round {
         private final long begin = System.nanoTime();
-        private final Map<ServiceName, Operation> members = new LinkedHashMap<>();
-        private final CompletableFuture<Void> done = new CompletableFuture<>();
+        private final Map<ServiceName, Member> members = new LinkedHashMap<>();
+        private final CompletableFuture<Void> served = new CompletableFuture<>();
         private long last;
     }
 
     /**
      * What is known before nfsd is stopped.
      *
-     * @param lockdToo whether lockd restarts too; not where the node has mounts over NFSv3 of its own
-     * @param clients who may reclaim afterwards
-     * @param scope the nodename under which nfsd starts; null for the node's own
+     * @param recorded whether there are NFSv4 clients that may reclaim
+     * @param nlmPaths where NLM locks are that the stop leaves
+     * @param sharing services that clients have come to
      */
-    private record Plan(int threads, boolean lockdToo, List<byte[]> clients, String scope, List<Path> nlmPaths,
-            List<RunningService> sharing) {}
+    private record Plan(RestartState.Unfinished start, boolean recorded, List<Path> nlmPaths, List<RunningService> sharing) {}
 
     /**
      * For a service that starts: returns when nfsd has restarted since, and knows the service's NFSv4 clients. Where nobody is
@@ -127,7 +140,9 @@ final class ServerRestart {
      */
     void join(Operation operation) throws IOException, InterruptedException {
         ServiceName name = operation.instance().name();
-        if (SharedRecordsLayer.clients(operation.state()).isEmpty() && names(operation.state().nsm()).isEmpty()) {
+        // Here, on its own thread: storage that hangs must not keep the others of the round waiting.
+        Member member = member(operation);
+        if (member.isEmpty()) {
             operation.info("nobody has anything to reclaim: the node's nfsd goes on");
             return;
         }
@@ -139,11 +154,11 @@ final class ServerRestart {
                 background("gathering for a restart of nfsd", () -> run(fresh));
             }
             round = gathering;
-            round.members.put(name, operation);
+            round.members.put(name, member);
             round.last = System.nanoTime();
         }
         try {
-            await(round.done, operation.deadline());
+            await(round.served, operation.deadline());
         } finally {
             synchronized (rounds) {
                 round.members.remove(name);
@@ -153,33 +168,52 @@ final class ServerRestart {
 
     /** For a stop that can release what it has to in no other way: at once. */
     void now(Operation operation) throws IOException, InterruptedException {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        background("restart of nfsd", () -> complete(done, () -> restart(List.of(operation), List.of(), false)));
-        await(done, operation.deadline());
+        CompletableFuture<Void> served = new CompletableFuture<>();
+        background("restart of nfsd", () -> complete(served, () -> restart(List.of(operation), List.of(), served)));
+        await(served, operation.deadline());
     }
 
-    private static void background(String name, Runnable work) {
-        Thread thread = new Thread(work, name);
-        thread.setDaemon(true);
-        thread.start();
-    }
-
-    private static void complete(CompletableFuture<Void> done, Step step) {
-        try {
-            step.run();
-            done.complete(null);
-        } catch (Throwable e) { // whatever it is, somebody waits for it
-            done.completeExceptionally(e);
+    /**
+     * Finishes what a helper began that was killed, or what failed: nfsd that was stopped is started, its hosts are told. Does
+     * nothing otherwise.
+     *
+     * @throws IOException it does not start, or not by the deadline; that goes on
+     */
+    void finish(Deadline deadline) throws IOException, InterruptedException {
+        if (state.isUnfinished()) {
+            CompletableFuture<Void> served = new CompletableFuture<>();
+            background("end of a restart of nfsd", () -> complete(served, () -> finish(served)));
+            await(served, deadline);
         }
     }
 
-    private static void await(CompletableFuture<Void> done, Deadline deadline) throws IOException, InterruptedException {
-        try {
-            done.get(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS);
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof IOException io ? io : new IOException("restart of nfsd: " + e.getCause(), e);
-        } catch (TimeoutException e) {
-            throw new IOException("nfsd had not restarted when the action's time was over; that goes on: raise the timeout", e);
+    private void finish(CompletableFuture<Void> served) throws IOException, InterruptedException {
+        gate.restart(() -> {
+            // As it is now: whoever had the gate may have finished it.
+            Optional<RestartState.Unfinished> left = state.unfinished();
+            if (left.isPresent()) {
+                LOG.log(System.Logger.Level.WARNING, "a restart of nfsd did not end: going on with it");
+                nodeLockd.untouched(() -> start(left.get()));
+                afterwards(open(), served);
+            }
+        });
+    }
+
+    /**
+     * To be asked just before a service's clients can come: the kernel's clocks run all the same, and whoever comes when grace is
+     * over loses his locks.
+     *
+     * @throws OcfException (GENERIC) too little of it is left for those who have to reclaim. The next start begins anew
+     */
+    void requireGrace(Operation operation) throws IOException, OcfException, InterruptedException {
+        Member member = member(operation);
+        double over = node.bootSeconds() - startedAt;
+        boolean late = node.in(Namespaces.HOST, () -> member.hosts() && (lockd.graceEnded() || over * 2 > lockd.graceTime())
+                || !member.clients().isEmpty() && (nfsd.v4GraceEnded() || over * 2 > nfsd.graceTime()));
+        if (late) {
+            throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of the grace period of the node's nfsd were"
+                    + " over before a client could come, so locks would be lost: the next start begins anew; see what holds up"
+                    + " this node or its storage, or raise grace-time in nfs.conf", operation.instance().name(), over));
         }
     }
 
@@ -200,12 +234,52 @@ final class ServerRestart {
         return node.in(Namespaces.HOST, () -> !lockd.graceEnded() || !nfsd.v4GraceEnded());
     }
 
+    /** Where nobody has anything to reclaim any more, who had to be told is forgotten. */
+    void recovered() throws IOException, InterruptedException {
+        gate.tryLook(() -> {
+            if (Files.exists(state.hosts()) && !state.isUnfinished() && !inGrace()) {
+                state.forgetHosts(records.statd());
+            }
+        });
+    }
+
+    private Member member(Operation operation) throws IOException {
+        return new Member(operation, SharedRecordsLayer.clients(operation.state()), records.hasHosts(operation.state()));
+    }
+
+    private static void background(String name, Runnable work) {
+        Thread thread = new Thread(work, name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static void complete(CompletableFuture<Void> served, Step step) {
+        try {
+            step.run();
+            served.complete(null);
+        } catch (Throwable e) { // whatever it is, somebody waits for it
+            if (!served.completeExceptionally(e)) {
+                LOG.log(System.Logger.Level.ERROR, "restart of nfsd: " + e, e);
+            }
+        }
+    }
+
+    private static void await(CompletableFuture<Void> served, Deadline deadline) throws IOException, InterruptedException {
+        try {
+            served.get(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException io ? io : new IOException("restart of nfsd: " + e.getCause(), e);
+        } catch (TimeoutException e) {
+            throw new IOException("nfsd had not restarted when the action's time was over; that goes on: raise the timeout", e);
+        }
+    }
+
     private void run(Round round) {
-        complete(round.done, () -> {
+        complete(round.served, () -> {
             try {
-                List<Operation> members = await(round);
+                List<Member> members = await(round);
                 if (!members.isEmpty()) {
-                    restart(members, members, true);
+                    restart(members.stream().map(Member::operation).toList(), members, round.served);
                 }
             } finally {
                 synchronized (rounds) {
@@ -215,7 +289,7 @@ final class ServerRestart {
         });
     }
 
-    private List<Operation> await(Round round) throws IOException, InterruptedException {
+    private List<Member> await(Round round) throws IOException, InterruptedException {
         while (true) {
             Set<ServiceName> members;
             synchronized (rounds) {
@@ -224,13 +298,13 @@ final class ServerRestart {
             boolean others = othersStart(members);
             synchronized (rounds) {
                 long now = System.nanoTime();
-                boolean all = now - round.last >= quiet.toNanos() && !others;
+                boolean all = now - round.last >= pause.toNanos() && !others;
                 if (all || now - round.begin >= LONGEST.toNanos() || round.members.isEmpty()) {
                     gathering = null;
                     return List.copyOf(round.members.values());
                 }
             }
-            Thread.sleep(PAUSE_MILLIS);
+            Thread.sleep(POLL_MILLIS);
         }
     }
 
@@ -241,57 +315,29 @@ final class ServerRestart {
     }
 
     /**
-     * Finishes what a helper began that was killed, or what failed: nfsd that was stopped is started. Does nothing otherwise.
-     *
-     * @throws IOException it does not start
+     * @param asking those in whose names it is done
+     * @param arriving those of them whose clients need grace; where there is none, nfsd only forgets
+     * @param served is told when nfsd runs again: what comes then concerns others
      */
-    void finish() throws IOException, InterruptedException {
+    private void restart(List<Operation> asking, List<Member> arriving, CompletableFuture<Void> served)
+            throws IOException, InterruptedException {
         gate.restart(() -> {
-            if (Files.exists(threadsFile())) {
-                LOG.log(System.Logger.Level.WARNING, "nfsd was stopped for a restart that did not end: going on with it");
-                start(Integer.parseInt(Files.readString(threadsFile()).strip()), scope(List.of()));
-                reclaiming(open());
-                tell(open());
-            }
-        });
-    }
-
-    /** Nobody has anything to reclaim any more: who had to be told is forgotten. */
-    void recovered() throws IOException, InterruptedException {
-        if (Files.exists(kept()) && !inGrace()) {
-            files.deleteTree(kept());
-        }
-    }
-
-    /** @param grace whether lockd has to get one, or there is no use in it */
-    private void restart(List<Operation> asking, List<Operation> arriving, boolean grace) throws IOException, InterruptedException {
-        gate.restart(() -> {
-            Plan plan = plan(arriving, grace);
+            Plan plan = plan(arriving);
             asking.forEach(operation -> operation.info("restarting the node's nfsd: all of its clients reclaim, and new locks"
                     + " wait meanwhile"));
-            nodeLockd.untouched(() -> {
-                try {
-                    stop(plan);
-                } finally {
-                    if (Files.exists(threadsFile())) {
-                        start(plan.threads(), plan.scope());
-                    }
-                }
-            });
-            reclaiming(plan.sharing());
-            if (plan.lockdToo()) {
-                tell(plan.sharing());
-            }
+            nodeLockd.untouched(() -> stopAndStart(plan, !arriving.isEmpty()));
+            verify(plan, asking);
+            afterwards(plan.sharing(), served);
         });
     }
 
-    private Plan plan(List<Operation> arriving, boolean grace) throws IOException, InterruptedException {
+    private Plan plan(List<Member> arriving) throws IOException, InterruptedException {
         if (!serverRuns()) {
             throw new IOException("the node's own nfsd does not run: start nfs-server.service");
         }
-        boolean lockdToo = ownMounts().isEmpty();
-        if (grace && !lockdToo) {
-            throw new IOException("this node has mounts over NFSv3 itself (" + ownMounts().get(0) + "), which keep lockd running:"
+        List<String> mounts = ownMounts();
+        if (!mounts.isEmpty() && arriving.stream().anyMatch(Member::hosts)) {
+            throw new IOException("this node has mounts over NFSv3 itself (" + mounts.get(0) + "), which keep lockd running:"
                     + " it cannot get a grace period; unmount them, mount over NFSv4, or use grace=none");
         }
         List<RunningService> sharing = open();
@@ -303,69 +349,106 @@ final class ServerRestart {
                 LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
             }
         }
-        keepRecords();
-        return new Plan(node.in(Namespaces.HOST, nfsd::threads), lockdToo, clients(arriving), scope(arriving), nlmPaths(lockdToo),
-                sharing);
+        state.keepHosts(records.statd());
+        boolean recorded = recordClients(arriving);
+        return new Plan(new RestartState.Unfinished(node.in(Namespaces.HOST, nfsd::threads), scope(arriving)), recorded,
+                nlmPaths(mounts.isEmpty()), sharing);
     }
 
-    private void stop(Plan plan) throws IOException, InterruptedException {
-        files.write(threadsFile(), Integer.toString(plan.threads()).getBytes(StandardCharsets.US_ASCII));
-        shutDoors();
-        node.in(Namespaces.HOST, () -> node.run(Deadline.after(ATTEMPT), "rpc.nfsd", "0"));
-        for (Path path : plan.nlmPaths()) {
-            nlm.release(path);
-        }
+    private void stopAndStart(Plan plan, boolean doorsMatter) throws IOException, InterruptedException {
+        state.begin(plan.start());
+        Exception failed = null;
+        boolean stopped = true;
         try {
-            recordClients(plan.clients());
+            shutDoors(doorsMatter);
+            node.in(Namespaces.HOST, () -> node.run(Deadline.after(ATTEMPT), "rpc.nfsd", "0"));
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            failed = e;
+            stopped = !runsForSure();
+        }
+        if (stopped) {
+            releaseNlm(plan.nlmPaths());
+        }
+        start(plan.start());
+        if (!stopped) {
+            state.finished(); // nobody has lost anything, and nobody has to be told
+            throw new IOException("nfsd was not restarted: " + failed.getMessage(), failed);
+        }
+        if (failed != null) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + failed.getMessage());
+        }
+    }
+
+    private void shutDoors(boolean theyMatter) throws IOException, InterruptedException {
+        try {
+            doors.shut();
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.ERROR, "NFSv4 clients that are new to this node cannot reclaim: " + e.getMessage());
+            if (theyMatter) {
+                throw e;
+            }
+            // A stop: to have the node fenced would cost everybody more.
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: its ports stay open: " + e.getMessage());
+        }
+    }
+
+    private boolean runsForSure() throws InterruptedException {
+        try {
+            return serverRuns();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** One that cannot be released is reclaimed by the host that has it. */
+    private void releaseNlm(List<Path> paths) throws InterruptedException {
+        for (Path path : paths) {
+            try {
+                Bounded.run("release of the NLM locks on " + path, LIMIT, () -> nlm.release(path));
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+            }
         }
     }
 
     /** As often as it takes, within reason: without it nobody is served. */
-    private void start(int threads, String scope) throws IOException, InterruptedException {
+    private void start(RestartState.Unfinished restart) throws IOException, InterruptedException {
+        String threads = Integer.toString(restart.threads());
         IOException last = null;
-        for (int i = 0; i < ATTEMPTS && !serverRuns(); i++) {
+        for (int i = 0; i < ATTEMPTS; i++) {
             try {
-                // The kernel takes the scope from the nodename of who starts the threads.
-                node.in(Namespaces.HOST, scope, () -> node.run(Deadline.after(ATTEMPT), "rpc.nfsd", Integer.toString(threads)));
+                if (!serverRuns()) {
+                    // The kernel takes the scope from the nodename of who starts the threads.
+                    node.in(Namespaces.HOST, restart.scope(), () -> node.run(Deadline.after(ATTEMPT), "rpc.nfsd", threads));
+                    startedAt = node.bootSeconds();
+                }
+                if (serverRuns()) {
+                    doors.open();
+                    return;
+                }
             } catch (IOException e) {
                 last = e;
-                Thread.sleep(PAUSE_MILLIS * (i + 1));
             }
+            Thread.sleep(pause.toMillis());
         }
-        if (!serverRuns()) {
-            throw new IOException("the node's own nfsd does not start again: see the kernel's log, and 'rpc.nfsd " + threads + "'",
-                    last);
+        throw new IOException("the node's own nfsd does not start again, or its ports stay shut: see the kernel's log, 'rpc.nfsd "
+                + threads + "' and 'nft list ruleset'", last);
+    }
+
+    /** Without a client tracker nfsd starts all the same, and refuses every NFSv4 reclaim. */
+    private void verify(Plan plan, List<Operation> asking) {
+        try {
+            if (plan.recorded() && new NfsdcldDb(clientDatabase).epochs().recovery() == 0) {
+                asking.forEach(operation -> operation.warn("nfsd did not find nfsdcld when it restarted, so NFSv4 clients cannot"
+                        + " reclaim: see nfsdcld.service"));
+            }
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
         }
-        openDoors();
-        files.deleteTree(threadsFile());
     }
 
-    /**
-     * While nfsd stops, lockd still serves when NFSv4 state is gone already, and somebody could get a lock that is to be
-     * reclaimed.
-     */
-    private void shutDoors() throws IOException, InterruptedException {
-        node.in(Namespaces.HOST, () -> {
-            String tcp = ports(RpcClient.NFS_PORT, RpcClient.port(RpcClient.LOCKD, 4));
-            String udp = ports(RpcClient.udpPort(RpcClient.LOCKD, 4));
-            String rules = TABLE + "\ndelete " + TABLE + "\n" + TABLE + " {\nchain input {\ntype filter hook input priority -10;\n"
-                    + "tcp dport { " + tcp + " } drop\n" + (udp.isEmpty() ? "" : "udp dport { " + udp + " } drop\n") + "}\n}\n";
-            return node.commands().run(LIMIT, rules, List.of("nft", "-f", "-"));
-        });
-    }
-
-    private static String ports(int... ports) {
-        return String.join(", ", Arrays.stream(ports).filter(port -> port > 0).mapToObj(Integer::toString).toList());
-    }
-
-    private void openDoors() throws IOException, InterruptedException {
-        node.in(Namespaces.HOST, () -> node.commands().run(
-                LIMIT, TABLE + "\ndelete " + TABLE + "\n", List.of("nft", "-f", "-")));
-    }
-
-    private void reclaiming(List<RunningService> sharing) throws IOException {
+    /** What it means for those that were here before; nothing of it is a reason for who asked for the restart to fail. */
+    private void afterwards(List<RunningService> sharing, CompletableFuture<Void> served)
+            throws IOException, InterruptedException {
         double now = node.bootSeconds();
         for (RunningService service : sharing) {
             try {
@@ -374,6 +457,9 @@ final class ServerRestart {
                 LOG.log(System.Logger.Level.INFO, "restart of nfsd: " + e.getMessage()); // it has just stopped
             }
         }
+        served.complete(null);
+        tell(sharing);
+        state.finished();
     }
 
     /** Never without grace: hosts would try to reclaim, be refused, and forget their locks. */
@@ -381,18 +467,31 @@ final class ServerRestart {
         if (node.in(Namespaces.HOST, lockd::graceEnded)) {
             return;
         }
-        List<InetAddress> services = sharing.stream().flatMap(s -> s.config().addresses().stream()).map(InetPrefix::address)
-                .toList();
-        List<InetAddress> addresses = new ArrayList<>(services);
-        node.in(Namespaces.HOST, new LocalAddresses(node.kernel())::read).stream()
-                .filter(a -> !a.isLoopbackAddress() && !a.isLinkLocalAddress() && !a.isMulticastAddress()
-                        && !a.isAnyLocalAddress() && !services.contains(a))
-                .sorted((a, b) -> a.getHostAddress().compareTo(b.getHostAddress())).forEach(addresses::add);
-        List<String> told = notifier.begin(NODE, kept(), addresses, NsmState.beyondCounting(Instant.now()),
-                Deadline.after(ATTEMPT), problem -> LOG.log(System.Logger.Level.ERROR, "restart of nfsd: " + problem));
+        NsmState number = state.nextNumber(Instant.now());
+        List<String> told = notifier.begin(NODE, state.hosts(), addresses(sharing), number, Deadline.after(ATTEMPT),
+                problem -> LOG.log(System.Logger.Level.ERROR, "restart of nfsd: " + problem));
         if (!told.isEmpty()) {
             LOG.log(System.Logger.Level.INFO, "nfsd has restarted: notifying " + String.join(", ", told));
         }
+    }
+
+    /** All that a host may know the node's server by, those of services first: it is not recorded which. */
+    private List<InetAddress> addresses(List<RunningService> sharing) throws InterruptedException {
+        Set<InetAddress> services = new LinkedHashSet<>();
+        sharing.forEach(service -> service.config().addresses().stream().map(InetPrefix::address).forEach(services::add));
+        List<InetAddress> addresses = new ArrayList<>();
+        try {
+            Set<InetAddress> here = node.in(Namespaces.HOST, new LocalAddresses(node.kernel())::read);
+            services.stream().filter(here::contains).forEach(addresses::add);
+            here.stream().filter(a -> !a.isLoopbackAddress() && !a.isLinkLocalAddress() && !a.isMulticastAddress()
+                    && !a.isAnyLocalAddress() && !services.contains(a))
+                    .sorted((a, b) -> a.getHostAddress().compareTo(b.getHostAddress())).forEach(addresses::add);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.ERROR, "restart of nfsd: hosts that know it by an address of the node's own are not"
+                    + " told: " + e.getMessage());
+            addresses.addAll(services);
+        }
+        return addresses;
     }
 
     /** Those on this node; one whose record cannot be read is no reason to keep the others from anything. */
@@ -414,37 +513,46 @@ final class ServerRestart {
     }
 
     /** What the services want, which is the same for all; null for the node's own name. */
-    private String scope(List<Operation> arriving) throws IOException {
-        return Stream.concat(arriving.stream().map(Operation::service), open().stream()).map(s -> s.config().scope())
-                .filter(scope -> !scope.isEmpty()).findFirst().orElse(null);
+    private String scope(List<Member> arriving) throws IOException {
+        return Stream.concat(arriving.stream().map(member -> member.operation().service()), open().stream())
+                .map(service -> service.config().scope()).filter(scope -> !scope.isEmpty()).findFirst().orElse(null);
     }
 
     /**
-     * All that have something to reclaim: those of arriving services, and all that nfsd has, since it records no NFSv4.0 client
-     * again that has reclaimed (fs/nfsd/nfs4proc.c, nfs4state.c).
+     * Has nfsdcld hand them to nfsd when that starts: the clients of arriving services, and all that nfsd has, since it records
+     * no NFSv4.0 client again that has reclaimed (fs/nfsd/nfs4proc.c, nfs4state.c).
+     *
+     * @return whether there are any
      */
-    private List<byte[]> clients(List<Operation> arriving) throws IOException, InterruptedException {
+    private boolean recordClients(List<Member> arriving) throws IOException, InterruptedException {
         Set<String> clients = new TreeSet<>();
-        for (Operation operation : arriving) {
-            clients.addAll(SharedRecordsLayer.clients(operation.state()));
-        }
+        arriving.forEach(member -> clients.addAll(member.clients()));
+        boolean matters = !clients.isEmpty();
         for (Nfs4Client client : node.in(Namespaces.HOST, nfsd::clients)) {
             if (client.holdsState()) {
                 clients.add(HexFormat.of().formatHex(client.ownerId()));
             }
         }
-        return clients.stream().map(HexFormat.of()::parseHex).toList();
-    }
-
-    /** So that it lets them reclaim: nfsdcld hands its list to nfsd when that starts. */
-    private void recordClients(List<byte[]> clients) throws IOException {
-        Path database = MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite");
-        if (!clients.isEmpty()) {
-            if (!Files.exists(database)) {
-                throw new IOException("this node has no " + database + ": is nfsdcld.service running?");
-            }
-            new NfsdcldDb(database).recordForRecovery(clients);
+        if (clients.isEmpty()) {
+            return false;
         }
+        List<byte[]> owners = new ArrayList<>(clients.stream().map(HexFormat.of()::parseHex).toList());
+        owners.addAll(RecordsLayer.graceHolders(owners.size()));
+        try {
+            Bounded.run("record of NFSv4 clients", LIMIT, () -> {
+                if (!Files.exists(clientDatabase)) {
+                    throw new IOException("there is no " + clientDatabase + ": is nfsdcld.service running?");
+                }
+                new NfsdcldDb(clientDatabase).recordForNextStart(owners);
+            });
+        } catch (IOException e) {
+            if (matters) {
+                throw new IOException("NFSv4 clients that come with a service could not reclaim: " + e.getMessage(), e);
+            }
+            // All but NFSv4.0 clients that have reclaimed once the kernel has had recorded itself.
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+        }
+        return true;
     }
 
     /** Before 6.3 nfsd's stop leaves NLM locks as long as anything else on the node uses lockd, a service of its own for one. */
@@ -462,36 +570,10 @@ final class ServerRestart {
         return paths;
     }
 
-    /** What this node has mounted over NFSv3 in its own network namespace. */
+    /** What this node has mounted over NFSv3 itself, with locks that go to the server (fs/nfs/client.c, nfs_start_lockd). */
     private List<String> ownMounts() throws IOException {
         String text = new String(node.kernel().read(Path.of("/proc/1/mounts"), 4 << 20), StandardCharsets.UTF_8);
         return text.lines().map(line -> line.split(" ")).filter(f -> f.length > 3 && f[2].equals("nfs")
-                && f[3].contains("vers=3")).map(f -> f[1]).toList();
-    }
-
-    /** Added to those of a restart before, as long as they may reclaim; and for statd's own notification, should the node boot. */
-    private void keepRecords() throws IOException {
-        NsmRecords nsm = new NsmRecords(files);
-        Files.createDirectories(kept());
-        for (String name : List.of("sm", "sm.bak")) {
-            Path from = SharedRecordsLayer.statd().resolve(name);
-            nsm.copy(names(from), from, kept());
-        }
-        Path bak = SharedRecordsLayer.statd().resolve("sm.bak");
-        if (Files.isDirectory(bak)) {
-            nsm.copy(names(kept()), kept(), bak);
-        }
-    }
-
-    private List<String> names(Path records) throws IOException {
-        return new NsmRecords(files).names(records);
-    }
-
-    private Path kept() {
-        return directory.resolve("sm");
-    }
-
-    private Path threadsFile() {
-        return directory.resolve("threads");
+                && f[3].contains("vers=3") && !f[3].contains("local_lock=all")).map(f -> f[1]).toList();
     }
 }

@@ -108,9 +108,10 @@ public final class Services {
         SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
                 node, files, nfsd, holdings, records, peers, registry, gate);
         ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
-                gate, notifier, files, Instance.RUN.resolve("restart"), ServerRestart.QUIET);
-        SharedServerLayer sharedServer = new SharedServerLayer(
-                node, nfsd, restart, new SharedRelease(node, nfsd, holdings, nlm, restart), registry, attribute);
+                gate, notifier, new RestartState(files, Instance.RUN.resolve("restart")),
+                MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"), ServerRestart.PAUSE);
+        SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, restart, gate,
+                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
@@ -118,11 +119,11 @@ public final class Services {
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
                 node, registry, foreign, nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
-                node, registry, ip, guard, announcer, announcements, connections, sharedRecords);
+                node, registry, ip, guard, announcer, announcements, connections, sharedRecords, restart);
         SharedStack shared = new SharedStack(registry, node,
-                List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords, address,
-                        new SharedNotifyLayer(notifier)),
-                sharedServer, address, sharedExports, sharedFirewall, ping, foreign, attribute, timeline);
+                List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords,
+                        address, new SharedNotifyLayer(notifier)),
+                sharedServer, address, sharedExports, sharedFirewall, ping, foreign, gate, attribute, timeline);
         Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases, sharedExports);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);

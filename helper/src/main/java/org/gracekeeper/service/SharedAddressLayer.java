@@ -28,10 +28,11 @@ final class SharedAddressLayer implements Layer {
     private final Announcements announcements;
     private final ConnectionReset connections;
     private final SharedRecordsLayer records;
+    private final ServerRestart restart;
     private final LocalAddresses local;
 
     SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
-            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records) {
+            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, ServerRestart restart) {
         this.node = node;
         this.registry = registry;
         this.ip = ip;
@@ -40,6 +41,7 @@ final class SharedAddressLayer implements Layer {
         this.announcements = announcements;
         this.connections = connections;
         this.records = records;
+        this.restart = restart;
         this.local = new LocalAddresses(node.kernel());
     }
 
@@ -52,6 +54,9 @@ final class SharedAddressLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         RunningService service = operation.service();
         guard.require(operation);
+        if (service.config().shared().orElseThrow().restart()) {
+            restart.requireGrace(operation);
+        }
         registry.update(operation.instance().name(), RunningService::withOpened);
         // Without it the first address of a network takes the others with it when it goes.
         node.kernel().writeOnce(SYSCTLS.resolve(service.parent()).resolve("promote_secondaries"),
@@ -77,7 +82,8 @@ final class SharedAddressLayer implements Layer {
                 // With an address the kernel closes nfsd's connections on it (fs/nfsd/nfssvc.c, nfsd_inetaddr_event).
                 records.keepConnections(service);
             } catch (IOException e) {
-                operation.warn("connections are not known to the next node, clients resume some seconds later: " + e.getMessage());
+                operation.warn("connections are not known to the next node, clients resume some seconds later: "
+                        + e.getMessage());
             }
         }
         List<InetPrefix> mine = service.config().addresses().stream().filter(a -> there.contains(a.address())).toList();

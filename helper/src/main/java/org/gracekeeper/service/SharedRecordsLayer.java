@@ -10,7 +10,9 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Release;
@@ -73,47 +75,59 @@ final class SharedRecordsLayer implements UncheckedLayer {
     @Override
     public void tend(Operation operation) throws InterruptedException {
         try {
-            gather(operation.service());
+            // A restart does it itself, and takes longer than a monitor may.
+            gate.tryLook(() -> gatherNow(operation.service()));
             keepConnections(operation.service());
         } catch (IOException e) {
             operation.warn("what the next node recovers by cannot be kept current: " + e.getMessage());
         }
     }
 
-    /** Brings the records up to date; until recovery has ended nobody is forgotten. Nothing is told by an nfsd that is stopped. */
+    /** Brings the records up to date. Nothing is told by an nfsd that is stopped. */
     void gather(RunningService service) throws IOException, InterruptedException {
         gate.look(() -> gatherNow(service));
     }
 
-    /** The same for who restarts nfsd. */
+    /**
+     * The same for who restarts nfsd. Nobody is forgotten until recovery has ended; nor when the service stops, whose clients are
+     * ended one by one.
+     */
     void gatherNow(RunningService known) throws IOException, InterruptedException {
         // As it is now: a restart may just have been, after which nobody is known any more.
         RunningService service = registry.load(known.config().name()).orElse(known);
         if (node.in(service.inside(), nfsd::threads) == 0) {
             return;
         }
+        boolean all = service.recovered() && !service.stopping();
         StateDirectory state = service.state();
-        Set<String> hosts = new TreeSet<>();
-        for (String directory : List.of("sm", "sm.bak")) {
-            List<String> there = nsm.names(statd().resolve(directory));
-            hosts.addAll(there);
-            there = there.stream().filter(host -> !Files.exists(state.nsm().resolve(host))).toList();
-            nsm.copy(there, statd().resolve(directory), state.nsm());
+        // All is read before anything is written: storage that hangs must not have this see another nfsd.
+        Map<String, Path> hosts = new TreeMap<>();
+        for (Path directory : List.of(statd().resolve("sm.bak"), statd().resolve("sm"))) {
+            nsm.names(directory).forEach(host -> hosts.put(host, directory));
         }
         Set<String> clients = new TreeSet<>();
         Set<DeviceId> devices = Set.copyOf(service.devices());
         Release.of(devices, List.of(), List.of(), holdings.clients(service)).states()
                 .forEach(held -> clients.add(HexFormat.of().formatHex(held.client().ownerId())));
-        if (service.recovered()) {
-            for (String host : nsm.names(state.nsm())) {
-                if (!hosts.contains(host)) {
-                    Files.deleteIfExists(state.nsm().resolve(host));
-                }
-            }
-        } else {
+        if (!all) {
             clients.addAll(clients(state));
         }
+        for (Map.Entry<String, Path> host : hosts.entrySet()) {
+            if (!Files.exists(state.nsm().resolve(host.getKey()))) {
+                nsm.copy(List.of(host.getKey()), host.getValue(), state.nsm());
+            }
+        }
+        for (String host : all ? nsm.names(state.nsm()) : List.<String>of()) {
+            if (!hosts.containsKey(host)) {
+                Files.deleteIfExists(state.nsm().resolve(host));
+            }
+        }
         writeIfOther(state.clients(), clients);
+    }
+
+    /** Whether there are NFSv3 hosts that may have something to reclaim. */
+    boolean hasHosts(StateDirectory state) throws IOException {
+        return !nsm.names(state.nsm()).isEmpty();
     }
 
     void keepConnections(RunningService service) throws IOException, InterruptedException {
@@ -134,7 +148,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
     }
 
     /** Where the node's statd keeps its records. */
-    static Path statd() {
+    Path statd() {
         return STATD.stream().filter(directory -> Files.isDirectory(directory.resolve("sm"))).findFirst()
                 .orElse(MountNamespace.NFS_STATE);
     }

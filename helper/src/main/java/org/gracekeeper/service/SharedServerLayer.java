@@ -14,17 +14,21 @@ final class SharedServerLayer implements Layer {
     private final Node node;
     private final NfsdFs nfsd;
     private final ServerRestart restart;
+    private final RestartGate gate;
     private final SharedRelease release;
     private final Registry registry;
+    private final LeaseGuard leases;
     private final ClusterAttribute attribute;
 
-    SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, SharedRelease release, Registry registry,
-            ClusterAttribute attribute) {
+    SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, RestartGate gate, SharedRelease release,
+            Registry registry, LeaseGuard leases, ClusterAttribute attribute) {
         this.node = node;
         this.nfsd = nfsd;
         this.restart = restart;
+        this.gate = gate;
         this.release = release;
         this.registry = registry;
+        this.leases = leases;
         this.attribute = attribute;
     }
 
@@ -35,13 +39,13 @@ final class SharedServerLayer implements Layer {
 
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
-        if (!runs()) {
-            restart.finish();
-        }
-        if (!runs()) {
+        restart.finish(operation.deadline());
+        if (!restart.serverRuns()) {
             throw new OcfException(OcfCode.GENERIC, "the node's own nfsd does not run, and instance=node needs it: start"
                     + " nfs-server.service on every node (systemctl enable --now nfs-server), before the service");
         }
+        // Locks under a delegation are as lost after a restart of this nfsd as after a move.
+        leases.update();
         int graceTime = node.in(Namespaces.HOST, nfsd::graceTime);
         registry.update(operation.instance().name(), service -> service.withGraceTime(graceTime));
         if (operation.service().config().shared().orElseThrow().restart()) {
@@ -59,17 +63,20 @@ final class SharedServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
-        return runs() ? Optional.empty() : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
+        long mark = gate.mark();
+        return restart.serverRuns() || gate.disturbed(mark) ? Optional.empty()
+                : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
     }
 
     /** Its grace ends by the kernel's clocks; that of NFSv4 does not on every kernel. */
     @Override
     public void tend(Operation operation) throws InterruptedException {
         RunningService service = operation.service();
-        if (service.recovered()) {
-            return;
-        }
         try {
+            leases.keepOff();
+            if (service.recovered()) {
+                return;
+            }
             boolean late = node.bootSeconds() - service.startedAt() > service.graceTime();
             if (restart.inGrace()) {
                 if (late) {
@@ -86,11 +93,7 @@ final class SharedServerLayer implements Layer {
             attribute.set(operation.instance().name(), "serving");
             operation.info("recovery has ended");
         } catch (IOException e) {
-            operation.warn("the grace of the node's nfsd: " + e.getMessage());
+            operation.warn("the node's nfsd: " + e.getMessage());
         }
-    }
-
-    private boolean runs() throws IOException, InterruptedException {
-        return restart.serverRuns();
     }
 }

@@ -3,12 +3,14 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.time.Duration;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 
 /** The stacks of layers, by whose nfsd serves. Thread-safe. */
 final class Stacks {
     private static final System.Logger LOG = System.getLogger(Stacks.class.getName());
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     private final OwnStack own;
     private final SharedStack shared;
@@ -46,12 +48,17 @@ final class Stacks {
                 LOG.log(System.Logger.Level.WARNING, "service " + name + ": " + e.getMessage());
             }
         }
+        // Their monitors will tell, and the next start tries again: no reason not to serve the others.
+        attempt(() -> exports.tidy(known.names()));
+        // It goes on by itself; whoever asks meanwhile hears that the helper is being started.
+        attempt(() -> restart.finish(Deadline.after(PATIENCE)));
+    }
+
+    private static void attempt(Step step) throws InterruptedException {
         try {
-            exports.tidy(known.names());
-            restart.finish();
-        } catch (IOException e) {
-            // Their monitors will tell, and the next start tries again: no reason not to serve the others.
-            LOG.log(System.Logger.Level.ERROR, e.getMessage());
+            step.run();
+        } catch (IOException | RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, String.valueOf(e.getMessage()));
         }
     }
 }

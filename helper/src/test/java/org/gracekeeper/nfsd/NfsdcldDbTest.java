@@ -74,6 +74,17 @@ class NfsdcldDbTest {
     }
 
     @Test
+    void whoIsRecordedForTheNextStartIsThereWhetherARecoveryEndsBeforeItOrNot() throws Exception {
+        db.recordForNextStart(List.of(id("a"), id("a")));
+        assertEquals(Set.of("61"), db.reclaimers());
+        graceStart(17);
+        db.recordForNextStart(List.of(id("b")));
+        assertEquals(Set.of("61", "62"), db.reclaimers());
+        sql("UPDATE grace SET recovery = \"0\";");
+        assertEquals(Set.of("62"), db.reclaimers());
+    }
+
+    @Test
     void whoIsForgottenMayNotReclaimNowOrLater() throws Exception {
         db.record(List.of(id("a"), id("b")));
         assertTrue(db.forget(id("a")));

@@ -7,53 +7,78 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
+import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.nfsd.LockdFs;
+import org.gracekeeper.nfsd.NfsdcldDb;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Sqlite;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ServerRestartTest {
+    private static final Duration PAUSE = Duration.ofMillis(300);
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     @TempDir
     private Path dir;
 
-    private final List<String> done = java.util.Collections.synchronizedList(new ArrayList<>());
-    private final List<String> said = new ArrayList<>();
+    private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+    private final LockdFs lockd = mock(LockdFs.class);
+    private final List<String> done = Collections.synchronizedList(new ArrayList<>());
+    private final List<String> said = Collections.synchronizedList(new ArrayList<>());
+    private final List<String> scopes = Collections.synchronizedList(new ArrayList<>());
     private final List<RunningService> here = new ArrayList<>();
     private FakeServers fake;
-    private Path marker;
+    private Path database;
+    private RestartState state;
+    /** The counts of threads that rpc.nfsd fails for, and of which it says so although the kernel has done it. */
     private volatile String refused = "";
+    private volatile String late = "";
+    private volatile Set<String> recordedAtStop = Set.of();
     private ServerRestart restart;
 
     @BeforeEach
     void anNfsdThatRuns() throws Exception {
         fake = new FakeServers(dir);
         fake.threads(8);
-        marker = dir.resolve("restart");
-        when(fake.node.in(any(), any(), any())).thenAnswer(call -> call.<java.util.concurrent.Callable<?>>getArgument(2).call());
-        when(fake.node.run(any(), any(String[].class))).thenAnswer(call -> {
-            String count = call.getArgument(2);
-            if (count.equals(refused)) {
-                throw new IOException("no memory");
+        database = dir.resolve("main.sqlite");
+        state = new RestartState(files, dir.resolve("restart"));
+        when(fake.node.in(any(), any(), any())).thenAnswer(call -> {
+            if (call.getArgument(1) != null) {
+                scopes.add(call.getArgument(1));
             }
-            done.add("rpc.nfsd " + count);
-            fake.threads(Integer.parseInt(count));
-            return null;
+            return call.<Callable<?>>getArgument(2).call();
+        });
+        when(fake.node.run(any(), any(String[].class))).thenAnswer(call -> rpcNfsd(call.getArgument(2)));
+        when(fake.node.commands()).thenReturn((timeout, stdin, argv) -> {
+            done.add(stdin.contains("chain") ? "doors shut" : "doors open");
+            return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
         });
         when(fake.node.bootSeconds()).thenReturn(100.0);
+        when(lockd.graceTime()).thenReturn(50);
         when(fake.registry.names()).thenAnswer(call -> here.stream().map(service -> service.config().name()).toList());
         when(fake.registry.load(any())).thenAnswer(call -> here.stream()
                 .filter(service -> service.config().name().equals(call.getArgument(0))).findFirst());
@@ -62,45 +87,92 @@ class ServerRestartTest {
             done.add(now.config().name() + " recovers: " + !now.recovered());
             return now;
         });
-        NodeLockd lockd = mock(NodeLockd.class);
+        NodeLockd nodeLockd = mock(NodeLockd.class);
         doAnswer(call -> {
             call.<Step>getArgument(0).run();
             return null;
-        }).when(lockd).untouched(any());
+        }).when(nodeLockd).untouched(any());
         SharedRecordsLayer records = mock(SharedRecordsLayer.class);
-        doAnswer(call -> done.add(call.<RunningService>getArgument(0).config().name() + " is recorded")).when(records).gatherNow(any());
+        when(records.statd()).thenReturn(dir.resolve("statd"));
+        when(records.hasHosts(any())).thenAnswer(
+                call -> !new NsmRecords(files).names(call.<StateDirectory>getArgument(0).nsm()).isEmpty());
+        doAnswer(call -> {
+            done.add(call.<RunningService>getArgument(0).config().name() + " is recorded");
+            return null;
+        }).when(records).gatherNow(any());
         HostNotifier notifier = mock(HostNotifier.class);
         when(notifier.begin(any(), any(), any(), any(), any(), any())).thenAnswer(call -> {
             done.add("notified");
             return List.of();
         });
-        restart = new ServerRestart(fake.node, fake.nfsd, mock(LockdFs.class), lockd, fake.registry, fake.servers, fake.holdings,
-                mock(NlmRelease.class), records, new RestartGate(), notifier, new DurableFiles(LinuxKernel.load()), marker,
-                Duration.ofMillis(300));
+        restart = new ServerRestart(fake.node, fake.nfsd, lockd, nodeLockd, fake.registry, fake.servers, fake.holdings,
+                mock(NlmRelease.class), records, new RestartGate(), notifier, state, database, PAUSE);
     }
 
-    private RunningService service(String name) throws Exception {
+    private CommandResult rpcNfsd(String count) throws IOException {
+        if (count.equals(refused)) {
+            throw new IOException("no memory");
+        }
+        if (count.equals("0") && Files.exists(database)) {
+            recordedAtStop = new NfsdcldDb(database).reclaimers();
+        }
+        done.add("rpc.nfsd " + count);
+        fake.threads(Integer.parseInt(count));
+        if (count.equals(late)) {
+            throw new IOException("took longer than it may");
+        }
+        return null;
+    }
+
+    private RunningService service(String name, String... more) throws Exception {
         // A host that may reclaim.
         Files.writeString(Files.createDirectories(dir.resolve(name).resolve("nsm")).resolve("192.0.2.7"), "x");
-        return TestService.of(name, TestService.parameters(dir.resolve(name), "instance", "node", "grace", "restart"));
+        List<String> parameters = new ArrayList<>(List.of("instance", "node", "grace", "restart"));
+        parameters.addAll(List.of(more));
+        return TestService.of(name, TestService.parameters(dir.resolve(name), parameters.toArray(String[]::new)));
+    }
+
+    private Operation operation(String name, String... more) throws Exception {
+        return TestService.operation(service(name, more), said);
+    }
+
+    private void createDatabase() throws Exception {
+        Files.createFile(database);
+        try (Sqlite db = Sqlite.open(database, false)) {
+            db.exec("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                    + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                    + "INSERT OR FAIL INTO grace values (1, 0);"
+                    + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                    + "INSERT OR FAIL INTO parameters values (\"version\", \"4\");");
+        }
+    }
+
+    /** What follows when nfsd serves again is waited for by nobody. */
+    private void awaitEnd() throws Exception {
+        Deadline deadline = Deadline.after(PATIENCE);
+        while (!done.contains("notified") || state.isUnfinished()) {
+            assertFalse(deadline.passed(), done.toString());
+            Thread.sleep(5);
+        }
     }
 
     @Test
     void othersAreRecordedBeforeAndToldAfterwards() throws Exception {
         here.add(service("db").started(5).withOpened().withRecovered());
 
-        restart.join(TestService.operation(service("web"), said));
+        restart.join(operation("web"));
 
-        assertEquals(List.of("db is recorded", "rpc.nfsd 0", "rpc.nfsd 8", "db recovers: true", "notified"), done);
-        assertFalse(Files.exists(marker.resolve("threads")));
+        awaitEnd();
+        assertEquals(List.of("db is recorded", "doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open", "db recovers: true",
+                "notified"), done);
     }
 
     @Test
     void whereNobodyIsKnownNothingIsDone() throws Exception {
-        RunningService web = service("web");
+        Operation web = operation("web");
         Files.delete(web.state().nsm().resolve("192.0.2.7"));
 
-        restart.join(TestService.operation(web, said));
+        restart.join(web);
 
         assertEquals(List.of(), done);
     }
@@ -108,34 +180,83 @@ class ServerRestartTest {
     @Test
     void anNfsdThatIsStoppedIsStartedWhoeverGivesUp() throws Exception {
         refused = "8";
+        Operation web = operation("web");
         Thread waiting = new Thread(() -> {
             try {
-                restart.now(TestService.operation(service("web"), said));
-            } catch (Exception e) {
+                restart.now(web);
+            } catch (IOException | InterruptedException e) {
                 said.add(e.toString());
             }
         });
         waiting.start();
+        Deadline deadline = Deadline.after(PATIENCE);
         while (!done.contains("rpc.nfsd 0")) {
+            assertFalse(deadline.passed(), said.toString());
             Thread.sleep(5);
         }
         waiting.interrupt();
         waiting.join();
         refused = "";
-        Deadline deadline = Deadline.after(Duration.ofSeconds(10));
-        while (!done.contains("rpc.nfsd 8") && !deadline.passed()) {
-            Thread.sleep(5);
-        }
+
+        awaitEnd();
         assertTrue(done.contains("rpc.nfsd 8"), done.toString());
     }
 
     @Test
-    void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
-        Path mounts = Path.of("/proc/1/mounts");
-        when(fake.kernel.read(org.mockito.ArgumentMatchers.eq(mounts), org.mockito.ArgumentMatchers.anyInt())).thenReturn(
-                "server:/x /mnt nfs rw,vers=3,hard 0 0\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+    void aStopThatFailsIsNoRestart() throws Exception {
+        refused = "0";
 
-        IOException e = assertThrows(IOException.class, () -> restart.join(TestService.operation(service("web"), said)));
+        IOException e = assertThrows(IOException.class, () -> restart.join(operation("web")));
+
+        assertTrue(e.getMessage().contains("no memory"), e.getMessage());
+        assertEquals(List.of("doors shut", "doors open"), done);
+        assertFalse(state.isUnfinished());
+    }
+
+    @Test
+    void aStopThatSucceedsAfterItsTimeIsOne() throws Exception {
+        late = "0";
+
+        restart.join(operation("web"));
+
+        awaitEnd();
+        assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open", "notified"), done);
+    }
+
+    @Test
+    void clientsAreRecordedBeforeNfsdStops() throws Exception {
+        createDatabase();
+        fake.client(7, "192.0.2.71:700", FakeServers.open(1, FakeServers.THERE, 1));
+        Operation web = operation("web");
+        Files.writeString(web.state().clients(), "6161");
+
+        restart.join(web);
+
+        awaitEnd();
+        assertTrue(recordedAtStop.containsAll(Set.of("6161", "6337")), recordedAtStop.toString());
+        assertTrue(recordedAtStop.stream().anyMatch(RecordsLayer::isGraceHolder), recordedAtStop.toString());
+        // This nfsd has not asked for them.
+        assertTrue(said.stream().anyMatch(line -> line.contains("did not find nfsdcld")), said.toString());
+    }
+
+    @Test
+    void clientsThatCannotBeRecordedAreAReasonNotToStopIt() throws Exception {
+        Operation web = operation("web");
+        Files.writeString(web.state().clients(), "6161");
+
+        IOException e = assertThrows(IOException.class, () -> restart.join(web));
+
+        assertTrue(e.getMessage().contains("nfsdcld"), e.getMessage());
+        assertEquals(List.of(), done);
+    }
+
+    @Test
+    void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
+        when(fake.kernel.read(eq(Path.of("/proc/1/mounts")), anyInt())).thenReturn(
+                ("server:/l /local nfs rw,vers=3,local_lock=all 0 0\nserver:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n")
+                        .getBytes(StandardCharsets.US_ASCII));
+
+        IOException e = assertThrows(IOException.class, () -> restart.join(operation("web")));
 
         assertTrue(e.getMessage().contains("/mnt"), e.getMessage());
         assertEquals(List.of(), done);
@@ -143,41 +264,44 @@ class ServerRestartTest {
 
     @Test
     void servicesThatComeTogetherHaveOneRestart() throws Exception {
+        Operation db = operation("db");
         CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
             try {
-                restart.join(TestService.operation(service("db"), new ArrayList<>()));
-            } catch (Exception e) {
+                restart.join(db);
+            } catch (IOException | InterruptedException e) {
                 throw new IllegalStateException(e);
             }
         });
-        restart.join(TestService.operation(service("web"), said));
+        restart.join(operation("web"));
         other.get();
 
-        assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8", "notified"), done);
+        awaitEnd();
+        assertEquals(1, Collections.frequency(done, "rpc.nfsd 0"), done.toString());
     }
 
     @Test
     void oneOnItsWayIsWaitedFor() throws Exception {
-        RunningService late = service("late");
-        here.add(late);
+        Operation slow = operation("slow");
+        here.add(slow.service());
         CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
             try {
-                Thread.sleep(900); // more than the others' time of quiet
-                restart.join(TestService.operation(late, new ArrayList<>()));
-            } catch (Exception e) {
+                Thread.sleep(PAUSE.toMillis() * 3);
+                restart.join(slow);
+            } catch (IOException | InterruptedException e) {
                 throw new IllegalStateException(e);
             }
         });
-        restart.join(TestService.operation(service("web"), said));
+        restart.join(operation("web"));
         other.get();
 
-        assertEquals(1, done.stream().filter("rpc.nfsd 0"::equals).count());
+        awaitEnd();
+        assertEquals(1, Collections.frequency(done, "rpc.nfsd 0"), done.toString());
     }
 
     @Test
     void anNfsdThatDoesNotRunIsNotStarted() throws Exception {
         fake.threads(0);
-        IOException e = assertThrows(IOException.class, () -> restart.join(TestService.operation(service("web"), said)));
+        IOException e = assertThrows(IOException.class, () -> restart.join(operation("web")));
         assertTrue(e.getMessage().contains("start nfs-server.service"), e.getMessage());
         assertEquals(List.of(), done);
     }
@@ -185,27 +309,66 @@ class ServerRestartTest {
     @Test
     void whatAHelperLeftInTheMiddleIsFinished() throws Exception {
         fake.threads(0);
-        Files.createDirectories(marker.resolve("sm"));
-        Files.writeString(marker.resolve("threads"), "16");
+        state.begin(new RestartState.Unfinished(16, "one-name"));
 
-        restart.finish();
+        restart.finish(Deadline.after(PATIENCE));
 
-        assertEquals(List.of("rpc.nfsd 16", "notified"), done);
-        assertFalse(Files.exists(marker.resolve("threads")));
+        awaitEnd();
+        assertEquals(List.of("rpc.nfsd 16", "doors open", "notified"), done);
+        assertEquals(List.of("one-name"), scopes);
         done.clear();
-        restart.finish();
+        restart.finish(Deadline.after(PATIENCE));
         assertEquals(List.of(), done);
+    }
+
+    @Test
+    void hostsThatAHelperCouldNotTellAreTold() throws Exception {
+        state.begin(new RestartState.Unfinished(8, null));
+
+        restart.finish(Deadline.after(PATIENCE));
+
+        awaitEnd();
+        assertEquals(List.of("doors open", "notified"), done);
+    }
+
+    @Test
+    void nobodyIsToldWithoutGrace() throws Exception {
+        state.begin(new RestartState.Unfinished(8, null));
+        when(lockd.graceEnded()).thenReturn(true);
+
+        restart.finish(Deadline.after(PATIENCE));
+
+        Deadline deadline = Deadline.after(PATIENCE);
+        while (state.isUnfinished()) {
+            assertFalse(deadline.passed(), done.toString());
+            Thread.sleep(5);
+        }
+        assertEquals(List.of("doors open"), done);
     }
 
     @Test
     void oneThatFailedIsFinishedLater() throws Exception {
         refused = "8";
 
-        assertThrows(IOException.class, () -> restart.join(TestService.operation(service("web"), said)));
+        assertThrows(IOException.class, () -> restart.join(operation("web", "scope", "one-name")));
 
-        assertEquals("8", Files.readString(marker.resolve("threads")));
+        assertEquals(Optional.of(new RestartState.Unfinished(8, "one-name")), state.unfinished());
         refused = "";
-        restart.finish();
+        restart.finish(Deadline.after(PATIENCE));
+        awaitEnd();
         assertTrue(done.contains("rpc.nfsd 8"), done.toString());
+    }
+
+    @Test
+    void aServiceOfWhichGraceIsHalfOverStaysClosed() throws Exception {
+        Operation web = operation("web");
+        assertThrows(OcfException.class, () -> restart.requireGrace(web));
+
+        restart.join(web);
+
+        restart.requireGrace(web);
+        awaitEnd();
+        when(fake.node.bootSeconds()).thenReturn(126.0);
+        assertThrows(OcfException.class, () -> restart.requireGrace(web));
     }
 }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RestartStateTest {
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
+
+    @TempDir
+    private Path dir;
+
+    private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+    private Path statd;
+    private RestartState state;
+
+    @BeforeEach
+    void aStatd() throws Exception {
+        state = new RestartState(files, dir.resolve("restart"));
+        statd = dir.resolve("statd");
+        Files.createDirectories(statd.resolve("sm"));
+        Files.createDirectories(statd.resolve("sm.bak"));
+    }
+
+    private List<String> names(Path directory) throws Exception {
+        return new NsmRecords(files).names(directory);
+    }
+
+    @Test
+    void howToFinishItIsRead() throws Exception {
+        assertEquals(Optional.empty(), state.unfinished());
+        for (RestartState.Unfinished each : List.of(
+                new RestartState.Unfinished(8, null), new RestartState.Unfinished(16, "one-name"))) {
+            state.begin(each);
+            assertTrue(state.isUnfinished());
+            assertEquals(Optional.of(each), state.unfinished());
+        }
+        state.finished();
+        assertFalse(state.isUnfinished());
+        Files.writeString(dir.resolve("restart").resolve("threads"), "");
+        assertThrows(UnexpectedFormatException.class, state::unfinished);
+    }
+
+    @Test
+    void hostsOfARestartBeforeAreKeptUntilTheyAreForgotten() throws Exception {
+        Files.writeString(statd.resolve("sm").resolve("192.0.2.1"), "x");
+        Files.writeString(statd.resolve("sm.bak").resolve("192.0.2.2"), "x");
+        state.keepHosts(statd);
+        Files.delete(statd.resolve("sm").resolve("192.0.2.1"));
+        Files.writeString(statd.resolve("sm").resolve("192.0.2.3"), "x");
+
+        state.keepHosts(statd);
+
+        List<String> all = List.of("192.0.2.1", "192.0.2.2", "192.0.2.3");
+        assertEquals(all, names(state.hosts()));
+        assertEquals(all, names(statd.resolve("sm.bak")));
+        state.forgetHosts(statd);
+        assertEquals(List.of(), names(state.hosts()));
+        assertEquals(List.of("192.0.2.1", "192.0.2.2"), names(statd.resolve("sm.bak")));
+    }
+
+    @Test
+    void noNumberIsUsedTwice() throws Exception {
+        int first = state.nextNumber(NOW).value();
+        int second = state.nextNumber(NOW).value();
+        int third = state.nextNumber(NOW.minusSeconds(3600)).value();
+        int fourth = state.nextNumber(NOW.plusSeconds(3600)).value();
+
+        assertTrue(first < second && second < third && third < fourth, first + " " + second + " " + third + " " + fourth);
+        Files.writeString(dir.resolve("restart").resolve("state"), "?");
+        assertEquals(first, state.nextNumber(NOW).value());
+    }
+}
