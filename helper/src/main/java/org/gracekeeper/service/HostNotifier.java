@@ -13,9 +13,12 @@ import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.nfsd.NsmRecord;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
@@ -27,6 +30,7 @@ import org.gracekeeper.store.DurableFiles;
  * on by itself; what it works on lies below /run, so it holds no file system. Thread-safe as far as {@code name}s differ.
  */
 final class HostNotifier {
+    private static final System.Logger LOG = System.getLogger(HostNotifier.class.getName());
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
     private final Node node;
@@ -55,15 +59,23 @@ final class HostNotifier {
             Consumer<String> problems) throws IOException {
         end(name, deadline);
         NsmRecords.ByFamily hosts = NsmRecords.split(nsm.names(records));
+        Map<String, InetAddress> named = named(records, hosts.others());
         List<String> told = new ArrayList<>();
         for (int i = 0; i < addresses.size(); i++) {
             InetAddress address = addresses.get(i);
             List<String> names = new ArrayList<>(address instanceof Inet4Address ? hosts.ipv4() : hosts.ipv6());
-            names.addAll(hosts.others());
+            named.forEach((host, its) -> {
+                if (its.getClass() == address.getClass()) {
+                    names.add(host);
+                }
+            });
             if (!names.isEmpty()) {
                 String which = i + "-" + number.value();
                 try {
-                    start(unit(name, which), prepare(name, which, records, names, number), address, name + "-" + i, deadline);
+                    Path directory = prepare(name, which, records, names, number);
+                    String monitorName = name + "-" + i;
+                    write(directory.resolve("hosts"), hosts(address, monitorName, named));
+                    start(unit(name, which), directory, monitorName, deadline);
                     told.add(names.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {
                     problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());
@@ -101,41 +113,55 @@ final class HostNotifier {
         return directory;
     }
 
-    private void start(String unit, Path directory, InetAddress address, String monitorName, Deadline deadline)
-            throws IOException {
-        Path hosts = directory.resolve("hosts");
-        Path nsswitch = directory.resolve("nsswitch.conf");
-        Path conf = directory.resolve("nfs.conf");
-        Files.writeString(hosts, hosts(directory.resolve("sm"), address, monitorName), StandardCharsets.ISO_8859_1);
-        Files.writeString(nsswitch, MountNamespace.nsswitch());
-        Files.writeString(conf, "[sm-notify]\nlift-grace=n\n");
+    private void start(String unit, Path directory, String monitorName, Deadline deadline) throws IOException {
+        write(directory.resolve("nsswitch.conf"), MountNamespace.nsswitch());
+        write(directory.resolve("nfs.conf"), "[sm-notify]\nlift-grace=n\n");
         List<String> argv = new ArrayList<>(List.of("systemd-run", "--quiet", "--collect", "--unit=" + unit,
                 "--property=Type=forking", "--property=Before=pacemaker.service pacemaker_remote.service",
                 // It would tell the node's own NFS client this number, which is not its server's.
                 "--property=ProtectKernelTunables=yes", "--property=TimeoutStopSec=5"));
-        for (Path own : List.of(hosts, nsswitch, conf)) {
-            Path place = Path.of("/etc").resolve(own.getFileName());
+        for (String own : List.of("hosts", "nsswitch.conf", "nfs.conf")) {
+            Path place = Path.of("/etc").resolve(own);
             if (Files.exists(place)) {
-                argv.add("--property=BindReadOnlyPaths=" + own + ":" + place);
+                argv.add("--property=BindReadOnlyPaths=" + directory.resolve(own) + ":" + place);
             }
         }
         argv.addAll(List.of("sm-notify", "-f", "-n", "-P", directory.toString(), "-v", monitorName));
         node.run(deadline, argv.toArray(String[]::new));
     }
 
+    /** sm-notify reads it when it is not root any more. */
+    private static void write(Path file, String text) throws IOException {
+        Files.writeString(file, text, StandardCharsets.ISO_8859_1);
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
+    }
+
     /**
-     * It insists on names that can be looked up: the address's own, and those of hosts, which the node's statd records by their
-     * canonical names (nfs-utils, statd_canonical_name); the address of each is in its record. No resolver is asked, since one
-     * that hangs would hold up all.
+     * sm-notify insists on names that can be looked up: the address's own, and those of hosts. No resolver is asked, since one that
+     * hangs would hold up all.
      */
-    private String hosts(Path records, InetAddress address, String monitorName) throws IOException {
+    private static String hosts(InetAddress address, String monitorName, Map<String, InetAddress> named) {
         StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName
                 + "\n");
-        for (String name : NsmRecords.split(nsm.names(records)).others()) {
-            nsm.read(records.resolve(name)).stream().map(NsmRecord::host).filter(HostNotifier::isAddress).findFirst()
-                    .ifPresent(found -> text.append(found).append(' ').append(name).append('\n'));
-        }
+        named.forEach((name, its) -> text.append(AddressText.of(its)).append(' ').append(name).append('\n'));
         return text.toString();
+    }
+
+    /**
+     * The addresses of hosts that the node's statd records by their canonical names (nfs-utils, statd_canonical_name): they are
+     * in the records. A host that has none there cannot be told.
+     */
+    private Map<String, InetAddress> named(Path records, List<String> names) throws IOException {
+        Map<String, InetAddress> named = new TreeMap<>();
+        for (String name : names) {
+            try {
+                nsm.read(records.resolve(name)).stream().map(NsmRecord::host).filter(HostNotifier::isAddress).findFirst()
+                        .ifPresent(found -> named.put(name, InetPrefix.parseLiteral(found)));
+            } catch (UnexpectedFormatException e) {
+                LOG.log(System.Logger.Level.WARNING, "NFSv3 host " + name + " cannot be told: " + e.getMessage());
+            }
+        }
+        return named;
     }
 
     private static boolean isAddress(String text) {
@@ -149,6 +175,6 @@ final class HostNotifier {
 
     /** No name of a service has a colon. */
     private static String unit(String name, String which) {
-        return "gracekeeper-notify-node@" + name + ":" + which + ".service";
+        return "gracekeeper-notify-node:" + name + ":" + which + ".service";
     }
 }
