@@ -6,8 +6,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.AddressText;
@@ -21,7 +19,7 @@ import org.gracekeeper.net.TcpPeers;
 
 /**
  * NFSv4 clients that use a service's file systems through another address of the node: they lose what they have with the
- * service's next move. The kernel does not tell a client's server address; its connections do. An NFSv3 host's locks cannot be
+ * service's next move. The kernel does not tell a client's server address; its connection does. An NFSv3 host's locks cannot be
  * told from others'. Stateless, thread-safe.
  */
 final class ForeignUse {
@@ -53,23 +51,20 @@ final class ForeignUse {
             return List.of();
         }
         List<TcpPeer> all = node.in(service.network(), () -> new TcpPeers(node.kernel(), TcpPeers.PROC_NET).established());
-        Map<InetAddress, Set<InetAddress>> servers = all.stream().filter(peer -> peer.localPort() == RpcClient.NFS_PORT)
-                .collect(Collectors.groupingBy(TcpPeer::remote, Collectors.mapping(TcpPeer::local, Collectors.toSet())));
-        return foreign(held, servers, service.config().addresses().stream().map(InetPrefix::address)
-                .collect(Collectors.toSet()));
+        return foreign(held, all, service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet()));
     }
 
     /**
-     * @param servers for each client the addresses of this node that it has connections with
+     * @param connections of this node
      * @param own the service's addresses
      */
-    static List<Found> foreign(Release held, Map<InetAddress, Set<InetAddress>> servers, Set<InetAddress> own) {
+    static List<Found> foreign(Release held, List<TcpPeer> connections, Set<InetAddress> own) {
         List<Found> found = new ArrayList<>();
         for (boolean elsewhere : List.of(false, true)) {
             for (Nfs4Client client : elsewhere ? held.elsewhere() : held.whole()) {
-                Set<InetAddress> through = address(client).map(servers::get).orElse(Set.of());
+                Set<InetAddress> through = through(client, connections);
                 // Without any connection it may be about to come back through the right one.
-                if (through != null && !through.isEmpty() && through.stream().noneMatch(own::contains)) {
+                if (!through.isEmpty() && through.stream().noneMatch(own::contains)) {
                     found.add(new Found(client, elsewhere, through));
                 }
             }
@@ -77,13 +72,22 @@ final class ForeignUse {
         return found;
     }
 
-    /** Without its port. */
-    private static Optional<InetAddress> address(Nfs4Client client) {
-        String text = client.address().replaceFirst(":[0-9]+$", "").replaceAll("[\\[\\]]", "");
+    /**
+     * By the connection that it came with, which it makes anew from the same port (net/sunrpc/xprtsock.c, xs_set_srcport); where
+     * that is not there, by all of its host, NFSv3's included.
+     */
+    private static Set<InetAddress> through(Nfs4Client client, List<TcpPeer> connections) {
+        int colon = client.address().lastIndexOf(':');
+        String port = client.address().substring(colon + 1);
+        InetAddress address;
         try {
-            return Optional.of(InetPrefix.parseLiteral(text));
+            address = InetPrefix.parseLiteral(client.address().substring(0, Math.max(colon, 0)).replaceAll("[\\[\\]]", ""));
         } catch (IllegalArgumentException e) {
-            return Optional.empty();
+            return Set.of();
         }
+        List<TcpPeer> host = connections.stream().filter(peer -> peer.localPort() == RpcClient.NFS_PORT
+                && peer.remote().equals(address)).toList();
+        List<TcpPeer> same = host.stream().filter(peer -> Integer.toString(peer.remotePort()).equals(port)).toList();
+        return (same.isEmpty() ? host : same).stream().map(TcpPeer::local).collect(Collectors.toSet());
     }
 }

@@ -7,9 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.gracekeeper.model.Release;
+import org.gracekeeper.net.TcpPeer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,27 +28,34 @@ class ForeignUseTest {
         }
     }
 
-    private List<String> found(Map<InetAddress, Set<InetAddress>> servers) throws Exception {
+    private List<String> found(String... connections) throws Exception {
         FakeServers fake = new FakeServers(dir);
         fake.client(1, "192.0.2.71:700", FakeServers.open(1, FakeServers.HERE, 1));
         fake.client(2, "[2001:db8::72]:700", FakeServers.open(2, FakeServers.HERE, 1), FakeServers.open(3, FakeServers.THERE, 1));
         Release held = Release.of(Set.of(FakeServers.HERE), List.of(), List.of(), fake.nfsd.clients());
-        return ForeignUse.foreign(held, servers, OWN).stream().map(each -> each + (each.elsewhere() ? " elsewhere" : "")).toList();
+        List<TcpPeer> all = Stream.of(connections).map(line -> TcpPeer.parse(line).orElseThrow()).toList();
+        return ForeignUse.foreign(held, all, OWN).stream().map(each -> each + (each.elsewhere() ? " elsewhere" : "")).toList();
     }
 
     @Test
     void whoHasConnectionsWithOtherAddressesOnly() throws Exception {
         assertEquals(List.of("NFSv4.2 192.0.2.71:700 (through 192.0.2.9)", "NFSv4.2 [2001:db8::72]:700 (through 2001:db8::9) elsewhere"),
-                found(Map.of(ip("192.0.2.71"), Set.of(ip("192.0.2.9")), ip("2001:db8::72"), Set.of(ip("2001:db8::9")))));
+                found("192.0.2.9:2049 192.0.2.71:701", "[2001:db8::9]:2049 [2001:db8::72]:700"));
     }
 
     @Test
     void whoHasOneWithTheServiceToo() throws Exception {
-        assertEquals(List.of(), found(Map.of(ip("192.0.2.71"), Set.of(ip("192.0.2.9"), ip("192.0.2.1")))));
+        assertEquals(List.of(), found("192.0.2.9:2049 192.0.2.71:701", "192.0.2.1:2049 192.0.2.71:702"));
+    }
+
+    @Test
+    void whoHasAnotherProtocolsOneWithTheService() throws Exception {
+        assertEquals(List.of("NFSv4.2 192.0.2.71:700 (through 192.0.2.9)"),
+                found("192.0.2.9:2049 192.0.2.71:700", "192.0.2.1:2049 192.0.2.71:702", "192.0.2.1:22 192.0.2.71:700"));
     }
 
     @Test
     void whoHasNone() throws Exception {
-        assertEquals(List.of(), found(Map.of()));
+        assertEquals(List.of(), found());
     }
 }
