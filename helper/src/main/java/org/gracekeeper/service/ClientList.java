@@ -75,7 +75,9 @@ final class ClientList {
             clients.add(new Client(client.protocol(), client.address(), client, client.status()));
         }
         Map<String, String> hosts = new HashMap<>();
-        records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, MAY_RECLAIM));
+        // Of a shared nfsd those are all of its hosts, kept current for the next node.
+        String status = service.config().isShared() && service.recovered() ? MONITORED : MAY_RECLAIM;
+        records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, status));
         records.monitored(service.state()).forEach(host -> hosts.putIfAbsent(host, MONITORED));
         records.ended(service.state()).forEach(host -> hosts.putIfAbsent(host, ENDED));
         hosts.forEach((host, status) -> clients.add(new Client("NFSv3", host, null, status)));
