@@ -14,6 +14,7 @@ final class ServiceSlot {
     private final ReentrantLock lock = new ReentrantLock(true);
     private final Object guard = new Object();
     private Thread preemptible;
+    private int stops;
 
     ServiceSlot(ServiceName name) {
         this.name = name;
@@ -21,15 +22,24 @@ final class ServiceSlot {
 
     /**
      * @param canBePreempted whether a stop may interrupt the calling thread until {@link #release}
-     * @throws OcfException (GENERIC) when another action has it until the deadline
+     * @throws OcfException (GENERIC) when another action has it until the deadline, or a stop has come meanwhile that may
+     *     preempt this one
      */
     void acquire(Deadline deadline, boolean canBePreempted) throws OcfException, InterruptedException {
+        int before;
+        synchronized (guard) {
+            before = stops;
+        }
         if (!lock.tryLock(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS)) {
             throw new OcfException(OcfCode.GENERIC, "another action on service " + name + " did not end in time: see"
                     + " journalctl -u gracekeeperd");
         }
         if (canBePreempted) {
             synchronized (guard) {
+                if (stops != before) {
+                    lock.unlock();
+                    throw new OcfException(OcfCode.GENERIC, "an action on service " + name + " was given up for a stop");
+                }
                 preemptible = Thread.currentThread();
             }
         }
@@ -44,9 +54,10 @@ final class ServiceSlot {
         lock.unlock();
     }
 
-    /** Interrupts the action that has the slot, if it can be. */
+    /** Interrupts the action that has the slot, if it can be; those that wait for it, and can be, give up when it is their turn. */
     void preempt() {
         synchronized (guard) {
+            stops++;
             if (preemptible != null && preemptible != Thread.currentThread()) {
                 preemptible.interrupt();
             }

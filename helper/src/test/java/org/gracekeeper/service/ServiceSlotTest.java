@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
@@ -45,6 +47,19 @@ class ServiceSlotTest {
         start.join(10_000);
         assertTrue(interrupted.get());
         assertFalse(Thread.currentThread().isInterrupted());
+    }
+
+    @Test
+    void aStopIsNotMadeToWaitForAStartThatWaitsItself() throws Exception {
+        slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+        CompletableFuture<OcfException> start = CompletableFuture.supplyAsync(
+                () -> assertThrows(OcfException.class, () -> slot.acquire(Deadline.after(Duration.ofSeconds(10)), true)));
+        Thread.sleep(300);
+        slot.preempt();
+        slot.release();
+        assertTrue(start.get(10, TimeUnit.SECONDS).getMessage().contains("given up for a stop"));
+        slot.acquire(Deadline.after(Duration.ofSeconds(10)), true);
+        slot.release();
     }
 
     @Test
