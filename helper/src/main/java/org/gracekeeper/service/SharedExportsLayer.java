@@ -72,6 +72,9 @@ final class SharedExportsLayer implements Layer {
      */
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
+        if (operation.service().startedAt() == 0) {
+            return; // a start that did not come this far: what is exported there is another's
+        }
         node.in(Namespaces.HOST, () -> {
             Files.deleteIfExists(file(operation.instance().name()));
             Errors errors = new Errors();
