@@ -100,6 +100,8 @@ final class Registry {
         if (service.config().isShared()) {
             write(directory, "shared", List.of(service.parent()));
             write(directory, "unexport", SharedExportsLayer.arguments(service.exports()));
+            write(directory, "devices", service.devices().stream()
+                    .map(device -> String.format("%02x:%02x", device.major(), device.minor())).toList());
         }
         write(directory, "exports", service.exports().stream().map(PlannedExport::path).toList());
         Stored stored = new Stored(
