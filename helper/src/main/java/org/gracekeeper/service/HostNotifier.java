@@ -137,8 +137,8 @@ final class HostNotifier {
     }
 
     /**
-     * sm-notify insists on names that can be looked up: the address's own, and those of hosts. No resolver is asked, since one that
-     * hangs would hold up all.
+     * sm-notify insists on names that can be looked up: the address's own, and those of hosts. No resolver is asked, since one
+     * that hangs would hold up all.
      */
     private static String hosts(InetAddress address, String monitorName, Map<String, InetAddress> named) {
         StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName

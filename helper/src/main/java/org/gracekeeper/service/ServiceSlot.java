@@ -54,7 +54,7 @@ final class ServiceSlot {
         lock.unlock();
     }
 
-    /** Interrupts the action that has the slot, if it can be; those that wait for it, and can be, give up when it is their turn. */
+    /** Interrupts the action that has the slot, if it can be; those that wait for it, and can be, give up. */
     void preempt() {
         synchronized (guard) {
             stops++;
