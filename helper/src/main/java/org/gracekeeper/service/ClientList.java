@@ -76,8 +76,8 @@ final class ClientList {
         }
         Map<String, String> hosts = new HashMap<>();
         // Of a shared nfsd those are all of its hosts, kept current for the next node.
-        String status = service.config().isShared() && service.recovered() ? MONITORED : MAY_RECLAIM;
-        records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, status));
+        String listed = service.config().isShared() && service.recovered() ? MONITORED : MAY_RECLAIM;
+        records.recoverySet(service.state()).forEach(host -> hosts.putIfAbsent(host, listed));
         records.monitored(service.state()).forEach(host -> hosts.putIfAbsent(host, MONITORED));
         records.ended(service.state()).forEach(host -> hosts.putIfAbsent(host, ENDED));
         hosts.forEach((host, status) -> clients.add(new Client("NFSv3", host, null, status)));
