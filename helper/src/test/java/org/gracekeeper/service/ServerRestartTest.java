@@ -10,6 +10,7 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
@@ -252,9 +253,8 @@ class ServerRestartTest {
 
     @Test
     void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
-        when(fake.kernel.read(eq(Path.of("/proc/1/mounts")), anyInt())).thenReturn(
-                ("server:/l /local nfs rw,vers=3,local_lock=all 0 0\nserver:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n")
-                        .getBytes(StandardCharsets.US_ASCII));
+        doReturn(("server:/l /local nfs rw,vers=3,local_lock=all 0 0\nserver:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n")
+                .getBytes(StandardCharsets.US_ASCII)).when(fake.kernel).read(eq(Path.of("/proc/1/mounts")), anyInt());
 
         IOException e = assertThrows(IOException.class, () -> restart.join(operation("web")));
 
