@@ -78,12 +78,12 @@ held() { # NODE NLM V4: the server has exactly that many locks, beside those on 
 # kept_lines NODE [FILE]: what the server there has on the file, "kept" if none is named.
 kept_lines() { guest "$1" server.py locks /srv/web | grep ":$(on "$1" stat -c %i "/srv/web/export/${2:-kept}") "; }
 
-# delegated NODE [FILE]: a delegation on it, and no lock: only the client's own kernel knows of that.
+# delegated NODE [FILE [READ|WRITE]]: a delegation on it, and no lock: only the client's own kernel knows of that.
 delegated() {
 	local found
 	found=$(kept_lines "$@")
 	printf '%s\n' "$found"
-	grep -q DELEG <<<"$found" && ! grep -q POSIX <<<"$found"
+	grep -qE "DELEG +ACTIVE +${3:-}" <<<"$found" && ! grep -q POSIX <<<"$found"
 }
 
 # thief_ends NAME: stops the contender "thief" of client2, keeps its log under NAME, and says how often it was granted a lock.
