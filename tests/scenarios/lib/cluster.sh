@@ -148,6 +148,17 @@ fencings() {
 	done | grep -oE 'event=.*' | sort -u | wc -l
 }
 
+# complaints NODE SINCE RESOURCE...: what Pacemaker's monitors and probes there said of these since then (date +%s on the node), other
+# than that all is well. To be asked for from after a start on: "not running" is what is wrong then, and was right before. Of a
+# recurring monitor Pacemaker logs the first result, and those that differ from the one before.
+complaints() {
+	local node=$1 since=$2 resources
+	shift 2
+	resources=$(IFS='|'; echo "$*")
+	on "$node" journalctl -b -o cat --no-pager --since "@$since" -t pacemaker-controld |
+		grep -E "Result of (monitor|probe) operation for ($resources) on $node: " | grep -v ': ok$' || :
+}
+
 failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
 
 # verdict NODE: the monitor's, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
