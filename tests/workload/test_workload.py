@@ -14,6 +14,7 @@ import unittest
 
 import clocks
 import early
+import monitors
 import report
 import server
 from lockload import (EVIDENCE, LOCKED, RECORD, SLOT, Gap, Slot, evidence, fill, find_fault, gaps, longest_gap, parse_range,
@@ -168,6 +169,25 @@ class GraceTest(unittest.TestCase):
         self.assertEqual([({}, 0)], [(grace["asked"], grace["blocking"])
                                      for grace in report.graces(events, [self.contender((60, 1, "lock"))])])
         self.assertEqual([], report.graces(events, []))
+
+
+class MonitorsTest(unittest.TestCase):
+    """Two installations, from 100 to 150 and from 200 to 250."""
+
+    def summary(self, *asked):
+        return monitors.summary(asked, [(100, 150), (200, 250)], ["web", "db"])
+
+    def test_only_what_is_under_way_in_an_installation_counts(self):
+        found = self.summary((90, 99, "web"), (95, 101, "web"), (120, 122, "web"), (151, 199, "web"), (249, 260, "web"),
+                             (149, 201, "db"))
+        self.assertEqual({"installations": 2, "asked": 1, "least": 1, "longest": 52}, found)
+
+    def test_an_installation_without_a_monitor_of_each_service_is_seen(self):
+        found = self.summary((120, 122, "web"), (220, 222, "web"), (120, 122, "db"), (130, 131, "db"))
+        self.assertEqual((2, 0), (found["asked"], found["least"]))
+        self.assertEqual(0, self.summary((120, 122, "web"), (220, 222, "web"))["least"])
+        self.assertEqual((0, 0), (self.summary()["least"], self.summary()["longest"]))
+        self.assertEqual(0, monitors.summary([(1, 2, "web")], [], ["web"])["least"])
 
 
 class LogTest(unittest.TestCase):
