@@ -17,12 +17,16 @@ operations='op start timeout=180s interval=0s op stop timeout=180s interval=0s o
 filesystem() { # KIND DISK
 	echo "primitive fs-$1 Filesystem params device=/dev/disk/by-id/virtio-shared$2 directory=/srv/$1 fstype=ext4 $operations=20s"
 }
+# As the kernel needs it: the write to unlock_filesystem that it asks for releases NLM locks alone up to 6.8, and revokes NFSv4
+# state as well from 6.9 on.
+unlock_on_stop() { if printf '%s\n' 6.9 "$KERNEL" | sort -VC; then echo 0; else echo 1; fi; }
 address() { echo "primitive $1 IPaddr2 params ip=$ADDRESS4 cidr_netmask=24 $operations=10s"; } # NAME
 
-# What the documentation of these agents recommends; the names are as the programs of this scenario want them: the last one
-# to be started has that of the service. bench-node has what they need of a node before they work.
+# What the documentation of these agents recommends, and their defaults: "usual" has exportfs's unlock_on_stop=1 on every
+# kernel, "tuned" what the kernel needs. The names are as the programs of this scenario want them: the last one to be started
+# has that of the service. bench-node has what they need of a node before they work.
 group() { # KIND DISK
-	local kind=$1
+	local kind=$1 unlock=''
 	filesystem "$kind" "$2"
 	case $kind in
 	gracekeeper)
@@ -32,7 +36,8 @@ group() { # KIND DISK
 		;;
 	usual | tuned)
 		echo "primitive nfsd-$kind nfsserver params nfs_shared_infodir=/srv/$kind/info nfs_server_scope=$kind nfs_no_notify=true $operations=10s"
-		echo "primitive export-$kind exportfs params clientspec=$CLIENTS4 directory=/srv/$kind/export options=rw,no_root_squash,no_subtree_check fsid=11 $operations=10s"
+		[ "$kind" = usual ] || unlock="unlock_on_stop=$(unlock_on_stop) "
+		echo "primitive export-$kind exportfs params clientspec=$CLIENTS4 directory=/srv/$kind/export options=rw,no_root_squash,no_subtree_check fsid=11 $unlock$operations=10s"
 		address "ip-$kind"
 		echo "primitive $kind nfsnotify params source_host=$ADDRESS4 $operations=30s"
 		if [ "$kind" = usual ]; then
