@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Gracekeeper authors
 """python3 -m unittest discover -s tests/bench"""
+import argparse
 import unittest
 import xml.etree.ElementTree as xml
+from unittest import mock
 
 import measure
+import contender  # measure has set the path to it
 import operations
 import summary
 
@@ -12,6 +15,13 @@ import summary
 def holder(times, host="c1", role="holder", kind="write", **fields):
     return [{"t": 0.0, "w": 1000.0, "e": "start", "role": role, "host": host}] + [
         {"t": t, "w": 1000.0 + t, "e": kind, **fields} for t in times]
+
+
+def attempts(*told, control=True):
+    """A contender's log: (when an attempt ended, when its locks were granted, how often it was refused)."""
+    return holder([], role="contender") + [
+        {"t": t, "w": 1000.0 + t, "e": "try", "control": control, "granted": list(range(len(granted))),
+         "granted_at": [1000.0 + at for at in granted], "denied": sum(denied)} for t, granted, *denied in told]
 
 
 class MeasureTest(unittest.TestCase):
@@ -41,19 +51,37 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"v3": None}, self.one(self.MOVE, **{"web-v3": holder([1.0, 9.0])})["gaps"])
 
     def test_only_grants_count_for_new_locks_and_held_ones_are_stolen(self):
-        logs = {"web-requester": holder([9.0, 14.0], role="contender", kind="try", control=True, granted=[0]),
-                "web-contender": holder([12.0], role="contender", kind="try", control=False, granted=[1, 2])}
-        logs["web-requester"].insert(2, {"t": 11.0, "w": 1011.0, "e": "try", "control": True, "granted": []})
+        logs = {"web-requester-v3": attempts((9.0, [9.0]), (11.0, []), (14.0, [14.0])),
+                "web-contender": attempts((11.0, [], 3), (12.0, [11.5, 12.0]), control=False)}
         found = self.one(self.MOVE, **logs)
-        self.assertEqual(({"requester": 5.0}, 2), (found["gaps"], found["stolen"]))
-        self.assertNotIn("after", found)
+        self.assertEqual(({"requester-v3": 5.0}, 2, 3), (found["gaps"], found["stolen"], found["refused"]))
+        self.assertEqual({}, found["after"])
+
+    def test_a_lock_counts_when_it_was_granted_and_not_when_its_attempt_ended(self):
+        # Granted before the service went; its unlock had to wait for the next server.
+        late = {"web-requester-v3": attempts((9.0, [9.0]), (20.0, [10.5]), (26.0, [26.0]))}
+        self.assertEqual({"requester-v3": 15.5}, self.one(self.MOVE, **late)["gaps"])
+        late["web-requester-v3"][-1]["e"] = "given_up"
+        self.assertEqual({"requester-v3": 15.5}, self.one(self.MOVE, **late)["gaps"])
+
+    def test_a_theft_by_an_attempt_that_was_given_up_is_one(self):
+        log = attempts((12.0, [11.0]), control=False)
+        log[-1]["e"] = "given_up"
+        self.assertEqual(1, self.one(self.MOVE, **{"web-contender": log})["stolen"])
 
     def test_what_comes_after_the_outage_counts_from_the_first_write(self):
-        logs = {"web-requester": holder([9.0, 25.5], role="contender", kind="try", control=True, granted=[0]),
+        logs = {"web-requester-v3": attempts((9.0, [9.0]), (25.5, [25.5])),
+                "web-requester-v4.2": attempts((9.0, [9.0]), (18.0, [18.0])),
                 "web-v3": holder([9.0, 21.0]), "web-v4.2": holder([9.0, 20.0])}
-        self.assertEqual(5.5, self.one(self.MOVE, **logs)["after"])
-        logs["web-requester"] = holder([9.0, 18.0], role="contender", kind="try", control=True, granted=[0])
-        self.assertEqual(0.0, self.one(self.MOVE, **logs)["after"])
+        self.assertEqual({"v3": 5.5, "v4.2": 0.0}, self.one(self.MOVE, **logs)["after"])
+
+    def test_a_cut_whose_fencing_is_not_known_has_no_gaps(self):
+        found = self.one(dict(self.MOVE, what="cut"), **{"web-v3": holder([9.0, 20.0]), "web-requester-v3": attempts((9.0, [9.0]))})
+        self.assertEqual(({}, {}, ["kept:3"]), (found["gaps"], found["after"], found["lost"]))
+
+    def test_a_program_that_only_has_a_file_open_is_no_client(self):
+        opener = [{"t": 0.0, "w": 1000.0, "e": "start", "role": "keeper", "name": "web-opener"}]
+        self.assertEqual({}, self.one(self.MOVE, **{"web-opener": opener})["gaps"])
 
     def test_parts_of_the_same_name_are_one(self):
         parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
@@ -70,6 +98,47 @@ class MeasureTest(unittest.TestCase):
 
     def test_without_a_gap_all_is_between_them(self):
         self.assertEqual({"between them": 11.0}, self.one(self.MOVE, **{"web-v3": holder([9.0, 20.0])})["operations"])
+
+
+class PaceTest(unittest.TestCase):
+    """The requesters': the workload's contender with --calm, as only the benchmark has it."""
+
+    def one(self, calm):
+        args = argparse.Namespace(log=None, name="r", via=["NFSv3=/mnt"], ranges=[], control=["f:0"], interval=0.25, calm=calm)
+        with mock.patch.object(contender, "Log"):
+            found = contender.Contender(args)
+        found._targets[0].due = 100.0
+        return found, found._targets[0]
+
+    def test_an_attempt_that_waits_is_followed_by_the_next_sooner(self):
+        found, target = self.one(1.0)
+        self.assertEqual(100.0, found._due(target))
+        target.attempts.append(None)
+        self.assertEqual(99.25, found._due(target))
+
+    def test_otherwise_nothing_is_sooner(self):
+        found, target = self.one(None)
+        target.attempts.append(None)
+        self.assertEqual(100.0, found._due(target))
+
+    @mock.patch.object(contender.selectors.DefaultSelector, "select", lambda *_: [])
+    def begun(self, answered):
+        """When attempts begin in two seconds."""
+        found, target = self.one(1.0)
+        now, times = [100.0], []
+
+        def start(_):
+            times.append(now[0])
+            target.attempts[:] = [] if answered else [mock.Mock(shown=True, started=0.0)]
+
+        with mock.patch.object(contender.time, "monotonic", lambda: now[0]), mock.patch.object(found, "_start", start):
+            for now[0] in (100.0 + step / 8 for step in range(17)):
+                found._turn()
+        return times
+
+    def test_how_often_it_begins(self):
+        self.assertEqual([100.0, 101.0, 102.0], self.begun(answered=True))
+        self.assertEqual([100.0 + step / 4 for step in range(9)], self.begun(answered=False))
 
 
 class OperationsTest(unittest.TestCase):
