@@ -110,7 +110,9 @@ outage() {
 	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null node
 	shift 2
 	event "$SVC: $what, to $to"
+	going=$what failures=$(failed)
 	need "$SVC: $what" "$@"
+	going=''
 	check "$SVC: clients are served on $to" served
 	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
 	[ "$SVC" != gracekeeper ] ||
@@ -124,6 +126,14 @@ print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
 	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "operations": [%s]}\n' \
 		"$SVC" "$what" "$begin" "$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" \
 		"$(paste -sd , "$OUT/operations")" >>"$OUT/outages.jsonl"
+}
+
+# An outage that does not come to its end is a result, too: without a line of its own only the good ones would count. One that
+# somebody has ended is none.
+going='' failures=0
+note_failure() {
+	[ -z "$going" ] || [ "$(failed)" = "$failures" ] ||
+		printf '{"kind": "%s", "what": "failed", "outage": "%s", "kernel": "%s"}\n' "$SVC" "$going" "$KERNEL" >>"$results"
 }
 
 # fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
@@ -149,6 +159,7 @@ costs() {
 
 results=${BENCH_RESULTS:-$OUT/bench.jsonl}
 disk=0
+trap 'note_failure; finish' EXIT
 begin_audit
 for kind in $BENCH_KINDS; do
 	CLUSTER_NODE=node1
