@@ -14,6 +14,7 @@ import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.ExportSpec;
 import org.gracekeeper.model.ExportsParser;
+import org.gracekeeper.model.MountTable;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.protocol.OcfCode;
@@ -45,9 +46,11 @@ final class HostResolver {
         long rootDevice = node.kernel().deviceOf(Path.of("/"));
         checkStateDir(config, rootDevice);
         List<PlannedExport> planned = planExports(config);
+        MountTable mounts = Mounts.read(node);
         Set<DeviceId> devices = new LinkedHashSet<>();
         for (PlannedExport export : planned) {
-            devices.add(checkExport(config, export, rootDevice));
+            devices.add(checkExport(export, rootDevice));
+            checkState(config, export, mounts);
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
@@ -161,8 +164,7 @@ final class HostResolver {
         }
     }
 
-    private DeviceId checkExport(ServiceConfig config, PlannedExport export, long rootDevice)
-            throws OcfException, IOException {
+    private DeviceId checkExport(PlannedExport export, long rootDevice) throws OcfException, IOException {
         Path path = export.directory();
         if (!Files.isDirectory(path)) {
             throw new OcfException(OcfCode.ARGS, "parameter exports: " + path + (Files.exists(path)
@@ -173,13 +175,26 @@ final class HostResolver {
             throw new OcfException(OcfCode.ARGS, "parameter exports: " + path + " is on this node's root file system,"
                     + " so it would not move with the service: is the shared file system mounted?");
         }
-        if (config.stateDir().toRealPath().startsWith(path.toRealPath())) {
+        refuseClusterFs("exports", path, node.kernel().statfs(path));
+        return DeviceId.ofDevT(device);
+    }
+
+    /** By path, and where it lies: through a bind mount clients would get to it by another path. */
+    private static void checkState(ServiceConfig config, PlannedExport export, MountTable mounts)
+            throws OcfException, IOException {
+        Path path = export.directory();
+        Path real = path.toRealPath();
+        Path state = config.stateDir().toRealPath();
+        if (state.startsWith(real) || Mounts.holds(mounts, real, state)) {
             throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + config.stateDir() + " lies inside the"
                     + " exported directory " + path + ", where clients could read and change it: with one file system"
                     + " for both, export a subdirectory such as " + path.resolve("data"));
         }
-        refuseClusterFs("exports", path, node.kernel().statfs(path));
-        return DeviceId.ofDevT(device);
+        if (Mounts.holds(mounts, state, real)) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter exports: " + path + " lies inside parameter state_dir, "
+                    + config.stateDir() + ", of which clients could read and change a part: give the state a directory"
+                    + " beside what is exported");
+        }
     }
 
     private static void refuseClusterFs(String parameter, Path path, StatFs fs) throws OcfException {

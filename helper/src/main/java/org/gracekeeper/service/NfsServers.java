@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -23,9 +22,6 @@ import org.gracekeeper.sys.Namespaces;
 
 /** The NFS servers of this node: its own nfsd, and one for each service. Thread-safe. */
 final class NfsServers {
-    private static final Path MOUNTINFO = Path.of("/proc/1/mountinfo");
-    private static final int MAX = 4 << 20;
-
     private final Node node;
     private final NfsdFs nfsd;
     private final Registry registry;
@@ -76,7 +72,7 @@ final class NfsServers {
 
     /** What the node has mounted. */
     MountTable mounts() throws IOException {
-        return MountTable.parse(new String(node.kernel().read(MOUNTINFO, MAX), StandardCharsets.UTF_8));
+        return Mounts.read(node);
     }
 
     List<Nfs4Client> clients(Server server) throws IOException, InterruptedException {
