@@ -32,6 +32,14 @@ public record PlannedExport(String path, String fsid, List<Client> clients) {
         return Path.of(path);
     }
 
+    /** Where something has to be mounted for it to be exported, by its options. */
+    public List<Path> mountPoints() {
+        return clients.stream().flatMap(client -> client.options().stream())
+                .filter(option -> option.matches("(mp|mountpoint)(=.*)?"))
+                .map(option -> option.indexOf('=') < 0 ? directory() : Path.of(option.substring(option.indexOf('=') + 1)))
+                .distinct().toList();
+    }
+
     /** The line of exports(5). */
     public String line() {
         StringBuilder line = new StringBuilder(escape(path));

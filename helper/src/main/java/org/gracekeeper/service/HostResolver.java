@@ -51,6 +51,7 @@ final class HostResolver {
         for (PlannedExport export : planned) {
             devices.add(checkExport(export, rootDevice));
             checkState(config, export, mounts);
+            checkMountPoints(export);
         }
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
@@ -194,6 +195,19 @@ final class HostResolver {
             throw new OcfException(OcfCode.CONFIGURED, "parameter exports: " + path + " lies inside parameter state_dir, "
                     + config.stateDir() + ", of which clients could read and change a part: give the state a directory"
                     + " beside what is exported");
+        }
+    }
+
+    /** rpc.mountd lets clients wait until something is mounted there, and says so nowhere. */
+    private void checkMountPoints(PlannedExport export) throws OcfException, IOException {
+        for (Path point : export.mountPoints()) {
+            // As it tells a mount point itself (support/misc/mountpoint.c of nfs-utils).
+            if (!Files.isDirectory(point)
+                    || node.kernel().deviceOf(point) == node.kernel().deviceOf(point.resolve(".."))) {
+                throw new OcfException(OcfCode.ARGS, "parameter exports: no file system is mounted at " + point + ", which"
+                        + " option \"mp\" of " + export.path() + " asks for: order the service after what mounts it (for a"
+                        + " bind mount inside its own file system leave \"mp\" out)");
+            }
         }
     }
 
