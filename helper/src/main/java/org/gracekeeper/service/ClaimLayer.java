@@ -13,6 +13,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
@@ -246,8 +248,21 @@ final class ClaimLayer implements Layer {
             throw new IOException("network namespace " + instance.netns() + " is still there"
                     + (left.isEmpty() ? "" : ", with " + left));
         }
-        holdings.requireNone(operation.service());
+        holdings.requireNone(operation.service(), devicesOfOthers(operation.service()));
         operation.info("stopped: no namespace, no process, no lock of an NFS client left");
+    }
+
+    /**
+     * Where another service that serves has a file system of this one's, this one's start was refused for that and is being
+     * taken down: clients have locks there, and may.
+     */
+    private Set<DeviceId> devicesOfOthers(RunningService service) {
+        try {
+            return registry.others(service.config().name()).stream().filter(RunningService::opened)
+                    .flatMap(other -> other.devices().stream()).collect(Collectors.toSet());
+        } catch (IOException e) {
+            return Set.of(); // one of them is damaged: the proof asks for too much rather than too little
+        }
     }
 
     /** From now on no client goes by any other lease than the configured one, and who reclaimed is recorded. */
