@@ -101,6 +101,11 @@ public record MountTable(List<Mount> mounts) {
         });
     }
 
+    /** What is mounted inside a directory, at whatever depth; not what is mounted at it. */
+    public List<Mount> inside(Path directory) {
+        return mounts.stream().filter(mount -> mount.point().startsWith(directory) && !mount.point().equals(directory)).toList();
+    }
+
     /** A name for people: where it is mounted first, or its number where it is not mounted here. */
     public String name(DeviceId device) {
         return mounts.stream().filter(mount -> mount.device().equals(device)).findFirst()

@@ -68,7 +68,7 @@ final class Holdings {
         for (PlannedExport export : service.exports()) {
             DeviceId device = DeviceId.ofDevT(node.kernel().deviceOf(export.directory()));
             names.merge(device, export.path(), (a, b) -> a.compareTo(b) <= 0 ? a : b);
-            complete &= export.clients().stream().noneMatch(c -> c.options().contains("crossmnt"))
+            complete &= !export.crossesMounts()
                     // Another one is mounted there by now.
                     && service.devices().contains(device)
                     // Locks have the number of the file system, a directory that of its subvolume.

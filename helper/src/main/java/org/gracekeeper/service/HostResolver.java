@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -53,6 +54,7 @@ final class HostResolver {
             checkState(config, export, mounts);
             checkMountPoints(export);
         }
+        checkCrossed(planned, mounts);
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
         ParentDevice.Parent parent = parents.choose(config);
@@ -207,6 +209,30 @@ final class HostResolver {
                 throw new OcfException(OcfCode.ARGS, "parameter exports: no file system is mounted at " + point + ", which"
                         + " option \"mp\" of " + export.path() + " asks for: order the service after what mounts it (for a"
                         + " bind mount inside its own file system leave \"mp\" out)");
+            }
+        }
+    }
+
+    /**
+     * By crossmnt alone clients would see what is mounted inside, and could use nothing of it: rpc.mountd compares the fsid of a
+     * file handle with the export's own, which all have here, and only where there is none with the file system's (match_fsid() in
+     * support/export/cache.c of nfs-utils).
+     */
+    static void checkCrossed(List<PlannedExport> planned, MountTable mounts) throws OcfException, IOException {
+        Set<Path> lines = new HashSet<>();
+        for (PlannedExport export : planned) {
+            lines.add(export.directory().toRealPath());
+        }
+        for (PlannedExport export : planned) {
+            if (!export.crossesMounts()) {
+                continue;
+            }
+            for (MountTable.Mount mount : mounts.inside(export.directory().toRealPath())) {
+                if (!lines.contains(mount.point())) {
+                    throw new OcfException(OcfCode.ARGS, "parameter exports: " + mount.point() + ", which is mounted inside "
+                            + export.path() + ", needs a line of its own (with nohide for NFSv3): by crossmnt clients would see it,"
+                            + " and get \"Stale file handle\"; without crossmnt it is hidden from them");
+                }
             }
         }
     }

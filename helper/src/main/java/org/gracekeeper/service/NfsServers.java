@@ -64,8 +64,7 @@ final class NfsServers {
         for (RunningService service : registry.others(null)) {
             NamespaceSet inside = service.instance().inside();
             servers.add(new Server(Optional.of(service), inside, service.serving() && runs(inside),
-                    service.exports().stream().map(export -> new Export(export.directory(), export.clients().stream()
-                            .anyMatch(client -> client.options().contains("crossmnt")))).toList()));
+                    service.exports().stream().map(export -> new Export(export.directory(), export.crossesMounts())).toList()));
         }
         return servers;
     }

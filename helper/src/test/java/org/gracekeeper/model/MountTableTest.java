@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -75,6 +76,16 @@ class MountTableTest {
         assertFalse(place.holds(whole));
         assertFalse(place.holds(new MountTable.Place(device, "/subway")));
         assertFalse(whole.holds(new MountTable.Place(new DeviceId(254, 16), "/sub")));
+    }
+
+    @Test
+    void whatIsMountedInsideADirectory() throws Exception {
+        MountTable table = MountTable.parse(TEXT + "45 40 254:64 / /srv/a\\040b/deep/er rw - ext4 /dev/vde rw\n"
+                + "46 22 254:80 / /srv/a\\040bc rw - ext4 /dev/vdf rw\n");
+
+        assertEquals("[ext4 on /dev/vde]", table.inside(Path.of("/srv/a b")).toString());
+        assertEquals(List.of(), table.inside(Path.of("/srv/a b/deep/er")));
+        assertEquals(7, table.inside(Path.of("/srv")).size());
     }
 
     @Test

@@ -3,6 +3,8 @@
 package org.gracekeeper.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +14,12 @@ class PlannedExportTest {
     private static PlannedExport export(String... options) {
         return new PlannedExport("/srv/a", "f1d2d2f9-24e9-86ac-86fd-f7b36b4bcdf3", List.of(
                 new PlannedExport.Client("192.0.2.1", List.of("rw")), new PlannedExport.Client("*", List.of(options))));
+    }
+
+    @Test
+    void oneClientThatCrossesMountsIsEnough() {
+        assertTrue(export("ro", "crossmnt").crossesMounts());
+        assertFalse(export("ro", "nohide").crossesMounts());
     }
 
     @Test
