@@ -22,10 +22,11 @@ import org.gracekeeper.sys.KernelException;
 final class Processes {
     private static final Path PROC = Path.of("/proc");
     /**
-     * What the programs of a service's daemons are executed as, where that is not their own name: other agents would take them
-     * for theirs by that (packaging/stage).
+     * What programs are executed as, where that is not their own name: other agents would take them for theirs by that
+     * (packaging/stage).
      */
-    private static final Map<String, String> NAMES = Map.of("rpc.mountd", "gk-mountd", "rpc.statd", "gk-statd");
+    private static final Map<String, String> NAMES =
+            Map.of("rpc.mountd", "gk-mountd", "rpc.statd", "gk-statd", "sm-notify", "gk-notify");
 
     private final Kernel kernel;
 
@@ -41,6 +42,12 @@ final class Processes {
         boolean runs(String program) {
             return comm.equals(program) || comm.equals(NAMES.get(program));
         }
+    }
+
+    /** What to execute for a program, so that nobody takes it for his own. */
+    static String command(String program) {
+        String name = NAMES.get(program);
+        return name == null ? program : "/usr/libexec/gracekeeper/" + name;
     }
 
     /** All but this program itself, whose threads enter and leave the namespace. */
