@@ -151,6 +151,10 @@ public final class ServiceManager {
             if (problem.isPresent()) {
                 throw new OcfException(OcfCode.GENERIC, "service " + name + ": " + problem.get());
             }
+            Optional<String> remark = stack.remark(operation);
+            if (remark.isPresent()) {
+                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but " + remark.get());
+            }
             if (!service.get().refused().isEmpty()) {
                 throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but with the parameters it had"
                         + " before the last change, and will not start anew: " + service.get().refused());

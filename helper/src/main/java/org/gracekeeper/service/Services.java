@@ -71,6 +71,7 @@ public final class Services {
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         Firewall firewall = new Firewall(node);
         ServiceLink link = new ServiceLink(node, ip);
+        OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Path.of("/proc/1/mountinfo"));
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
@@ -81,7 +82,7 @@ public final class Services {
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
-                new LinkLayer(link, guard, firewall),
+                new LinkLayer(link, guard, firewall, mounts),
                 rpcbind,
                 records,
                 new NotifyLayer(files, peers, notifications),

@@ -43,6 +43,7 @@ public final class StatusReport {
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
      * @param refused why parameters that came later are not those it runs with; empty when none did
+     * @param remark what else the monitor reports; empty when nothing
      */
     public record ServiceStatus(
             String service,
@@ -56,7 +57,8 @@ public final class StatusReport {
             List<Holder> holders,
             List<RecoveryDecision.Missing> missing,
             List<LayerStack.LayerState> layers,
-            String refused) {}
+            String refused,
+            String remark) {}
 
     /**
      * A client that holds or may hold state.
@@ -95,7 +97,7 @@ public final class StatusReport {
     private static String remark(ServiceStatus s) {
         return s.layers().stream().filter(layer -> !layer.state().equals("ok")).findFirst()
                 .map(layer -> oneLine(layer.layer() + ": " + layer.state()))
-                .orElse(!s.refused().isEmpty() ? oneLine(NOT_IN_FORCE + s.refused())
+                .orElse(!s.refused().isEmpty() ? oneLine(NOT_IN_FORCE + s.refused()) : !s.remark().isEmpty() ? oneLine(s.remark())
                         : s.missing().isEmpty() ? "" : s.missing().size() + " missing");
     }
 
@@ -131,6 +133,9 @@ public final class StatusReport {
             if (!s.refused().isEmpty()) {
                 text.append("  problem    ").append(NOT_IN_FORCE).append(oneLine(s.refused())).append('\n');
             }
+            if (!s.remark().isEmpty()) {
+                text.append("  remark     ").append(oneLine(s.remark())).append('\n');
+            }
         }
         return text.toString();
     }
@@ -155,7 +160,7 @@ public final class StatusReport {
     /** One that nothing is known of is no reason to hide the others. */
     private static ServiceStatus unreadable(ServiceName name, IOException e) {
         return new ServiceStatus(name.value(), "damaged", List.of(), "", List.of(), "unknown", 0, 0, List.of(), List.of(),
-                List.of(new LayerStack.LayerState("record", String.valueOf(e.getMessage()))), "");
+                List.of(new LayerStack.LayerState("record", String.valueOf(e.getMessage()))), "", "");
     }
 
     private ServiceStatus status(RunningService service) throws InterruptedException {
@@ -168,6 +173,7 @@ public final class StatusReport {
         long locks = 0;
         List<Holder> holders = List.of();
         List<RecoveryDecision.Missing> missing = List.of();
+        String remark = "";
         String state = service.stopping() ? "stopping" : !service.opened() ? "starting"
                 : healthy ? "serving" : "damaged";
         try {
@@ -178,6 +184,7 @@ public final class StatusReport {
                     .filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()).count();
             holders = holders(service);
             missing = service.serving() && seen.active() ? recovery.decide(service, seen).missing() : missing;
+            remark = service.serving() ? stack.remark(operation).orElse("") : "";
             state = service.serving() && healthy && seen.active() ? "recovering" : state;
         } catch (IOException e) {
             state = service.serving() ? "damaged" : state;
@@ -194,7 +201,8 @@ public final class StatusReport {
                 holders,
                 missing,
                 layers,
-                service.refused());
+                service.refused(),
+                remark);
     }
 
     private static String words(Recovery.Grace grace) {

@@ -26,20 +26,20 @@ import org.junit.jupiter.api.io.TempDir;
 
 class StatusReportTest {
     private static final ServiceStatus SERVING = new ServiceStatus("data_nfs", "serving", List.of("192.0.2.10/24"), "eth0",
-            List.of("/srv/data"), "none", 12.3, 0, List.of(), List.of(), List.of(new LayerState("link", "ok")), "");
+            List.of("/srv/data"), "none", 12.3, 0, List.of(), List.of(), List.of(new LayerState("link", "ok")), "", "");
     private static final ServiceStatus REFUSED = new ServiceStatus("y", "serving", List.of("192.0.2.13/24"), "eth0",
-            List.of("/srv/y"), "none", 0, 0, List.of(), List.of(), List.of(), "no client\nfor /srv/y");
+            List.of("/srv/y"), "none", 0, 0, List.of(), List.of(), List.of(), "no client\nfor /srv/y", "");
     private static final ServiceStatus RECOVERING = new ServiceStatus("web", "recovering",
             List.of("192.0.2.11/24", "2001:db8::11/64"), "eth0", List.of("/srv/web"), "NLM and NFSv4", 12.3, 14,
             List.of(new Holder("NFSv4.2", "192.0.2.21:817", "confirmed, 2 states"),
                     new Holder("NFSv3", "192.0.2.22", "monitored by statd"), new Holder("NFSv3", "192.0.2.22", "may reclaim")),
             List.of(new Missing("NFSv3", "192.0.2.22", "of all such hosts: 1 of 2 locks back"),
                     new Missing("NFSv3", "192.0.2.23", "of all such hosts: 1 of 2 locks back")),
-            List.of(new LayerState("link", "ok")), "");
+            List.of(new LayerState("link", "ok")), "", "");
     private static final ServiceStatus DAMAGED = new ServiceStatus("x", "damaged", List.of("192.0.2.12/24"), "eth0",
             List.of("/srv/x"), "unknown", 0, 0, List.of(), List.of(),
             List.of(new LayerState("link", "ok"), new LayerState("server", "somebody\nstopped it"),
-                    new LayerState("open", "down")), "");
+                    new LayerState("open", "down")), "", "");
 
     @Test
     void severalServicesAreALineEach() {
@@ -56,6 +56,14 @@ class StatusReportTest {
         String problem = "parameters of the last change are not in force: no client for /srv/y\n";
         assertTrue(StatusReport.table(List.of(SERVING, REFUSED)).endsWith("  " + problem));
         assertTrue(StatusReport.details(List.of(REFUSED)).endsWith("  problem    " + problem));
+    }
+
+    @Test
+    void whatElseTheMonitorReportsIsARemark() {
+        ServiceStatus mounted = new ServiceStatus("z", "serving", List.of("192.0.2.14/24"), "eth0", List.of("/srv/z"), "none", 0,
+                0, List.of(), List.of(), List.of(), "", "mounted\nhere");
+        assertTrue(StatusReport.table(List.of(SERVING, mounted)).endsWith("  mounted here\n"));
+        assertTrue(StatusReport.details(List.of(mounted)).endsWith("  remark     mounted here\n"));
     }
 
     @Test
