@@ -372,6 +372,11 @@ public final class ServiceManager {
         return slots.computeIfAbsent(name, ServiceSlot::new);
     }
 
+    /** Whether no action works on the service now. */
+    boolean isIdle(ServiceName name) {
+        return slot(name).isFree();
+    }
+
     /** All services of the node, for the command line. */
     public List<ServiceName> services() throws IOException {
         return registry.names();

@@ -35,6 +35,11 @@ final class ServiceSlot {
         }
     }
 
+    /** Whether no action has it now. */
+    boolean isFree() {
+        return !lock.isLocked();
+    }
+
     void release() {
         synchronized (guard) {
             preemptible = null;
