@@ -23,6 +23,7 @@ repacked() {
 	dpkg-deb -R "$package" "$root" || return 1
 	if [ "$1" != gracekeeper ]; then
 		mkdir -p "$root/usr/share/$1"
+		mv "$root/etc" "$root/usr/share/$1/" || return 1
 		for file in "$root"/usr/*; do
 			[ "$file" = "$root/usr/share" ] || mv "$file" "$root/usr/share/$1/" || return 1
 		done
