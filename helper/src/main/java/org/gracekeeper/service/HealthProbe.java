@@ -5,51 +5,50 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.ProcessCalls;
 
-/** What {@link HealthWatch} looks at, at the cost of a few small files for each service. Stateless, thread-safe. */
+/** What {@link HealthWatch} looks at and does. Stateless, thread-safe. */
 final class HealthProbe {
     private static final int MAX = 4096;
-    private static final Path CGROUP = Path.of("/sys/fs/cgroup");
-    private static final Map<String, Integer> PROGRAMS = Map.of("mountd", RpcClient.MOUNTD, "statd", RpcClient.STATD, "lockd",
-            RpcClient.LOCKD, "nfsd", RpcClient.NFS);
-    private static final Map<Integer, Integer> VERSIONS =
-            Map.of(RpcClient.MOUNTD, 3, RpcClient.STATD, 1, RpcClient.LOCKD, 4, RpcClient.NFS, 3);
+    /** Program and version that tell whether rpcbind knows a server. */
+    private static final Map<String, int[]> PROGRAMS = new TreeMap<>(Map.of(
+            "lockd", new int[] {RpcClient.LOCKD, 4}, "mountd", new int[] {RpcClient.MOUNTD, 3},
+            "nfsd", new int[] {RpcClient.NFS, 3}, "statd", new int[] {RpcClient.STATD, 1}));
 
     private final Node node;
     private final NfsdFs nfsd;
+    private final DaemonUnits units;
     private final Path cgroup;
     private final Path proc;
 
-    HealthProbe(Node node, NfsdFs nfsd) {
-        this(node, nfsd, CGROUP, Path.of("/proc"));
+    HealthProbe(Node node, NfsdFs nfsd, DaemonUnits units) {
+        this(node, nfsd, units, Path.of("/sys/fs/cgroup"), Path.of("/proc"));
     }
 
-    HealthProbe(Node node, NfsdFs nfsd, Path cgroup, Path proc) {
+    HealthProbe(Node node, NfsdFs nfsd, DaemonUnits units, Path cgroup, Path proc) {
         this.node = node;
         this.nfsd = nfsd;
+        this.units = units;
         this.cgroup = cgroup;
         this.proc = proc;
     }
 
-    /** @param stopped by a signal, or by somebody who traces it */
-    record Daemon(int pid, boolean stopped) {}
-
-    /** The first process of its unit's control group; empty when there is none. */
-    Optional<Daemon> daemon(RunningService service, String daemon) throws IOException {
-        Instance instance = service.instance();
-        Path procs = cgroup.resolve(instance.controlGroup()).resolve(instance.unit(daemon)).resolve("cgroup.procs");
+    /** The first process of the daemon's unit, from its control group; empty when there is none. */
+    Optional<DaemonProcess> daemon(Instance instance, String daemon) throws IOException {
         try {
-            Optional<Integer> pid = text(procs).lines().map(Integer::valueOf).findFirst();
-            return pid.isEmpty() ? Optional.empty() : Optional.of(new Daemon(pid.get(), isStopped(pid.get())));
+            Path procs = cgroup.resolve(instance.controlGroup()).resolve(instance.unit(daemon)).resolve("cgroup.procs");
+            Optional<String> pid = text(procs).lines().findFirst();
+            return pid.isEmpty() ? Optional.empty()
+                    : Optional.of(DaemonProcess.parse(Integer.parseInt(pid.get()), text(proc.resolve(pid.get()).resolve("stat"))));
         } catch (KernelException e) {
             if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
                 return Optional.empty();
@@ -58,39 +57,53 @@ final class HealthProbe {
         }
     }
 
-    /** proc_pid_stat(5): the state follows the name, which is in parentheses and may have any. */
-    private boolean isStopped(int pid) throws IOException {
-        String stat = text(proc.resolve(Integer.toString(pid)).resolve("stat"));
-        String state = stat.substring(stat.lastIndexOf(')') + 1).strip();
-        return state.startsWith("T") || state.startsWith("t");
+    RpcClient.Answer statd(RunningService service) throws IOException, InterruptedException {
+        return node.in(service.instance().network(), () -> RpcClient.ask(Firewall.STATD, RpcClient.STATD, 1));
     }
 
-    boolean statdAnswers(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.instance().network(), () -> RpcClient.answers(Firewall.STATD, RpcClient.STATD, 1));
-    }
-
-    /** What rpcbind does not know of all that it should; empty when it knows all. */
-    String unregistered(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.instance().network(), () -> new TreeMap<>(PROGRAMS).entrySet().stream()
-                .filter(program -> RpcClient.port(program.getValue(), VERSIONS.get(program.getValue())) == 0)
-                .map(Map.Entry::getKey).collect(Collectors.joining(", ")));
+    /**
+     * Servers of the service that rpcbind does not know.
+     *
+     * @throws IOException it does not answer
+     */
+    List<String> unknown(RunningService service) throws IOException, InterruptedException {
+        return node.in(service.instance().network(), () -> {
+            List<String> unknown = new ArrayList<>();
+            for (Map.Entry<String, int[]> program : PROGRAMS.entrySet()) {
+                if (!RpcClient.knows(program.getValue()[0], program.getValue()[1])) {
+                    unknown.add(program.getKey());
+                }
+            }
+            return unknown;
+        });
     }
 
     int threads(RunningService service) throws IOException, InterruptedException {
         return node.in(service.instance().inside(), nfsd::threads);
     }
 
-    void letGoOn(Daemon daemon) throws IOException {
-        signal(daemon, ProcessCalls.SIGCONT);
+    /** Those that register themselves when they start. */
+    void registerAgain(RunningService service, Deadline deadline) throws IOException {
+        units.requestRestart(service.instance(), List.of("statd", "mountd"), deadline);
     }
 
-    void kill(Daemon daemon) throws IOException {
-        signal(daemon, ProcessCalls.SIGKILL);
+    /** Of one that was stopped by a signal; harmless for any other. */
+    void letGoOn(DaemonProcess process) throws IOException {
+        signal(process, ProcessCalls.SIGCONT);
     }
 
-    private void signal(Daemon daemon, int signal) throws IOException {
+    /** @return whether it was still this process */
+    boolean kill(Instance instance, String daemon, DaemonProcess process) throws IOException {
+        if (!process.isSame(daemon(instance, daemon).orElse(null))) {
+            return false;
+        }
+        signal(process, ProcessCalls.SIGKILL);
+        return true;
+    }
+
+    private void signal(DaemonProcess process, int signal) throws IOException {
         try {
-            node.kernel().kill(daemon.pid(), signal);
+            node.kernel().kill(process.pid(), signal);
         } catch (KernelException e) {
             if (e.errno() != Errno.ESRCH) {
                 throw e;

@@ -372,9 +372,18 @@ public final class ServiceManager {
         return slots.computeIfAbsent(name, ServiceSlot::new);
     }
 
-    /** Whether no action works on the service now. */
-    boolean isIdle(ServiceName name) {
-        return slot(name).isFree();
+    /** Runs something beside no action, see {@link HealthWatch.Idle}. */
+    boolean whileIdle(ServiceName name, Step step) throws IOException, InterruptedException {
+        ServiceSlot slot = slot(name);
+        if (!slot.tryAcquire()) {
+            return false;
+        }
+        try {
+            step.run();
+            return true;
+        } finally {
+            slot.release();
+        }
     }
 
     /** All services of the node, for the command line. */

@@ -35,9 +35,15 @@ final class ServiceSlot {
         }
     }
 
-    /** Whether no action has it now. */
-    boolean isFree() {
-        return !lock.isLocked();
+    /** Takes it if no action has it now, to be preempted by a stop. */
+    boolean tryAcquire() {
+        if (!lock.tryLock()) {
+            return false;
+        }
+        synchronized (guard) {
+            preemptible = Thread.currentThread();
+        }
+        return true;
     }
 
     void release() {

@@ -10,34 +10,44 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ClusterFailureTest {
     /** As crm_mon of Pacemaker 2.1.5 writes it. */
-    private static final String RESOURCE = """
-            <group id="g-web" number_resources="2" maintenance="false" managed="true" disabled="false">
-              <resource id="fs-web" resource_agent="ocf:heartbeat:Filesystem" role="Started" active="true" orphaned="false"\
-             blocked="false" maintenance="false" managed="true" failed="false" failure_ignored="false" nodes_running_on="1">
-                <node name="node2" id="2" cached="true"/>
-              </resource>
-              <resource id="web" resource_agent="ocf:gracekeeper:nfs" role="ROLE" active="true" orphaned="false" blocked="false"\
-             maintenance="MAINTENANCE" managed="MANAGED" failed="FAILED" failure_ignored="false" nodes_running_on="1"PENDING>
-                <node name="node1" id="1" cached="true"/>
-              </resource>
-            </group>
+    private static final String XML = """
+            <?xml version="1.0"?>
+            <pacemaker-result api-version="2.27" request="crm_mon">
+              <resources>
+                <group id="g-web" number_resources="2" maintenance="false" managed="true" disabled="false">
+                  <resource id="fs-web" resource_agent="ocf:heartbeat:Filesystem" role="Started" active="true" orphaned="false"\
+             blocked="false" managed="true" failed="false" failure_ignored="false" nodes_running_on="1">
+                    <node name="node2" id="2" cached="true"/>
+                  </resource>
+                  <resource id="web" resource_agent="ocf:gracekeeper:nfs" role="Started" active="true" orphaned="false"\
+             blocked="false" managed="true" failed="false" failure_ignored="false" nodes_running_on="1">
+                    <node name="node1" id="1" cached="true"/>
+                  </resource>
+                </group>
+              </resources>
+              <status code="0" message="OK"/>
+            </pacemaker-result>
             """;
 
     @ParameterizedTest
     @CsvSource({
-        "web, node1, Started, false, true, false, '', true",
-        "web, node2, Started, false, true, false, '', false",
-        "eb, node1, Started, false, true, false, '', false",
-        "web, node1, Stopped, false, true, false, '', false",
-        "web, node1, Started, true, true, false, '', false",
-        "web, node1, Started, false, false, false, '', false",
-        "web, node1, Started, false, true, true, '', false",
-        "web, node1, Started, false, true, false, ' pending=\"Stopping\"', false",
+        "web, node1, '', '', true",
+        "fs-web, node2, '', '', true",
+        "web, node2, '', '', false",
+        "eb, node1, '', '', false",
+        "web, node1, 'role=\"Started\"', 'role=\"Stopped\" target_role=\"Started\"', false",
+        "web, node1, 'role=\"Started\"', 'role=\"Started\" target_role=\"Started\"', true",
+        "web, node1, 'role=\"Started\"', 'role=\"Started\" target_role=\"Stopped\"', false",
+        "web, node1, 'managed=\"true\"', 'managed=\"false\"', false",
+        "web, node1, 'failed=\"false\"', 'failed=\"true\"', false",
+        "web, node1, 'blocked=\"false\"', 'blocked=\"true\"', false",
+        "web, node1, 'orphaned=\"false\"', 'orphaned=\"true\"', false",
+        "web, node1, 'managed=\"true\"', 'managed=\"true\" maintenance=\"true\"', false",
+        "web, node1, 'active=\"true\"', 'active=\"true\" pending=\"Stopping\"', false",
     })
-    void onlyWhatIsManagedHereAndAtRest(String name, String node, String role, String maintenance, String managed, String failed,
-            String pending, boolean expected) {
-        String xml = RESOURCE.replace("ROLE", role).replace("MAINTENANCE", maintenance).replace("MANAGED", managed)
-                .replace("FAILED", failed).replace("PENDING", pending);
-        assertEquals(expected, ClusterFailure.isManagedHere(xml, new ServiceName(name), node));
+    void onlyWhatIsHereManagedAndAtRest(String name, String node, String attribute, String instead, boolean expected) throws Exception {
+        int resource = XML.indexOf("<resource id=\"web\"");
+        String xml = XML.substring(0, resource) + XML.substring(resource).replaceFirst(attribute.isEmpty() ? "$^" : attribute, instead);
+        assertEquals(expected, ClusterFailure.caresFor(xml, new ServiceName(name), node));
     }
 }
