@@ -101,8 +101,9 @@ configure() { # text on standard input
 }
 
 # The resource is started there, and not only being started; or it is nowhere.
-wait_started() { guest "$CLUSTER_NODE" wait-started "$1" "$2" "${3:-180}"; } # NAME NODE [SECONDS]
-wait_stopped() { guest "$CLUSTER_NODE" wait-started "$1" - "${2:-180}"; }    # NAME [SECONDS]
+# The program is sent along: a fresh machine has nothing of the tests.
+wait_started() { "$LAB" exec "$CLUSTER_NODE" -- sh -s "$1" "$2" "${3:-180}" <"$TESTS/scenarios/lib/wait-started"; } # NAME NODE [SECONDS]
+wait_stopped() { wait_started "$1" - "${2:-180}"; } # NAME [SECONDS]
 where_is() { cluster crm_resource -r "$1" --locate -Q 2>/dev/null | head -n 1; }
 settled() { cluster crm_resource --wait --timeout="${1:-120s}"; }
 
