@@ -54,7 +54,7 @@ public final class RpcClient {
     /** What became of a call that was made to see whether somebody answers. */
     public enum Answer {
         YES,
-        /** It was not taken: nobody listens there, or not this program. */
+        /** Nobody listens there, or whoever did has just ended. */
         REFUSED,
         /** Nothing came within 5 s. */
         SILENCE
@@ -63,7 +63,7 @@ public final class RpcClient {
     /**
      * As {@link #answers}, with what became of it.
      *
-     * @throws IOException it could not be asked, for a reason of this side: that says nothing of the program
+     * @throws IOException anything else, which says nothing of the program: it could not be asked, or another one answers
      */
     public static Answer ask(int port, int program, int version) throws IOException {
         try {

@@ -55,7 +55,7 @@ final class ClusterFailure {
 
     /** @param xml of crm_mon: a resource's element has the nodes that it is on below it */
     static boolean caresFor(String xml, ServiceName name, String node) throws IOException {
-        XMLInputFactory factory = XMLInputFactory.newFactory();
+        XMLInputFactory factory = XMLInputFactory.newDefaultFactory();
         factory.setProperty(XMLInputFactory.SUPPORT_DTD, false);
         factory.setProperty(XMLInputFactory.IS_SUPPORTING_EXTERNAL_ENTITIES, false);
         try {

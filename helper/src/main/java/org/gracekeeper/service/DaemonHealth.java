@@ -13,11 +13,12 @@ import org.gracekeeper.net.RpcClient.Answer;
 final class DaemonHealth {
     /** systemd starts one that ended anew within a second; its own reloading may take long on a busy node. */
     static final Duration MISSING = Duration.ofSeconds(15);
-    /** A storage that stalls makes statd wait, too, and it is not to be ended for that. */
+    /** What it is asked meanwhile is lost with it: a host that asks for its first lock is refused. */
     static final Duration SILENT = Duration.ofSeconds(25);
 
     private final String name;
     private Optional<DaemonProcess> process = Optional.empty();
+    private long processSince;
     private long missingSince;
     private boolean missing;
     private long silentSince;
@@ -29,42 +30,59 @@ final class DaemonHealth {
         this.name = name;
     }
 
+    String name() {
+        return name;
+    }
+
+    /** As it was seen last; it may have ended since. */
     Optional<DaemonProcess> process() {
         return process;
     }
 
-    /** @return whether it is another process than before */
-    boolean see(Optional<DaemonProcess> now, long time) {
+    /** One that is another process at each look does not run: it ends again and again. One that was never seen is not missed. */
+    void see(Optional<DaemonProcess> now, long time) {
         boolean other = now.isPresent() && !now.get().isSame(process.orElse(null));
-        if (other) {
-            silent = false;
-        }
-        if (now.isPresent()) {
-            process = now;
+        boolean stays = now.isPresent() && (!other || process.isEmpty());
+        if (stays) {
             missing = false;
-        } else if (!missing) {
+        } else if (!missing && process.isPresent()) {
             missing = true;
             missingSince = time;
         }
-        return other;
+        if (other) {
+            processSince = time;
+        }
+        if (other || now.isPresent() && now.get().isHeldUp()) {
+            silent = false;
+        }
+        process = now.isPresent() ? now : process;
     }
 
-    /** What it made of a call. One that is refused is just starting: systemd sees to it. */
-    void hear(Answer answer, long time) {
-        boolean works = answer != Answer.SILENCE || process.isEmpty() || silent && process.get().cpu() > cpuWhenSilent;
-        if (works) {
+    /**
+     * What it made of a call. One that is refused is just starting: systemd sees to it. One that works has used the processor.
+     *
+     * @param asked when the call was made
+     */
+    void hear(Answer answer, long asked) {
+        boolean lives = answer != Answer.SILENCE || process.isEmpty() || asked - processSince < 0
+                || silent && process.get().cpu() > cpuWhenSilent;
+        if (lives) {
             silent = false;
             ended = ended && answer != Answer.YES;
         } else if (!silent) {
             silent = true;
-            silentSince = time;
+            silentSince = asked;
             cpuWhenSilent = process.get().cpu();
         }
     }
 
-    /** Whether it is to be ended, for systemd to start it anew: not one that waits for the disk, and not one after the other. */
+    boolean isSilent() {
+        return silent;
+    }
+
+    /** Whether it is to be ended, for systemd to start it anew: not one after the other. */
     boolean isToEnd(long time) {
-        return silent && !ended && process.isPresent() && process.get().state() != 'D' && since(silentSince, time, SILENT);
+        return silent && !ended && since(silentSince, time, SILENT);
     }
 
     void endedNow() {
@@ -75,9 +93,9 @@ final class DaemonHealth {
     /** What nobody puts right; empty when nothing is wrong. */
     String problem(long time) {
         if (missing && since(missingSince, time, MISSING)) {
-            return name + " does not run, and systemd has not brought it back";
+            return name + " does not run, and systemd does not bring it back";
         }
-        return ended && silent && since(silentSince, time, SILENT) ? name + " does not answer, and did not when it was started anew"
+        return ended && silent && since(silentSince, time, SILENT) ? name + " does not answer, although it was to be started anew"
                 : "";
     }
 

@@ -30,4 +30,13 @@ record DaemonProcess(int pid, char state, long started, long cpu) {
     boolean isSame(DaemonProcess other) {
         return other != null && pid == other.pid && started == other.started;
     }
+
+    boolean isStopped() {
+        return state == 'T';
+    }
+
+    /** Whether it is silent for a reason that lies elsewhere: a disk that does not answer, or somebody who debugs it. */
+    boolean isHeldUp() {
+        return state == 'D' || state == 't';
+    }
 }

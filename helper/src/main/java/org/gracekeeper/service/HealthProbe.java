@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,24 +20,27 @@ import org.gracekeeper.sys.ProcessCalls;
 /** What {@link HealthWatch} looks at and does. Stateless, thread-safe. */
 final class HealthProbe {
     private static final int MAX = 4096;
+    /** Where systemd has its control groups: alone, beside those of version 1, or there. */
+    private static final List<Path> CGROUPS =
+            List.of(Path.of("/sys/fs/cgroup"), Path.of("/sys/fs/cgroup/unified"), Path.of("/sys/fs/cgroup/systemd"));
+    private static final Path ROOT = Path.of("/");
     /** Program and version that tell whether rpcbind knows a server. */
     private static final Map<String, int[]> PROGRAMS = new TreeMap<>(Map.of(
             "lockd", new int[] {RpcClient.LOCKD, 4}, "mountd", new int[] {RpcClient.MOUNTD, 3},
             "nfsd", new int[] {RpcClient.NFS, 3}, "statd", new int[] {RpcClient.STATD, 1}));
 
     private final Node node;
-    private final NfsdFs nfsd;
     private final DaemonUnits units;
     private final Path cgroup;
     private final Path proc;
 
-    HealthProbe(Node node, NfsdFs nfsd, DaemonUnits units) {
-        this(node, nfsd, units, Path.of("/sys/fs/cgroup"), Path.of("/proc"));
+    HealthProbe(Node node, DaemonUnits units) {
+        this(node, units, CGROUPS.stream().filter(root -> Files.exists(root.resolve("cgroup.procs"))).findFirst()
+                .orElse(CGROUPS.get(0)), Path.of("/proc"));
     }
 
-    HealthProbe(Node node, NfsdFs nfsd, DaemonUnits units, Path cgroup, Path proc) {
+    HealthProbe(Node node, DaemonUnits units, Path cgroup, Path proc) {
         this.node = node;
-        this.nfsd = nfsd;
         this.units = units;
         this.cgroup = cgroup;
         this.proc = proc;
@@ -47,8 +51,11 @@ final class HealthProbe {
         try {
             Path procs = cgroup.resolve(instance.controlGroup()).resolve(instance.unit(daemon)).resolve("cgroup.procs");
             Optional<String> pid = text(procs).lines().findFirst();
-            return pid.isEmpty() ? Optional.empty()
-                    : Optional.of(DaemonProcess.parse(Integer.parseInt(pid.get()), text(proc.resolve(pid.get()).resolve("stat"))));
+            if (pid.isEmpty()) {
+                return Optional.empty();
+            }
+            String stat = text(proc.resolve(pid.get()).resolve("stat"));
+            return Optional.of(DaemonProcess.parse(Integer.parseInt(pid.get()), stat));
         } catch (KernelException e) {
             if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
                 return Optional.empty();
@@ -57,8 +64,15 @@ final class HealthProbe {
         }
     }
 
-    RpcClient.Answer statd(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.instance().network(), () -> RpcClient.ask(Firewall.STATD, RpcClient.STATD, 1));
+    /**
+     * Asks one of those that lockd waits for, at its own port: statd or rpcbind.
+     *
+     * @throws IOException it could not be asked
+     */
+    RpcClient.Answer ask(RunningService service, String daemon) throws IOException, InterruptedException {
+        return node.in(service.instance().network(), () -> daemon.equals("statd")
+                ? RpcClient.ask(Firewall.STATD, RpcClient.STATD, 1)
+                : RpcClient.ask(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2));
     }
 
     /**
@@ -78,8 +92,15 @@ final class HealthProbe {
         });
     }
 
-    int threads(RunningService service) throws IOException, InterruptedException {
-        return node.in(service.instance().inside(), nfsd::threads);
+    /**
+     * How many nfsd has, read through the root directory of a daemon of the service: for so many services, and so often, threads
+     * that enter namespaces would cost too much.
+     *
+     * @throws IOException the daemon has ended
+     */
+    int threads(DaemonProcess daemon) throws IOException {
+        Path root = proc.resolve(Integer.toString(daemon.pid())).resolve("root");
+        return new NfsdFs(node.kernel(), root.resolve(ROOT.relativize(MountNamespace.NFSD))).threads();
     }
 
     /** Those that register themselves when they start. */
@@ -92,9 +113,10 @@ final class HealthProbe {
         signal(process, ProcessCalls.SIGCONT);
     }
 
-    /** @return whether it was still this process */
+    /** @return whether it was still this process, and nothing else holds it up now */
     boolean kill(Instance instance, String daemon, DaemonProcess process) throws IOException {
-        if (!process.isSame(daemon(instance, daemon).orElse(null))) {
+        Optional<DaemonProcess> now = daemon(instance, daemon);
+        if (now.isEmpty() || !now.get().isSame(process) || now.get().isHeldUp()) {
             return false;
         }
         signal(process, ProcessCalls.SIGKILL);

@@ -109,7 +109,7 @@ public final class Services {
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
         HealthWatch health = new HealthWatch(
-                registry, new HealthProbe(node, nfsd, units), new ClusterFailure(node), manager::whileIdle,
+                registry, new HealthProbe(node, units), new ClusterFailure(node), manager::whileIdle,
                 Instance.SERVICES, System::nanoTime);
         return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
                 new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health);

@@ -3,8 +3,11 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
 import org.gracekeeper.model.ServiceName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -49,5 +52,11 @@ class ClusterFailureTest {
         int resource = XML.indexOf("<resource id=\"web\"");
         String xml = XML.substring(0, resource) + XML.substring(resource).replaceFirst(attribute.isEmpty() ? "$^" : attribute, instead);
         assertEquals(expected, ClusterFailure.caresFor(xml, new ServiceName(name), node));
+    }
+
+    @Test
+    void whatCannotBeReadIsAnError() {
+        String half = XML.substring(0, XML.indexOf("<resource id=\"web\""));
+        assertThrows(IOException.class, () -> ClusterFailure.caresFor(half, new ServiceName("web"), "node1"));
     }
 }
