@@ -158,9 +158,9 @@ final class ServiceHealth {
             // Not beside a stop: what is started then would keep the file system busy.
             boolean done = idle.run(name, () -> {
                 if (isCurrent()) {
-                    probe.registerAgain(service, Deadline.after(TOOL));
                     LOG.log(System.Logger.Level.WARNING, "service " + name + ": rpcbind was started anew: statd and mountd are,"
                             + " too, to register with it");
+                    probe.registerAgain(service, Deadline.after(TOOL));
                 }
             });
             if (!done) {
