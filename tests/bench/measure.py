@@ -6,10 +6,11 @@
     measure.py DIR KIND KERNEL
 
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
-longest gap in seconds of each writer, of the prober's answers, and between the grants of new locks, and how long after the
-first write those came; what became of the held locks; which operations of Pacemaker the shortest gap of a writer, or of
-the prober, was spent on; and the same by Gracekeeper's own timeline. After a power cut a gap counts from the moment
-Pacemaker knew that the node was fenced.
+longest gap in seconds of each writer, of the prober's answers, and between the grants of each requester's new locks, and how
+long after the first write of all those came ("after"); what became of the held locks, and how often others were refused
+them; which operations of Pacemaker the shortest gap of a writer, or of the prober, was spent on; and the same by
+Gracekeeper's own timeline. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced; where that
+is not known, there are no gaps: from the cut on they would be longer than they were.
 """
 import glob
 import json
@@ -54,35 +55,65 @@ def during(operations, begin, end):
 WANTED = {
     "holder": lambda line: line["e"] == "write",
     "prober": lambda line: line["e"] == "answer",
-    "contender": lambda line: line["e"] == "try" and line["control"] and line["granted"],
 }
+# The opener is none of them: it only has a file open.
+ROLES = (*WANTED, "contender")
+REQUESTER = "requester-"
+
+
+def judged(lines, ahead):
+    """(the attempt's line, when each of its locks was granted by the runner's clock). An attempt may be told of much later, when
+    its unlock has waited for the next server, or when it was given up in that."""
+    for line in lines:
+        if line["e"] in ("try", "given_up"):
+            yield line, [at - ahead for at in line["granted_at"]]
+
+
+def contended(lines, ahead, begin, end):
+    """How many of the held locks the contender was granted between BEGIN and END, and how often it was refused one."""
+    attempts = list(judged(lines, ahead))
+    told = stamps(lines, ahead, lambda line: line["e"] in ("try", "given_up"))
+    return (sum(begin <= at < end for _, granted in attempts for at in granted),
+            sum(line["denied"] for t, line in told if begin <= t < end))
+
+
+def served(role, lines, ahead):
+    """When a client got what it wants."""
+    if role == "contender":
+        return sorted(at for line, granted in judged(lines, ahead) if line["control"] for at in granted)
+    return [t for t, _ in stamps(lines, ahead, WANTED[role])]
 
 
 def measure(outages, logs, clocks, kind, kernel):
     """A line for each outage. LOGS: {name: lines}."""
     for outage in (o for o in outages if o["kind"] == kind):
         until = next((o["begin"] for o in outages if o["kind"] == kind and o["begin"] > outage["begin"]), float("inf"))
-        result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "errors": 0, "stolen": 0}
-        grants, served = [], []
+        result = {"kind": kind, "what": outage["what"], "kernel": kernel, "gaps": {}, "after": {}, "errors": 0, "stolen": 0,
+                  "refused": 0}
+        grants, first = {}, None
+        known = outage["what"] != "cut" or outage["fenced"] is not None
         for name, lines in sorted(logs.items()):
-            ahead = clocks.get(lines[0]["host"], 0.0)
             role, short = lines[0]["role"], name[len(kind) + 1:]
-            if short == "contender":
-                result["stolen"] += sum(len(line["granted"]) for t, line in stamps(lines, ahead, lambda one: one["e"] == "try")
-                                        if outage["begin"] <= t < until)
+            if role not in ROLES:
                 continue
-            found = longest([t for t, _ in stamps(lines, ahead, WANTED[role])], outage)
-            result["gaps"][short] = found and round(found.seconds, 3)
-            if found:
-                (grants if role == "contender" else served).append(found)
+            ahead = clocks.get(lines[0]["host"], 0.0)
+            if short == "contender":
+                result["stolen"], result["refused"] = contended(lines, ahead, outage["begin"], until)
+                continue
             if role == "holder":
                 result["errors"] += sum(
                     outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
-        if served:
-            first = min(served, key=lambda gap: gap.end)
+            if not known:
+                continue
+            found = longest(served(role, lines, ahead), outage)
+            result["gaps"][short] = found and round(found.seconds, 3)
+            if found and role == "contender":
+                grants[short[len(REQUESTER):]] = found
+            elif found and (first is None or found.end < first.end):
+                first = found
+        if first:
             result["operations"] = during(outage.get("operations", []), first.begin, first.end)
-            if grants:
-                result["after"] = round(max(0.0, grants[0].end - first.end), 3)
+            result["after"] = {version: round(max(0.0, gap.end - first.end), 3) for version, gap in grants.items()}
         if outage["getlk"] is not None:
             result["present"] = outage["getlk"]["present"]
             result["lost"] = outage["getlk"]["missing"]

@@ -1,63 +1,113 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Gracekeeper authors
-"""The outages that were measured, as a table and as a picture.
+"""The outages that were measured, as a table and as a picture, and whether Gracekeeper reaches what it is to reach.
 
-    summary.py FILE [--svg PICTURE]
+    summary.py FILE [--svg PICTURE] [--judge]
 
-FILE has the lines of measure.py, of any number of runs. For each kind of service, and each kind of outage: median and worst
-of the longest gaps between two writes, for each version, and of the longest time without a new lock; beside it how many
-times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the run
-count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first write
-that succeeded on. Below, how that compares with what is to be reached; what took most of the outages, by Pacemaker's operations and by Gracekeeper's own timeline; and what
-each agent's actions cost.
+FILE has the lines of measure.py, of any number of runs. Each kernel is a report of its own. For each kind of service, and
+each kind of outage: median and worst of the longest gaps between two writes, of the longest times without a new lock, and how
+many times that of the floor the median is, where Pacemaker and the storage alone are at work. Gaps that did not end in the
+run count as endless. A new lock takes the outage and what comes after it: the second is also shown alone, from the first
+write that succeeded on. Below, how that compares with what is to be reached (only as many as TIMES of an outage can be
+judged); what took most of the outages, by Pacemaker's operations and by Gracekeeper's own timeline; what each agent's actions
+cost; and what the groups are, what they need and where they can lose locks.
+Exit status: 0; with --judge 1 when a goal is missed on some kernel, 3 when none is and one cannot be judged yet.
 """
 import argparse
 import json
 import statistics
 import sys
+from collections import Counter
 from html import escape
+from typing import NamedTuple
 
-AFTER = "after"
+from groups import described
+
 AGENTS = "agents"
+FAILED = "failed"
 KINDS = ["gracekeeper", "usual", "tuned", "floor"]
-COLUMNS = [("v3", "NFSv3"), ("v4.0", "NFSv4.0"), ("v4.1", "NFSv4.1"), ("v4.2", "NFSv4.2"), ("requester", "new lock"),
-           (AFTER, "new lock after write"), ("prober", "address")]
+VERSIONS = [("v3", "NFSv3"), ("v4.0", "NFSv4.0"), ("v4.1", "NFSv4.1"), ("v4.2", "NFSv4.2")]
+ROWS = ([(version, f"write, {title}") for version, title in VERSIONS]
+        + [(f"requester-{version}", f"new lock, {title}") for version, title in VERSIONS]
+        + [(f"after-{version}", f"new lock after write, {title}") for version, title in VERSIONS] + [("prober", "address")])
 OUTAGES = [("move", "planned move"), ("cut", "power cut, from the fencing on")]
 ENDLESS = float("inf")
 SHOWN_PARTS = 6
+# Median and worst of fewer outages are not judged.
+TIMES = 10
+MISSED, LACKING = 1, 3
+
+
+class Goal(NamedTuple):
+    """What is to be reached, how far it is, and how that stands: 0, MISSED or LACKING (not enough to judge it)."""
+    text: str
+    state: int
+
+    def row(self):
+        return "  " + self.text + {0: "", MISSED: "   MISSED", LACKING: "   NOT JUDGED"}[self.state]
+
+
+def by_kernel(lines):
+    """{kernel: its lines}: results of two kernels have nothing to do with each other."""
+    found = {}
+    for line in lines:
+        found.setdefault(line["kernel"], []).append(line)
+    return dict(sorted(found.items()))
 
 
 def collect(lines):
-    """{(what, kind): {"gaps": {column: [seconds]}, "count":, "lost":, "stolen":, "errors":, "parts": [{what: seconds}],
-    "operations": [the same]}}"""
+    """{(what, kind): {"gaps": {row: [seconds]}, "count":, "failed":, "lost":, "lost_of": {version: how many}, "stolen":,
+    "errors":, "proved":, "parts": [{what: seconds}], "operations": [the same]}}; "proved" is of how many the locks' fate is
+    known."""
     found = {}
     for line in lines:
         if line["what"] == AGENTS:
             continue
-        one = found.setdefault((line["what"], line["kind"]), {"gaps": {}, "count": 0, "lost": 0, "stolen": 0, "errors": 0,
-                                                               "parts": [], "operations": []})
+        what = line["outage"] if line["what"] == FAILED else line["what"]
+        one = found.setdefault((what, line["kind"]), {"gaps": {}, "count": 0, "failed": 0, "lost": 0, "lost_of": Counter(),
+                                                      "stolen": 0, "errors": 0, "proved": 0, "parts": [], "operations": []})
+        if line["what"] == FAILED:
+            one["failed"] += 1
+            continue
         one["count"] += 1
         for name in ("parts", "operations"):
             if name in line:
                 one[name].append(line[name])
         one["lost"] += len(line.get("lost", []))
+        # The file has the version's name: kept-4.2:0.
+        one["lost_of"].update("v" + lock.partition(":")[0].rpartition("-")[2] for lock in line.get("lost", []))
         one["stolen"] += line["stolen"]
         one["errors"] += line["errors"]
+        # That none is lost is known from who asked the server; that none is stolen, from one who asked for them in vain.
+        one["proved"] += "lost" in line and line.get("refused", 0) > 0
         for name, gap in line["gaps"].items():
             one["gaps"].setdefault(name, []).append(ENDLESS if gap is None else gap)
-        if AFTER in line:
-            one["gaps"].setdefault(AFTER, []).append(line[AFTER])
+        for version, after in line.get("after", {}).items():
+            one["gaps"].setdefault(f"after-{version}", []).append(after)
     return found
 
 
-def floor_of(found, what):
-    gaps = found.get((what, "floor"), {"gaps": {}})["gaps"].get("prober")
-    return statistics.median(gaps) if gaps else None
+def gaps_of(found, what, kind, row):
+    """Where the floor's have no end, something else was wrong: they are nothing to measure by."""
+    gaps = found.get((what, kind), {"gaps": {}})["gaps"].get(row, [])
+    return [gap for gap in gaps if gap != ENDLESS] if kind == "floor" else gaps
 
 
 def seconds(value):
     return "endless" if value == ENDLESS else f"{value:.1f}"
+
+
+def cell(gaps, floor):
+    if not gaps:
+        return ""
+    median = statistics.median(gaps)
+    ratio = f" ({median / statistics.median(floor):.1f})" if floor and median != ENDLESS else ""
+    return f"{seconds(median)} / {seconds(max(gaps))}{ratio}"
+
+
+def line(title, cells):
+    return f"  {title:30}" + "".join(f"{text:>25}" for text in cells).rstrip()
 
 
 def table(found):
@@ -66,26 +116,28 @@ def table(found):
         kinds = [kind for kind in KINDS if (what, kind) in found]
         if not kinds:
             continue
-        floor = floor_of(found, what)
-        rows.append(f"{words}: longest gap in s, median / worst (median in floors)")
-        rows.append(f"  {'':12} {'':>3}" + "".join(f"{title:>24}" for _, title in COLUMNS) + "   locks lost, stolen, errors")
-        for kind in kinds:
-            one = found[what, kind]
-            cells = []
-            for name, _ in COLUMNS:
-                gaps = one["gaps"].get(name)
-                text = ""
-                if gaps:
-                    median = statistics.median(gaps)
-                    text = f"{seconds(median)} / {seconds(max(gaps))}"
-                    if floor:
-                        text += f" ({median / floor:.1f})" if median != ENDLESS else ""
-                cells.append(f"{text:>24}")
-            rows.append(f"  {kind:12} {one['count']:>3}" + "".join(cells)
-                        + f"   {one['lost']}, {one['stolen']}, {one['errors']}")
+        rows += [f"{words}: longest gap in s, median / worst (median in floors)", line("", kinds),
+                 line("how many", [str(found[what, kind]["count"]) for kind in kinds])]
+        for name, title in ROWS:
+            cells = [cell(found[what, kind]["gaps"].get(name), gaps_of(found, what, "floor", "prober")) for kind in kinds]
+            if any(cells):
+                rows.append(line(title, cells))
+        rows += fates([(kind, found[what, kind]) for kind in kinds])
         for kind in kinds:
             rows += spent(f"{kind}, by Pacemaker's operations", found[what, kind]["operations"])
             rows += spent(f"{kind}, by its timeline", found[what, kind]["parts"])
+    return rows
+
+
+def fates(columns):
+    """What became of the held locks, and how many outages have not come to their end."""
+    rows = [line(title, ["" if kind == "floor" else str(one[name]) for kind, one in columns])
+            for name, title in (("lost", "locks lost"), ("stolen", "locks stolen"), ("errors", "errors of who held them"))]
+    if any(one["lost_of"] for _, one in columns):
+        rows.insert(1, line("  of which", [", ".join(f"{version} {count}" for version, count in sorted(one["lost_of"].items()))
+                                          for _, one in columns]))
+    if any(one["failed"] for _, one in columns):
+        rows.append(line("outages without an end", [str(one["failed"]) for _, one in columns]))
     return rows
 
 
@@ -97,78 +149,123 @@ def spent(title, outages):
     return [f"  {title}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
 
 
-def judged(value, limit, unit, digits=2):
-    return f"{value:.{digits}f}{unit}; at most {limit}" + ("   MISSED" if value > limit else "")
+# What Gracekeeper is to reach: of the other kind's gap in the row (None: the same row), at most this part.
+WRITES = [version for version, _ in VERSIONS]
+REQUESTERS = [f"requester-{version}" for version, _ in VERSIONS]
+GOALS = [("move", WRITES, "floor", "prober", 1.5), ("move", WRITES, "tuned", None, 0.5), ("move", REQUESTERS, "usual", None, 0.05),
+         ("cut", WRITES, "floor", "prober", 1.5), ("cut", WRITES, "tuned", None, 0.5)]
 
 
-def costs(lines):
-    """What the agents' actions cost, and all monitors of a kind together. The file system's own agent is in every kind."""
+def gap_goals(found):
+    """Gracekeeper's gaps as parts of another kind's, median by median and worst by worst."""
+    for what, names, kind, other, limit in GOALS:
+        for name in names:
+            ours, theirs = gaps_of(found, what, "gracekeeper", name), gaps_of(found, what, kind, other or name)
+            words = f"{dict(OUTAGES)[what]}, {dict(ROWS)[name]}: "
+            few = min(len(ours), len(theirs)) < TIMES
+            if not ours or not theirs:
+                yield Goal(f"{words}at most {limit} of {kind}'s; {len(ours)} and {len(theirs)} of {TIMES} measured", LACKING)
+                continue
+            cells, missed = [], False
+            for word, take in (("median", statistics.median), ("worst", max)):
+                part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
+                missed = missed or part > limit
+                cells.append(f"{word} {part:.2f}" + (" (theirs is endless)" if take(theirs) == ENDLESS else ""))
+            text = f"{words}{', '.join(cells)} of {kind}'s; at most {limit}"
+            if few:
+                text += f"; {len(ours)} and {len(theirs)} of {TIMES} measured" + (", too much so far" if missed else "")
+            yield Goal(text, LACKING if few else MISSED if missed else 0)
+
+
+def lock_goals(found):
+    for what, words in OUTAGES:
+        one = found.get((what, "gracekeeper"), {"lost": 0, "stolen": 0, "errors": 0, "failed": 0, "proved": 0})
+        text = (f"{words}: {one['lost']} locks lost, {one['stolen']} stolen, {one['errors']} errors of who held them, "
+                f"{one['failed']} outages without an end; none allowed")
+        if one["lost"] or one["stolen"] or one["errors"] or one["failed"]:
+            yield Goal(text, MISSED)
+        elif one["proved"] < TIMES:
+            yield Goal(f"{text}; {one['proved']} of {TIMES} proved", LACKING)
+        else:
+            yield Goal(text, 0)
+
+
+def agents_of(lines):
+    """{kind: {(resource, agent): {action: [line]}}}. The file system's own agent is in every kind."""
     found = {}
     for line in lines:
         if line["what"] == AGENTS and "agent" in line and line["agent"] != "Filesystem":
-            of_kind = found.setdefault(line["kind"], {})
-            of_kind.setdefault((line["resource"], line["agent"]), {}).setdefault(line["action"], []).append(
-                (line["wall"], line["cpu"]))
-    memory = [line["memory"] for line in lines if line["what"] == AGENTS and "memory" in line]
+            agents = found.setdefault(line["kind"], {})
+            agents.setdefault((line["resource"], line["agent"]), {}).setdefault(line["action"], []).append(line)
+    return found
+
+
+def median_of(costs, name):
+    return statistics.median(cost[name] for cost in costs)
+
+
+def monitors(agents):
+    """{kind: CPU time of one monitor of each of its resources}."""
+    return {kind: sum(median_of(actions["monitor"], "cpu") for actions in of_kind.values()) for kind, of_kind in agents.items()}
+
+
+def costs(lines):
+    """What the agents' actions cost, and all monitors of a kind together."""
+    found = agents_of(lines)
     rows = ["agents: wall / CPU time in s, median of the runs"] if found else []
-    together = {}
     for kind in (kind for kind in KINDS if kind in found):
         for (_, agent), actions in found[kind].items():
             cells = []
             for action in ("start", "stop", "monitor"):
-                wall, cpu = (statistics.median(cost[i] for cost in actions[action]) for i in (0, 1))
-                cells.append(f"{action} {wall:.2f} / {cpu:.2f}")
-                if action == "monitor":
-                    together[kind] = together.get(kind, 0.0) + cpu
+                wall, cpu, helper = (median_of(actions[action], name) for name in ("wall", "cpu", "helper"))
+                cells.append(f"{action} {wall:.2f} / {cpu:.2f}" + (f" ({helper:.2f} the helper's)" if helper else ""))
             rows.append(f"  {kind:12} {agent:12} " + "   ".join(cells))
-    rows += [f"  {kind}: one monitor of each: {cpu:.3f} s of CPU" for kind, cpu in together.items()]
-    if together.get("usual") and "gracekeeper" in together:
-        rows.append("  gracekeeper's monitor: " + judged(together["gracekeeper"] / together["usual"], 0.2, " of usual's CPU"))
-    if memory:
-        rows.append("  the helper's resident memory: " + judged(statistics.median(memory), 64, " MB", 1))
-    return rows
+    return rows + [f"  {kind}: one monitor of each: {cpu:.3f} s of CPU" for kind, cpu in monitors(found).items()]
 
 
-# What Gracekeeper is to reach: of the other kind's gap in the column (None: the same column), at most this part.
-GOALS = [("move", ["v3", "v4.0", "v4.1", "v4.2"], "floor", "prober", 1.5), ("move", ["v3", "v4.0", "v4.1", "v4.2"], "tuned", None, 0.5),
-         ("move", [AFTER], "usual", None, 0.05), ("cut", ["v3", "v4.0", "v4.1", "v4.2"], "floor", "prober", 1.5),
-         ("cut", ["v3", "v4.0", "v4.1", "v4.2"], "tuned", None, 0.5)]
+def limited(words, value, limit, unit, digits=2):
+    text = f"{words}: at most {limit}{unit}"
+    return Goal(text, LACKING) if value is None else Goal(f"{text}: {value:.{digits}f}", MISSED if value > limit else 0)
 
 
-def goals(found):
-    """Gracekeeper's gaps as parts of another kind's, median by median and worst by worst, and which are too large."""
-    rows = []
-    for what, columns, kind, other, limit in GOALS:
-        for name in columns:
-            ours = found.get((what, "gracekeeper"), {"gaps": {}})["gaps"].get(name)
-            theirs = found.get((what, kind), {"gaps": {}})["gaps"].get(other or name)
-            if not ours or not theirs:
-                continue
-            cells, missed = [], False
-            for words, take in (("median", statistics.median), ("worst", max)):
-                part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
-                missed = missed or part > limit
-                cells.append(f"{words} {part:.2f}")
-            rows.append(f"  {dict(OUTAGES)[what]}, {dict(COLUMNS)[name]}: {', '.join(cells)} of {kind}'s; at most {limit}"
-                        + ("   MISSED" if missed else ""))
-    return ["gracekeeper beside the others:"] + rows if rows else []
+def cost_goals(lines):
+    together = monitors(agents_of(lines))
+    ours, theirs = together.get("gracekeeper"), together.get("usual")
+    yield limited("monitor, CPU time", ours / theirs if ours and theirs else None, 0.2, " of all of usual's")
+    # There is one service. What each further one may add is for tests/scenarios/run many.
+    memory = [line["memory"] for line in lines if line["what"] == AGENTS and "memory" in line]
+    yield limited("the helper's resident memory", max(memory, default=None), 64, " MB", 1)
+
+
+def goals(lines):
+    found = collect(lines)
+    return [*gap_goals(found), *lock_goals(found), *cost_goals(lines)]
+
+
+def report(kernel, lines):
+    """(its text as lines, its goals)."""
+    reached = goals(lines)
+    return ([f"kernel {kernel}", ""] + table(collect(lines)) + ["what gracekeeper is to reach:"] + [goal.row() for goal in reached]
+            + costs(lines) + [""]), reached
 
 
 SHADES = {"gracekeeper": "#1b5e9b", "usual": "#b5651d", "tuned": "#e0a96d", "floor": "#9a9a9a"}
-WIDTH, LEFT, ROW, SCALE_TO = 900, 190, 15, 620
+WIDTH, LEFT, ROW, SCALE_TO = 940, 270, 15, 540
 
 
-def svg(found):
-    """Bars of the medians, a line to the worst; the scale is linear, and as long as the longest that ended."""
+def svg(kernels):
+    """KERNELS: {kernel: what collect() has}. Bars of the medians, a line to the worst; the scale is linear, and as long as the
+    longest that ended."""
     bars, top = [], 40
-    ended = [gap for one in found.values() for gaps in one["gaps"].values() for gap in gaps if gap != ENDLESS]
-    scale = SCALE_TO / max(ended, default=1)
-    for what, words in OUTAGES:
+    ended = [gap for found in kernels.values() for one in found.values() for gaps in one["gaps"].values() for gap in gaps
+             if gap != ENDLESS]
+    scale = SCALE_TO / (max(ended, default=0) or 1)
+    for kernel, found, what, words in [(kernel, found, *outage) for kernel, found in kernels.items() for outage in OUTAGES]:
         if not any(key[0] == what for key in found):
             continue
-        bars.append(f'<text x="10" y="{top}" font-weight="bold">{escape(words)}</text>')
+        bars.append(f'<text x="10" y="{top}" font-weight="bold">kernel {escape(kernel)}, {escape(words)}</text>')
         top += 10
-        for name, title in COLUMNS:
+        for name, title in ROWS:
             rows = [(kind, found[what, kind]["gaps"][name]) for kind in KINDS
                     if (what, kind) in found and name in found[what, kind]["gaps"]]
             for kind, gaps in rows:
@@ -193,15 +290,23 @@ def main():
     parser = argparse.ArgumentParser(description="report outages")
     parser.add_argument("file")
     parser.add_argument("--svg")
+    parser.add_argument("--judge", action="store_true")
     args = parser.parse_args()
     with open(args.file, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    found = collect(lines)
-    print("\n".join(table(found) + goals(found) + costs(lines)) or "nothing was measured yet")
+        kernels = by_kernel(json.loads(line) for line in file)
+    states = set() if kernels else {LACKING}
+    for kernel, lines in kernels.items():
+        rows, reached = report(kernel, lines)
+        states |= {goal.state for goal in reached}
+        print("\n".join(rows))
+    found = {line["kind"] for lines in kernels.values() for line in lines}
+    print("\n".join(described([kind for kind in KINDS if kind in found])) if kernels else "nothing was measured yet")
     if args.svg:
         with open(args.svg, "w", encoding="utf-8") as picture:
-            picture.write(svg(found))
-    return 0
+            picture.write(svg({kernel: collect(lines) for kernel, lines in kernels.items()}))
+    if not args.judge:
+        return 0
+    return MISSED if MISSED in states else LACKING if LACKING in states else 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Gracekeeper authors
 """python3 -m unittest discover -s tests/bench"""
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as xml
+from unittest import mock
 
 import measure
+import contender  # measure has set the path to it
+import groups
 import operations
 import summary
 
@@ -12,6 +22,13 @@ import summary
 def holder(times, host="c1", role="holder", kind="write", **fields):
     return [{"t": 0.0, "w": 1000.0, "e": "start", "role": role, "host": host}] + [
         {"t": t, "w": 1000.0 + t, "e": kind, **fields} for t in times]
+
+
+def attempts(*told, control=True):
+    """A contender's log: (when an attempt ended, when its locks were granted, how often it was refused)."""
+    return holder([], role="contender") + [
+        {"t": t, "w": 1000.0 + t, "e": "try", "control": control, "granted": list(range(len(granted))),
+         "granted_at": [1000.0 + at for at in granted], "denied": sum(denied)} for t, granted, *denied in told]
 
 
 class MeasureTest(unittest.TestCase):
@@ -41,19 +58,37 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"v3": None}, self.one(self.MOVE, **{"web-v3": holder([1.0, 9.0])})["gaps"])
 
     def test_only_grants_count_for_new_locks_and_held_ones_are_stolen(self):
-        logs = {"web-requester": holder([9.0, 14.0], role="contender", kind="try", control=True, granted=[0]),
-                "web-contender": holder([12.0], role="contender", kind="try", control=False, granted=[1, 2])}
-        logs["web-requester"].insert(2, {"t": 11.0, "w": 1011.0, "e": "try", "control": True, "granted": []})
+        logs = {"web-requester-v3": attempts((9.0, [9.0]), (11.0, []), (14.0, [14.0])),
+                "web-contender": attempts((11.0, [], 3), (12.0, [11.5, 12.0]), control=False)}
         found = self.one(self.MOVE, **logs)
-        self.assertEqual(({"requester": 5.0}, 2), (found["gaps"], found["stolen"]))
-        self.assertNotIn("after", found)
+        self.assertEqual(({"requester-v3": 5.0}, 2, 3), (found["gaps"], found["stolen"], found["refused"]))
+        self.assertEqual({}, found["after"])
+
+    def test_a_lock_counts_when_it_was_granted_and_not_when_its_attempt_ended(self):
+        # Granted before the service went; its unlock had to wait for the next server.
+        late = {"web-requester-v3": attempts((9.0, [9.0]), (20.0, [10.5]), (26.0, [26.0]))}
+        self.assertEqual({"requester-v3": 15.5}, self.one(self.MOVE, **late)["gaps"])
+        late["web-requester-v3"][-1]["e"] = "given_up"
+        self.assertEqual({"requester-v3": 15.5}, self.one(self.MOVE, **late)["gaps"])
+
+    def test_a_theft_by_an_attempt_that_was_given_up_is_one(self):
+        log = attempts((12.0, [11.0]), control=False)
+        log[-1]["e"] = "given_up"
+        self.assertEqual(1, self.one(self.MOVE, **{"web-contender": log})["stolen"])
 
     def test_what_comes_after_the_outage_counts_from_the_first_write(self):
-        logs = {"web-requester": holder([9.0, 25.5], role="contender", kind="try", control=True, granted=[0]),
+        logs = {"web-requester-v3": attempts((9.0, [9.0]), (25.5, [25.5])),
+                "web-requester-v4.2": attempts((9.0, [9.0]), (18.0, [18.0])),
                 "web-v3": holder([9.0, 21.0]), "web-v4.2": holder([9.0, 20.0])}
-        self.assertEqual(5.5, self.one(self.MOVE, **logs)["after"])
-        logs["web-requester"] = holder([9.0, 18.0], role="contender", kind="try", control=True, granted=[0])
-        self.assertEqual(0.0, self.one(self.MOVE, **logs)["after"])
+        self.assertEqual({"v3": 5.5, "v4.2": 0.0}, self.one(self.MOVE, **logs)["after"])
+
+    def test_a_cut_whose_fencing_is_not_known_has_no_gaps(self):
+        found = self.one(dict(self.MOVE, what="cut"), **{"web-v3": holder([9.0, 20.0]), "web-requester-v3": attempts((9.0, [9.0]))})
+        self.assertEqual(({}, {}, ["kept:3"]), (found["gaps"], found["after"], found["lost"]))
+
+    def test_a_program_that_only_has_a_file_open_is_no_client(self):
+        opener = [{"t": 0.0, "w": 1000.0, "e": "start", "role": "keeper", "name": "web-opener"}]
+        self.assertEqual({}, self.one(self.MOVE, **{"web-opener": opener})["gaps"])
 
     def test_parts_of_the_same_name_are_one(self):
         parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
@@ -72,6 +107,47 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"between them": 11.0}, self.one(self.MOVE, **{"web-v3": holder([9.0, 20.0])})["operations"])
 
 
+class PaceTest(unittest.TestCase):
+    """The requesters': the workload's contender with --calm, as only the benchmark has it."""
+
+    def one(self, calm):
+        args = argparse.Namespace(log=None, name="r", via=["NFSv3=/mnt"], ranges=[], control=["f:0"], interval=0.25, calm=calm)
+        with mock.patch.object(contender, "Log"):
+            found = contender.Contender(args)
+        found._targets[0].due = 100.0
+        return found, found._targets[0]
+
+    def test_an_attempt_that_waits_is_followed_by_the_next_sooner(self):
+        found, target = self.one(1.0)
+        self.assertEqual(100.0, found._due(target))
+        target.attempts.append(None)
+        self.assertEqual(99.25, found._due(target))
+
+    def test_otherwise_nothing_is_sooner(self):
+        found, target = self.one(None)
+        target.attempts.append(None)
+        self.assertEqual(100.0, found._due(target))
+
+    @mock.patch.object(contender.selectors.DefaultSelector, "select", lambda *_: [])
+    def begun(self, answered):
+        """When attempts begin in two seconds."""
+        found, target = self.one(1.0)
+        now, times = [100.0], []
+
+        def start(_):
+            times.append(now[0])
+            target.attempts[:] = [] if answered else [mock.Mock(shown=True, started=0.0)]
+
+        with mock.patch.object(contender.time, "monotonic", lambda: now[0]), mock.patch.object(found, "_start", start):
+            for now[0] in (100.0 + step / 8 for step in range(17)):
+                found._turn()
+        return times
+
+    def test_how_often_it_begins(self):
+        self.assertEqual([100.0, 101.0, 102.0], self.begun(answered=True))
+        self.assertEqual([100.0 + step / 4 for step in range(9)], self.begun(answered=False))
+
+
 class OperationsTest(unittest.TestCase):
     JOURNAL = """\
 1000.500000 node2 pacemaker-controld[205]:  notice: Requesting local execution of start operation for fs-web on node2
@@ -86,63 +162,267 @@ class OperationsTest(unittest.TestCase):
                          operations.operations(self.JOURNAL.splitlines(), 0.5))
 
 
-class SummaryTest(unittest.TestCase):
-    def line(self, kind, **more):
-        return {"kind": kind, "what": "move", "kernel": "6.12", "gaps": {}, "errors": 0, "stolen": 0, **more}
+def outage(kind, what="move", **more):
+    return {"kind": kind, "what": what, "kernel": "6.12", "gaps": {}, "after": {}, "errors": 0, "stolen": 0, "refused": 0, **more}
 
+
+def no_end(kind, what):
+    return {"kind": kind, "what": "failed", "outage": what, "kernel": "6.12"}
+
+
+def cost(kind, name, agent, action, cpu, wall=2.0, helper=0.0):
+    return {"kind": kind, "what": "agents", "kernel": "6.12", "resource": name, "agent": agent,
+            "action": action, "wall": wall, "cpu": cpu, "helper": helper}
+
+
+def memory(size):
+    return {"kind": "gracekeeper", "what": "agents", "kernel": "6.12", "memory": size}
+
+
+ACTIONS = ("start", "stop", "monitor")
+WRITERS = ["v3", "v4.0", "v4.1", "v4.2"]
+
+
+def all_reached(kernel="6.12"):
+    """Lines with which nothing is missed, and enough of them."""
+    lines = []
+    for what in ("move", "cut"):
+        lines += [outage("floor", what, gaps={"prober": 2.0}), outage("tuned", what, gaps={name: 10.0 for name in WRITERS}),
+                  outage("usual", what, gaps={f"requester-{name}": 100.0 for name in WRITERS}),
+                  outage("gracekeeper", what, lost=[], refused=5, gaps={
+                      **{name: 2.5 for name in WRITERS}, **{f"requester-{name}": 4.0 for name in WRITERS}})] * summary.TIMES
+    for kind, cpu in (("usual", 1.0), ("gracekeeper", 0.15)):
+        lines += [cost(kind, "n", "nfs", action, cpu) for action in ACTIONS]
+    return [{**line, "kernel": kernel} for line in lines + [memory(61.25)]]
+
+
+class SummaryTest(unittest.TestCase):
     def test_medians_worst_and_floors(self):
         found = summary.collect([
-            self.line("floor", gaps={"prober": 2.0}),
-            self.line("gracekeeper", gaps={"v3": 3.0}, lost=[]), self.line("gracekeeper", gaps={"v3": 5.0}, lost=["a"]),
-            self.line("usual", gaps={"v3": None}, lost=["a", "b"])])
+            outage("floor", gaps={"prober": 2.0}),
+            outage("gracekeeper", gaps={"v3": 3.0}, lost=[]), outage("gracekeeper", gaps={"v3": 5.0}, lost=["kept-3:1"]),
+            outage("usual", gaps={"v3": None}, lost=["kept-3:1", "kept-4.2:0", "kept-4.2:3"], stolen=1)])
         text = "\n".join(summary.table(found))
-        self.assertRegex(text, r"gracekeeper +2 +4\.0 / 5\.0 \(2\.0\).* 1, 0, 0")
-        self.assertRegex(text, r"usual +1 +endless / endless.* 2, 0, 0")
+        self.assertRegex(text, r"how many +2 +1 +1\n")
+        self.assertRegex(text, r"write, NFSv3 +4\.0 / 5\.0 \(2\.0\) +endless / endless\n")
+        self.assertRegex(text, r"address +2\.0 / 2\.0 \(1\.0\)\n")
+        self.assertRegex(text, r"locks lost +1 +3\n")
+        self.assertRegex(text, r"of which +v3 1 +v3 1, v4\.2 2\n")
+        self.assertRegex(text, r"locks stolen +0 +1\n")
+        self.assertNotIn("new lock", text)
+        self.assertNotIn("without an end", text)
         self.assertNotIn("gracekeeper:", text)
-        picture = xml.fromstring(summary.svg(found))
-        self.assertIn("NFSv3, gracekeeper", "".join(picture.itertext()))
+        picture = "".join(xml.fromstring(summary.svg({"6.12": found})).itertext())
+        self.assertIn("NFSv3, gracekeeper", picture)
+        self.assertIn("kernel 6.12, planned move", picture)
 
     def test_what_the_outages_are_spent_on(self):
-        found = summary.collect([self.line("gracekeeper", after=1.5, parts={"up a": 1.0, "up b": 3.0}),
-                                 self.line("gracekeeper", after=2.5, parts={"up a": 2.0}),
-                                 self.line("gracekeeper", parts={"up a": 4.0, "up b": 3.5})])
+        found = summary.collect([outage("gracekeeper", after={"v3": 1.5}, parts={"up a": 1.0, "up b": 3.0}),
+                                 outage("gracekeeper", after={"v3": 2.5}, parts={"up a": 2.0}),
+                                 outage("gracekeeper", parts={"up a": 4.0, "up b": 3.5})])
         text = "\n".join(summary.table(found))
         self.assertRegex(text, r"gracekeeper, by its timeline: up b 3\.0 s, up a 2\.0 s$")
-        self.assertRegex(text, r"gracekeeper +3 +2\.0 / 2\.5 ")
+        self.assertRegex(text, r"new lock after write, NFSv3 +2\.0 / 2\.5\n")
 
-    def test_what_is_to_be_reached(self):
-        found = summary.collect([self.line("floor", gaps={"prober": 2.0}), self.line("usual", after=90.0),
-                                 self.line("tuned", gaps={"v3": 10.0, "v4.1": None})]
-                                + [self.line("gracekeeper", gaps={"v3": gap, "v4.1": gap}, after=2.25) for gap in (2.5, 2.5, 6.0)])
-        text = "\n".join(summary.goals(found))
-        self.assertIn("planned move, NFSv3: median 1.25, worst 3.00 of floor's; at most 1.5   MISSED", text)
-        self.assertRegex(text, r"NFSv3: median 0\.25, worst 0\.60 of tuned's; at most 0\.5   MISSED")
-        self.assertRegex(text, r"(?m)NFSv4\.1: median 0\.00, worst 0\.00 of tuned's; at most 0\.5$")
-        self.assertRegex(text, r"(?m)new lock after write: median 0\.03, worst 0\.03 of usual's; at most 0\.05$")
-        self.assertNotIn("power cut", text)
-        never = summary.collect([self.line("floor", gaps={"prober": 2.0}), self.line("gracekeeper", gaps={"v3": None})])
-        self.assertIn("MISSED", "\n".join(summary.goals(never)))
+    def test_an_outage_without_an_end_is_told(self):
+        found = summary.collect([outage("gracekeeper"), no_end("gracekeeper", "move")])
+        text = "\n".join(summary.table(found))
+        self.assertRegex(text, r"how many +1\n")
+        self.assertRegex(text, r"outages without an end +1$")
 
-    def test_monitors_together(self):
-        def cost(kind, name, agent, action, wall, cpu):
-            return {"kind": kind, "what": "agents", "kernel": "6.12", "resource": name, "agent": agent,
-                    "action": action, "wall": wall, "cpu": cpu}
-
-        lines = [cost("tuned", name, agent, action, 2.0, cpu) for name, agent, cpu in (
-            ("b", "portblock", 0.25), ("u", "portblock", 0.5), ("fs", "Filesystem", 9)) for action in ("start", "stop", "monitor")]
-        lines.append({"kind": "gracekeeper", "what": "agents", "kernel": "6.12", "memory": 61.25})
-        text = "\n".join(summary.costs(lines))
+    def test_agents(self):
+        text = "\n".join(summary.costs(
+            [cost("tuned", name, agent, action, cpu) for name, agent, cpu in (
+                ("b", "portblock", 0.25), ("u", "portblock", 0.5), ("fs", "Filesystem", 9)) for action in ACTIONS]
+            + [cost("gracekeeper", "g", "nfs", action, 0.5, helper=0.125) for action in ACTIONS]))
         self.assertIn("tuned: one monitor of each: 0.750 s", text)
-        self.assertIn("memory: 61.2 MB; at most 64", text)
-        self.assertNotIn("MISSED", text)
-        lines += [cost("usual", "u", "exportfs", action, 2.0, 1.0) for action in ("start", "stop", "monitor")]
-        lines += [cost("gracekeeper", "g", "nfs", action, 2.0, 0.25) for action in ("start", "stop", "monitor")]
-        self.assertIn("monitor: 0.25 of usual's CPU; at most 0.2   MISSED", "\n".join(summary.costs(lines)))
+        self.assertIn("monitor 2.00 / 0.50 (0.12 the helper's)", text)
         self.assertNotIn("Filesystem", text)
-        self.assertEqual({}, summary.collect(lines))
+
+    def test_costs_are_no_outages(self):
+        self.assertEqual({}, summary.collect([memory(1), cost("usual", "u", "exportfs", "stop", 1.0)]))
+
+    def test_each_kind_is_described(self):
+        text = "\n".join(groups.described(["usual", "floor"]))
+        for words in ("keeps the shared info directory busy", "unlock_on_stop=1", "F_GETLK", "Dummy"):
+            self.assertIn(words, text.replace("\n" + " " * 15, " "))
+        self.assertNotIn("portblock", text)
+        self.assertEqual(summary.KINDS, list(groups.GROUPS))
 
     def test_nothing_measured_is_said(self):
         self.assertEqual([], summary.table(summary.collect([])))
+
+
+class JudgeTest(unittest.TestCase):
+    """Whatever is missed is found, and what is not measured is not taken for reached."""
+
+    def states(self, lines):
+        return {state: [goal.text for goal in summary.goals(lines) if goal.state == state]
+                for state in (0, summary.MISSED, summary.LACKING)}
+
+    def changed(self, kind, what, change):
+        """all_reached(), with CHANGE made to the first of these outages."""
+        lines = all_reached()
+        number = next(i for i, line in enumerate(lines) if (line["kind"], line["what"]) == (kind, what))
+        lines[number] = {**lines[number], **change(lines[number])}
+        return lines
+
+    def only_missed(self, lines, *wanted):
+        states = self.states(lines)
+        self.assertEqual([], states[summary.LACKING])
+        self.assertEqual(len(wanted), len(states[summary.MISSED]), states[summary.MISSED])
+        for text, words in zip(states[summary.MISSED], wanted):
+            self.assertIn(words, text)
+
+    def test_all_is_reached(self):
+        self.only_missed(all_reached())
+        # 4 versions against floor and tuned, in moves and cuts; 4 requesters; locks of moves and cuts; monitor and memory.
+        self.assertEqual(24, len(self.states(all_reached())[0]))
+
+    def test_one_long_gap_misses(self):
+        for what, words in summary.OUTAGES:
+            for name, title in summary.VERSIONS:
+                self.only_missed(
+                    self.changed("gracekeeper", what, lambda line, name=name: {"gaps": {**line["gaps"], name: 3.5}}),
+                    f"{words}, write, {title}: median 1.25, worst 1.75 of floor's; at most 1.5")
+
+    def test_a_median_that_is_too_long_misses_beside_worse_outliers(self):
+        lines = self.changed("floor", "move", lambda line: {"gaps": {"prober": 4.0}})
+        for line in lines:
+            if line["kind"] == "gracekeeper" and line["what"] == "move":
+                line["gaps"] = {**line["gaps"], "v3": 3.5}
+        self.only_missed(lines, "NFSv3: median 1.75, worst 0.88 of floor's")
+
+    def test_half_of_tuned(self):
+        lines = all_reached()
+        for line in lines:
+            if line["kind"] == "tuned" and line["what"] == "cut":
+                line["gaps"] = {**line["gaps"], "v4.1": 4.0}
+        self.only_missed(lines, "NFSv4.1: median 0.62, worst 0.62 of tuned's; at most 0.5")
+
+    def test_a_writer_that_never_came_back_misses(self):
+        self.only_missed(self.changed("gracekeeper", "cut", lambda line: {"gaps": {**line["gaps"], "v4.0": None}}),
+                         "NFSv4.0: median 1.25, worst inf of floor's", "NFSv4.0: median 0.25, worst inf of tuned's")
+
+    def test_the_whole_wait_for_a_new_lock_counts(self):
+        for name, title in summary.VERSIONS:
+            lines = self.changed("gracekeeper", "move", lambda line, name=name: {
+                "gaps": {**line["gaps"], f"requester-{name}": 6.0}, "after": {name: 0.0}})
+            self.only_missed(lines, f"planned move, new lock, {title}: median 0.04, worst 0.06 of usual's; at most 0.05")
+
+    def test_of_power_cuts_new_locks_are_not_judged(self):
+        self.only_missed(self.changed("gracekeeper", "cut", lambda line: {"gaps": {**line["gaps"], "requester-v3": 90.0}}))
+
+    def test_endless_gaps_of_others_are_told(self):
+        lines = self.changed("tuned", "move", lambda line: {"gaps": {**line["gaps"], "v3": None}})
+        self.assertIn("NFSv3: median 0.25, worst 0.00 (theirs is endless) of tuned's", "\n".join(self.states(lines)[0]))
+
+    def test_a_floor_without_an_end_is_not_measured_by(self):
+        lines = self.changed("floor", "move", lambda line: {"gaps": {"prober": None}})
+        lacking = self.states(lines)[summary.LACKING]
+        self.assertEqual(4, len(lacking))
+        self.assertIn("of floor's; at most 1.5; 10 and 9 of 10 measured", lacking[0])
+
+    def test_no_lock_may_be_lost_or_stolen(self):
+        for what, words in summary.OUTAGES:
+            for name, value, told in (("lost", ["kept:1"], "1 locks lost"), ("stolen", 1, "1 stolen"), ("errors", 1, "1 errors")):
+                lines = self.changed("gracekeeper", what, lambda _, name=name, value=value: {name: value})
+                self.only_missed(lines, f"{words}: ")
+                self.assertIn(told, self.states(lines)[summary.MISSED][0])
+
+    def test_what_others_lose_is_not_ours(self):
+        self.only_missed(self.changed("usual", "move", lambda _: {"lost": ["kept:1"], "stolen": 3}))
+
+    def test_an_outage_without_an_end_misses(self):
+        self.only_missed(all_reached() + [no_end("gracekeeper", "cut")], "1 outages without an end")
+        self.only_missed(all_reached() + [no_end("usual", "cut")])
+
+    def test_locks_nobody_asked_for_are_not_proved_kept(self):
+        for change in ({"refused": 0}, {"lost": None}):
+            lines = self.changed("gracekeeper", "move", lambda line, change=change: change)
+            lines = [{name: value for name, value in line.items() if value is not None} for line in lines]
+            lacking = self.states(lines)[summary.LACKING]
+            self.assertEqual(1, len(lacking))
+            self.assertIn("9 of 10 proved", lacking[0])
+
+    def test_monitor_and_memory(self):
+        self.only_missed([{**line, "cpu": 0.25} if line.get("agent") and line["kind"] == "gracekeeper" else line
+                          for line in all_reached()], "monitor, CPU time: at most 0.2 of all of usual's: 0.25")
+        # The worst of all, not the usual one.
+        self.only_missed(all_reached() + [memory(61.0), memory(64.5)], "resident memory: at most 64 MB: 64.5")
+
+    def test_costs_that_were_not_measured_are_not_reached(self):
+        self.assertEqual(["monitor, CPU time: at most 0.2 of all of usual's", "the helper's resident memory: at most 64 MB"],
+                         self.states([line for line in all_reached() if line["what"] != "agents"])[summary.LACKING])
+
+    def test_too_few_are_not_judged(self):
+        for kind, what, goals in (("gracekeeper", "move", 13), ("gracekeeper", "cut", 9), ("usual", "move", 4), ("tuned", "cut", 4),
+                                  ("floor", "cut", 4)):
+            lines = all_reached()
+            lines.remove(next(line for line in lines if (line["kind"], line["what"]) == (kind, what)))
+            states = self.states(lines)
+            self.assertEqual((goals, []), (len(states[summary.LACKING]), states[summary.MISSED]), (kind, what))
+            self.assertRegex(states[summary.LACKING][0], "(10 and 9|9 and 10|9) of 10")
+
+    def test_too_few_that_are_too_much_are_told(self):
+        lines = [outage("floor", gaps={"prober": 2.0}), outage("gracekeeper", gaps={"v3": 4.0})]
+        self.assertIn("planned move, write, NFSv3: median 2.00, worst 2.00 of floor's; at most 1.5; 1 and 1 of 10 measured, "
+                      "too much so far", self.states(lines)[summary.LACKING])
+
+
+class ExitTest(unittest.TestCase):
+    """What a program that runs this goes by."""
+
+    def status(self, lines, *options):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "results")
+            with open(path, "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+            with mock.patch.object(sys, "argv", ["summary.py", path, *options]), contextlib.redirect_stdout(io.StringIO()) as said:
+                return summary.main(), said.getvalue()
+
+    def test_all_reached(self):
+        self.assertEqual(0, self.status(all_reached(), "--judge")[0])
+
+    def test_missed(self):
+        lines = [{**line, "memory": 65.0} if "memory" in line else line for line in all_reached()]
+        status, text = self.status(lines, "--judge")
+        self.assertEqual(1, status)
+        self.assertRegex(text, r"64 MB: 65\.0   MISSED")
+
+    def test_not_enough(self):
+        self.assertEqual(3, self.status(all_reached()[1:], "--judge")[0])
+        self.assertEqual(3, self.status([], "--judge")[0])
+
+    def test_missed_outweighs_not_enough(self):
+        self.assertEqual(1, self.status(all_reached()[1:] + [memory(65.0)], "--judge")[0])
+
+    def test_what_was_compared_is_told_once(self):
+        text = self.status([outage("usual"), {**outage("usual"), "kernel": "6.1"}])[1]
+        self.assertEqual(1, text.count("keeps the shared info directory busy"), text)
+
+    def test_a_shard_is_not_judged(self):
+        self.assertEqual(0, self.status(all_reached()[:3])[0])
+        self.assertEqual((0, "nothing was measured yet\n"), self.status([]))
+
+    def test_each_kernel_by_itself(self):
+        status, text = self.status(all_reached("6.1") + all_reached("6.12"), "--judge")
+        self.assertEqual(0, status)
+        self.assertLess(text.index("kernel 6.1\n"), text.index("kernel 6.12\n"))
+        # Half of what is needed of each are not enough of both, and one kernel's are not the other's.
+        half = [line for kernel in ("6.1", "6.12") for number, line in enumerate(all_reached(kernel))
+                if line["what"] == "agents" or number % 2 == (kernel == "6.1")]
+        self.assertEqual(3, self.status(half, "--judge")[0])
+        worse = [{**line, "memory": 65.0} if "memory" in line else line for line in all_reached("6.1")]
+        self.assertEqual(1, self.status(worse + all_reached("6.12"), "--judge")[0])
+
+    def test_the_picture_has_each_kernel(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "picture.svg")
+            self.status(all_reached("6.1") + all_reached("6.12"), "--svg", path)
+            text = "".join(xml.parse(path).getroot().itertext())
+        for words in ("kernel 6.1, planned move", "kernel 6.12, power cut", "new lock, NFSv4.0, usual"):
+            self.assertIn(words, text)
 
 
 if __name__ == "__main__":

@@ -26,11 +26,9 @@ removal_refused() { # NODE
 	grep -q 'NFS services run on this node: web' <<<"$said"
 }
 helper_answers() { on "$1" gracekeeper status; }
-verdicts() { # what the monitor said since the resource was started, other than "all is well"
-	on "$1" journalctl -b -o cat --no-pager -t pacemaker-controld | grep -E 'Result of monitor operation for web' | grep -vE 'ok|not running' || :
-}
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
+since=$(on node1 date +%s)
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 check "all locks are on node1" look node1
 before=$(identity node1)
@@ -57,7 +55,7 @@ need "maintenance mode ends" cluster crm_attribute -n maintenance-mode -D
 check "the cluster is settled" settled
 check "service web is still on node1" wait_started web node1
 same "the instance is still the same" "$before" "$(identity node1)"
-same "complaints of the monitor" "" "$(verdicts node1)"
+same "complaints of the monitor" "" "$(complaints node1 "$since" web)"
 event "end of maintenance mode" '"phase": "after"'
 check "all locks are on node1" look node1
 

@@ -4,10 +4,10 @@
 # Promise: clients' outage in moves and power cuts, beside the agents of today and beside Pacemaker alone (tests/bench/run)
 #
 # BENCH_KINDS take turns, each with a file system of its own and the same clients: holders over four versions that write,
-# a requester of new locks, a contender for the held ones. BENCH_MOVES and BENCH_CUTS say how often the service goes to the
-# other node, in order and by a power cut. "floor" has no NFS: its address is probed by datagrams.
+# requesters of new locks over BENCH_REQUESTERS, a contender for the held ones. BENCH_MOVES and BENCH_CUTS say how often the
+# service goes to the other node, in order and by a power cut. "floor" has no NFS: its address is probed by datagrams.
 
-: "${BENCH_KINDS:=gracekeeper usual tuned floor}" "${BENCH_MOVES:=2}" "${BENCH_CUTS:=1}"
+: "${BENCH_KINDS:=gracekeeper usual tuned floor}" "${BENCH_MOVES:=2}" "${BENCH_CUTS:=1}" "${BENCH_REQUESTERS:=3 4.0 4.1 4.2}"
 # A grace period of 90 s, and clients that are asleep in it.
 PATIENCE=240
 ADDRESS4=10.77.0.100
@@ -17,12 +17,16 @@ operations='op start timeout=180s interval=0s op stop timeout=180s interval=0s o
 filesystem() { # KIND DISK
 	echo "primitive fs-$1 Filesystem params device=/dev/disk/by-id/virtio-shared$2 directory=/srv/$1 fstype=ext4 $operations=20s"
 }
+# As the kernel needs it: the write to unlock_filesystem that it asks for releases NLM locks alone up to 6.8, and revokes NFSv4
+# state as well from 6.9 on.
+unlock_on_stop() { if printf '%s\n' 6.9 "$KERNEL" | sort -VC; then echo 0; else echo 1; fi; }
 address() { echo "primitive $1 IPaddr2 params ip=$ADDRESS4 cidr_netmask=24 $operations=10s"; } # NAME
 
-# What the documentation of these agents recommends; the names are as the programs of this scenario want them: the last one
-# to be started has that of the service. bench-node has what they need of a node before they work.
+# What the documentation of these agents recommends, and their defaults: "usual" has exportfs's unlock_on_stop=1 on every
+# kernel, "tuned" what the kernel needs. The names are as the programs of this scenario want them: the last one to be started
+# has that of the service. bench-node has what they need of a node before they work.
 group() { # KIND DISK
-	local kind=$1
+	local kind=$1 unlock=''
 	filesystem "$kind" "$2"
 	case $kind in
 	gracekeeper)
@@ -32,7 +36,8 @@ group() { # KIND DISK
 		;;
 	usual | tuned)
 		echo "primitive nfsd-$kind nfsserver params nfs_shared_infodir=/srv/$kind/info nfs_server_scope=$kind nfs_no_notify=true $operations=10s"
-		echo "primitive export-$kind exportfs params clientspec=$CLIENTS4 directory=/srv/$kind/export options=rw,no_root_squash,no_subtree_check fsid=11 $operations=10s"
+		[ "$kind" = usual ] || unlock="unlock_on_stop=$(unlock_on_stop) "
+		echo "primitive export-$kind exportfs params clientspec=$CLIENTS4 directory=/srv/$kind/export options=rw,no_root_squash,no_subtree_check fsid=11 $unlock$operations=10s"
 		address "ip-$kind"
 		echo "primitive $kind nfsnotify params source_host=$ADDRESS4 $operations=30s"
 		if [ "$kind" = usual ]; then
@@ -52,7 +57,7 @@ group() { # KIND DISK
 }
 
 load() { # KIND
-	local version host
+	local version host slot=0
 	SVC=$1 HELD=()
 	if [ "$1" = floor ]; then
 		for node in "${NODES[@]}"; do echo_server "$node" || return 1; done
@@ -61,8 +66,8 @@ load() { # KIND
 	fi
 	for version in 3 4.0; do mount_nfs client1 "v$version" $ADDRESS4 vers=$version,hard || return 1; done
 	for version in 4.1 4.2; do mount_nfs client2 "v$version" $ADDRESS4 vers=$version,hard || return 1; done
-	mount_nfs client3 v3 $ADDRESS4 vers=3,hard && mount_nfs client3 v4.2 $ADDRESS4 vers=4.2,hard &&
-		on client3 touch /mnt/v4.2/free || return 1
+	for version in 3 4.0 4.1 4.2; do mount_nfs client3 "v$version" $ADDRESS4 vers=$version,hard || return 1; done
+	on client3 touch /mnt/v4.2/free || return 1
 	for version in 3:1 4.0:1 4.1:2 4.2:2; do
 		host=client${version#*:} version=${version%:*}
 		hold "$host" "$1-v$version" "v$version" "NFSv$version" "kept-$version:0+4" || return 1
@@ -71,9 +76,16 @@ load() { # KIND
 	# Where another client has it open too there is no delegation, with which new locks would not even reach the server.
 	program client2 "$1-opener" keeper.py --idle /mnt/v4.2/free 1 &&
 		program client3 "$1-contender" contender.py --interval 2 --via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v4.2 \
-			"${HELD[@]}" &&
-		program client3 "$1-requester" contender.py --interval 0.2 --max-pending 110 --give-up 20 --via NFSv4.2=/mnt/v4.2 \
-			--control free:0
+			"${HELD[@]}" || return 1
+	# A new process every 0.2 s over each version while no lock is to be had. As long as all get theirs the four together begin no
+	# more than that: each is a fork on an emulated client, and work for the server whose outage is measured. That many may
+	# wait, and that long, that what waits in vain still fits into the client's memory. Each has a slot of its own, or they would
+	# refuse each other.
+	for version in $BENCH_REQUESTERS; do
+		program client3 "$1-requester-v$version" contender.py --interval 0.2 --calm 0.8 --max-pending 30 --give-up 5 \
+			--via "NFSv$version=/mnt/v$version" --control "free:$slot" || return 1
+		slot=$((slot + 1))
+	done
 }
 
 echo_server() { on "$1" systemd-run -q --collect --unit echo -- "$GUEST_DIR/echo.py" --serve; }
@@ -84,7 +96,7 @@ served() {
 	for load in "${LOADS[@]}"; do
 		case $load in
 		*-prober) grown "$load" '"answer"' ;;
-		*-requester) grown "$load" '"granted": \[0\]' ;;
+		*-requester-v*) grown "$load" '"granted": \[[0-9]' ;;
 		*-v*) grown "$load" '"write"' ;;
 		esac || return 1
 	done
@@ -98,7 +110,9 @@ outage() {
 	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null node
 	shift 2
 	event "$SVC: $what, to $to"
+	going=$what failures=$(failed)
 	need "$SVC: $what" "$@"
+	going=''
 	check "$SVC: clients are served on $to" served
 	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
 	[ "$SVC" != gracekeeper ] ||
@@ -114,6 +128,14 @@ print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
 		"$(paste -sd , "$OUT/operations")" >>"$OUT/outages.jsonl"
 }
 
+# An outage that does not come to its end is a result, too: without a line of its own only the good ones would count. One that
+# somebody has ended is none.
+going='' failures=0
+note_failure() {
+	[ -z "$going" ] || [ "$(failed)" = "$failures" ] ||
+		printf '{"kind": "%s", "what": "failed", "outage": "%s", "kernel": "%s"}\n' "$SVC" "$going" "$KERNEL" >>"$results"
+}
+
 # fenced_at NODE SINCE: when Pacemaker knew there that the other one was fenced, by this machine's clock.
 fenced_at() {
 	local at
@@ -122,6 +144,8 @@ fenced_at() {
 	python3 -c 'import json, sys
 print(float(sys.argv[1]) - json.load(open(sys.argv[2]))[sys.argv[3]])' "$at" "$OUT/clocks.json" "$1"
 }
+
+measured() { python3 "$TESTS/bench/measure.py" "$OUT" "$1" "$KERNEL" >>"$results"; } # KIND
 
 # costs KIND NODE: of each of its agents, called by hand.
 costs() {
@@ -135,6 +159,7 @@ costs() {
 
 results=${BENCH_RESULTS:-$OUT/bench.jsonl}
 disk=0
+trap 'note_failure; finish' EXIT
 begin_audit
 for kind in $BENCH_KINDS; do
 	CLUSTER_NODE=node1
@@ -164,7 +189,7 @@ for kind in $BENCH_KINDS; do
 	done
 	need "the logs come home" end_programs
 	unmount_clients
-	python3 "$TESTS/bench/measure.py" "$OUT" "$kind" "$KERNEL" >>"$results"
+	need "what it was for the clients" measured "$kind"
 	[ "$kind" = floor ] || need "what the agents of $kind cost" costs "$kind" "$at"
 	need "$kind stops" remove "$kind"
 	for node in "${NODES[@]}"; do need "$node is as before" guest "$node" bench-node none; done

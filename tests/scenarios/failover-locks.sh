@@ -22,7 +22,7 @@ left_clean() {
 	same "$1: Filesystem unmounts once, at the first try" \
 		"1 tried, 1 done, 0 failed" \
 		"$(grep -c 'Trying to unmount /srv/web' <<<"$log") tried, $(grep -c 'unmounted /srv/web successfully' <<<"$log") done, $(grep -cE "Couldn.t unmount|some processes" <<<"$log") failed"
-	check "$1: /proc/locks is free of the file system" guest "$1" server.py locks /dev/disk/by-id/virtio-shared0
+	check "$1: /proc/locks is free of the file system" guest "$1" server.py locks "$(device 0 web)"
 }
 
 after() { # NODE: the service has come to it
@@ -48,6 +48,12 @@ recovered() {
 	check "both grace periods end on $1" wait_recovered "$1"
 	note_graces "$1"
 	event "recovery on $1 is over"
+}
+
+# back NODE: in the cluster, and where it has a disk of its own that has what it missed.
+back() {
+	need "$1 is back" wait_nodes
+	[ "$STORAGE" != drbd ] || need "DRBD on $1 has caught up" until_true 240 drbd_back web
 }
 
 standby() { cluster crm_standby -N "$1" -v on && wait_started web "$(other "$1")"; }
@@ -84,20 +90,20 @@ fi
 power_cut node2
 contend_late alone-crash
 after node1
-need "node2 is back" wait_nodes
+back node2
 recovered node1
 cuts=1
 if [ "${SHORT:-}" != yes ]; then
 	power_cut node1
 	after node2
-	need "node1 is back" wait_nodes
+	back node1
 	power_cut node2
 	after node1
 	recovered node1
 	cuts=2 # that nothing cut short
 fi
 check "all locks are on node1 at the end" look node1
-need "both nodes are there" wait_nodes
+back node2
 
 check "the logs come home" end_load
 check_load

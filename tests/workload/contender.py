@@ -10,6 +10,8 @@ sleeps in the client's kernel (5 s over NFSv3, up to 15 s over NFSv4), also insi
 sees nothing. At most --max-pending of them wait per file and mount; the oldest is then given up and killed.
 Attempts take turns between a descriptor opened beforehand (only the lock is asked for: NFSv4's OPEN waits for more than
 its LOCK does) and a fresh open. With --blocking every third one is a blocking request, for one slot.
+With --calm they are that far apart as long as each is answered before the next would be due by --interval, which counts from
+then on: many attempts where they tell when something is to be had again, few where they would only be a load.
 
 A lock granted on a held slot is a stolen lock: the contender writes into the slot, where the holder's check finds it, and
 counts it. A --control slot is held by nobody: it must be granted, which shows that attempts are really judged, and tells
@@ -170,18 +172,27 @@ class Contender:
         self._leaving = {pid for pid in self._leaving if os.waitpid(pid, os.WNOHANG)[0] == 0}
         now = time.monotonic()
         for target in self._targets:
-            if now >= target.due:
+            due = self._due(target)
+            if now >= due:
                 self._start(target)
-                target.due = max(target.due + self._args.interval, now)
+                target.due = max(due + self._args.interval, now) + self._spared()
             for attempt in target.attempts:
                 if not attempt.shown and now - attempt.started > PENDING_AFTER:
                     attempt.shown = True
                     self._count["waited"] += 1
                     self._log.write("pending", file=target.file, via=target.via, mode=attempt.mode,
                                     control=target.control)
-        wait = max(0.0, min(t.due for t in self._targets) - time.monotonic())
+        wait = max(0.0, min(self._due(t) for t in self._targets) - time.monotonic())
         for key, _ in self._selector.select(min(wait, 0.5)):
             self._read(key.data)
+
+    def _spared(self):
+        """How much later than --interval the next attempt begins when the last one was answered."""
+        return 0.0 if self._args.calm is None else max(0.0, self._args.calm - self._args.interval)
+
+    def _due(self, target):
+        """When the next attempt begins."""
+        return target.due - self._spared() if target.attempts else target.due
 
     def _start(self, target):
         if len(target.attempts) >= self._args.max_pending:
@@ -261,6 +272,7 @@ def main():
     parser.add_argument("--via", action="append", required=True, metavar="LABEL=DIR")
     parser.add_argument("--control", action="append", default=[], metavar="FILE:SLOT")
     parser.add_argument("--interval", type=float, default=1.0, help="seconds between two attempts on one file and mount")
+    parser.add_argument("--calm", type=float, help="the same as long as attempts are answered")
     parser.add_argument("--max-pending", type=int, default=3)
     parser.add_argument("--give-up", type=float, default=4.0, help="age in seconds at which a waiting attempt may be killed")
     parser.add_argument("--sample", type=int, help="ask for so many slots in an attempt, at random, not for all")

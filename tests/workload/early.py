@@ -8,11 +8,13 @@
     early.py --around LOG AHEAD TIME
 
 DIR has clocks.json (each host's clock ahead of one that is common to all, in s, and how uncertain that is), NODE.sample.log
-of the samplers and requester*.log of the contenders, whose names tell the host after the last "@". Only what happened
-between BEGIN and END (common clock) counts. Prints a JSON list: for each start "back", when the sampler saw the last lock or
-the last RECLAIM_COMPLETE; "after", the seconds from then to the first grant of a free range by any requester; and "early",
-how many grants there were before, when a lock was still missing for certain: from when the file system was mounted to the
-sampler's last look that missed one.
+of the samplers, requester*.log of the contenders, whose names tell the host after the last "@", and holders, a line for each
+NFSv4.1+ client that held what had to come back ("BOOT:ID", server.py clients): a RECLAIM_COMPLETE of anybody else is none
+that new locks may wait for. Only what happened between BEGIN and END (common clock) counts. Prints a JSON list: for each
+start "back", when the sampler saw the last lock or the last RECLAIM_COMPLETE of a holder, and how many of these there were
+("completes"); "after", the seconds from then to the first grant of a free range by any requester; and "early", how many
+grants there were before, when a lock was still missing for certain: from when the file system was mounted to the sampler's
+last look that missed one.
 With --sum it prints a table of FILE, whose lines have a number of locks, yes or no (early_end), and such a list. With --around
 it prints how many seconds before TIME the last grant in a requester's LOG was, and how many after TIME the first: "BEFORE
 AFTER", empty where there was none; the clock of LOG is AHEAD of that of TIME.
@@ -32,11 +34,12 @@ class Start(NamedTuple):
     begin: float
     missed: float  # the last look that did not see all locks
     back: float  # the first that did
-    completes: list  # when clients sent RECLAIM_COMPLETE
+    completes: list  # (client, when it sent RECLAIM_COMPLETE)
 
     def ahead(self, seconds):
         """The same by another clock, that this one is ahead of."""
-        return Start(self.begin - seconds, self.missed - seconds, self.back - seconds, [at - seconds for at in self.completes])
+        return Start(self.begin - seconds, self.missed - seconds, self.back - seconds,
+                     [(client, at - seconds) for client, at in self.completes])
 
 
 def starts(lines, nlm, v4):
@@ -53,16 +56,17 @@ def starts(lines, nlm, v4):
                 now = now._replace(missed=max(line["since"], now.begin), back=line["w"])
                 found.append(now)
         elif line["e"] == "reclaim_complete" and now is not None:
-            now.completes.append(line["w"] - line["t"] + line["at"])
+            now.completes.append((line["client"], line["w"] - line["t"] + line["at"]))
     return found
 
 
-def judge(start, grants, uncertain):
+def judge(start, grants, uncertain, holders):
     """What the sorted times of grants say of a start, by clocks that may be wrong by UNCERTAIN."""
-    # A client that holds nothing may say so at any time later; it is not waited for.
-    last = max([start.back] + [at for at in start.completes if at <= start.back + 1])
+    completes = [at for client, at in start.completes if client in holders]
+    last = max([start.back] + completes)
     first = next((at for at in grants if at >= start.missed - uncertain), None)
-    return {"back": round(last, 3), "after": None if first is None else round(max(0.0, first - last), 3),
+    return {"back": round(last, 3), "completes": len(completes),
+            "after": None if first is None else round(max(0.0, first - last), 3),
             "early": sum(1 for at in grants if start.begin + uncertain < at < start.missed - uncertain)}
 
 
@@ -105,6 +109,8 @@ def main():
     directory, nlm, v4, begin, end = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
     with open(os.path.join(directory, "clocks.json"), encoding="utf-8") as file:
         clocks = json.load(file)
+    with open(os.path.join(directory, "holders"), encoding="ascii") as file:
+        holders = set(file.read().split())
     grants = []
     for path in glob.glob(os.path.join(directory, "requester*.log")):
         host = path.rsplit("@", 1)[1][:-len(".log")]
@@ -116,7 +122,7 @@ def main():
         for start in starts(read_log(path), nlm, v4):
             start = start.ahead(clocks[node])
             if begin <= start.back <= end:
-                result.append({"node": node, **judge(start, grants, clocks["uncertain"])})
+                result.append({"node": node, **judge(start, grants, clocks["uncertain"], holders)})
     result.sort(key=lambda one: one["back"])
     print(json.dumps(result))
     return 0

@@ -11,7 +11,7 @@ them five times a second, so that its client notices a new server at once; with 
 notices when it renews its lease (NFSv4) or is notified (NFSv3).
 Each lock is one byte at an even offset; with --read they are shared locks, with --share at the same offsets for every keeper
 of the file instead of at offsets of its own. With --slots each is the first byte of a slot, so that others can ask for it as
-FILE:FIRST+COUNT; the file given with --ready has that.
+FILE:FIRST+COUNT; the file given with --ready has that. With a COUNT of 0 it only has the file open.
 It writes with O_DIRECT, for which an NFSv4.1 or later client wants no delegation: with one its locks would stay between it
 and its own kernel. --buffered leaves that to the server, and works on local files. With --read-only it opens the file for
 reading and reads it, so that a server of NFSv4 gives it a read delegation.

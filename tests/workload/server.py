@@ -16,7 +16,11 @@
     server.py sample --log FILE [--without FILE] MOUNTPOINT
         Watches, until SIGTERM, how many different byte-range locks of NFS clients there are on the file system that is
         mounted there, and logs every change, with the time of the look before ("since"): the change came later than that.
-        Also each RECLAIM_COMPLETE that the kernel traces. It shares nothing with the service's own way to find out.
+        Also each RECLAIM_COMPLETE that the kernel traces, and whose it was, as "BOOT:ID". It shares nothing with the
+        service's own way to find out.
+    server.py clients ADDRESS...
+        The NFSv4.1+ clients on hosts with these addresses that the server knows, each as the "BOOT:ID" that sample has.
+        Run it inside the service's namespaces. Exit status 1 when there is none.
     server.py grace --log FILE NAME
         Samples both grace states of a service's instance until SIGTERM, and logs every change. Run it inside the
         service's net and mount namespaces: the kernel answers for the namespace of the one who reads.
@@ -25,6 +29,7 @@
 """
 import argparse
 import fcntl
+import glob
 import json
 import os
 import re
@@ -39,6 +44,7 @@ from lockload import LOCKED, Log, parse_range
 
 # struct flock of 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid.
 FLOCK = struct.Struct("hhqqi4x")
+CLIENTS = "/proc/fs/nfsd/clients"
 V4_GRACE = "/proc/fs/nfsd/v4_end_grace"
 NLM_GRACE = "/proc/fs/lockd/nlm_end_grace"
 
@@ -143,7 +149,31 @@ def count(args):
     return 0
 
 
+def parse_client(text):
+    """(BOOT:ID, host's address, minor version) of a client's info, whose names the client chose and may be anything."""
+    number = int(re.search(r"^clientid: 0x([0-9a-f]+)$", text, re.MULTILINE)[1], 16)
+    address = re.search(r'^address: "(.*):[0-9]+"$', text, re.MULTILINE)[1].strip("[]")
+    # As the trace shows them: the number is a clientid_t as it lies in memory (fs/nfsd/state.h).
+    return (f"{number & 0xffffffff:08x}:{number >> 32:08x}", address,
+            int(re.search(r"^minor version: ([0-9]+)$", text, re.MULTILINE)[1]))
+
+
+def clients(args):
+    found = []
+    for path in glob.glob(f"{CLIENTS}/*/info"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found.append(parse_client(file.read()))
+        except OSError:
+            continue  # it has just gone
+    names = sorted(name for name, address, minor in found if minor > 0 and address in args.addresses)
+    for name in names:
+        print(name)
+    return 0 if names else 1
+
+
 TRACING = "/sys/kernel/tracing/instances/gracekeeper-tests"
+COMPLETE = re.compile(r"([0-9]+\.[0-9]+): nfsd_clid_reclaim_complete: client ([0-9a-f]{8}:[0-9a-f]{8})")
 
 
 def open_trace():
@@ -175,9 +205,9 @@ def sample(args):
         since = begin
         try:
             for line in os.read(trace, 65536).decode("ascii", "replace").splitlines():
-                stamp = re.search(r"([0-9]+\.[0-9]+): nfsd_clid_reclaim_complete", line)
+                stamp = COMPLETE.search(line)
                 if stamp:
-                    log.write("reclaim_complete", at=float(stamp[1]))
+                    log.write("reclaim_complete", at=float(stamp[1]), client=stamp[2])
         except BlockingIOError:
             pass
         time.sleep(args.interval)
@@ -244,6 +274,9 @@ def main():
     verb.add_argument("--without")
     verb.add_argument("mountpoint")
     verb.set_defaults(run=sample)
+    verb = verbs.add_parser("clients")
+    verb.add_argument("addresses", nargs="+")
+    verb.set_defaults(run=clients)
     verb = verbs.add_parser("grace")
     verb.add_argument("--log", required=True)
     verb.add_argument("--interval", type=float, default=0.1)

@@ -15,6 +15,7 @@ import unittest
 import clocks
 import early
 import latency
+import monitors
 import report
 import server
 from lockload import (EVIDENCE, LOCKED, RECORD, SLOT, Gap, Slot, evidence, fill, find_fault, gaps, longest_gap, parse_range,
@@ -194,6 +195,25 @@ class LatencyTest(unittest.TestCase):
         self.assertEqual((math.inf, math.inf, 0), latency.summary(self.lines((1, 2)), 5, 20))
 
 
+class MonitorsTest(unittest.TestCase):
+    """Two installations, from 100 to 150 and from 200 to 250."""
+
+    def summary(self, *asked):
+        return monitors.summary(asked, [(100, 150), (200, 250)], ["web", "db"])
+
+    def test_only_what_is_under_way_in_an_installation_counts(self):
+        found = self.summary((90, 99, "web"), (95, 101, "web"), (120, 122, "web"), (151, 199, "web"), (249, 260, "web"),
+                             (149, 201, "db"))
+        self.assertEqual({"installations": 2, "asked": 1, "least": 1, "longest": 52}, found)
+
+    def test_an_installation_without_a_monitor_of_each_service_is_seen(self):
+        found = self.summary((120, 122, "web"), (220, 222, "web"), (120, 122, "db"), (130, 131, "db"))
+        self.assertEqual((2, 0), (found["asked"], found["least"]))
+        self.assertEqual(0, self.summary((120, 122, "web"), (220, 222, "web"))["least"])
+        self.assertEqual((0, 0), (self.summary()["least"], self.summary()["longest"]))
+        self.assertEqual(0, monitors.summary([(1, 2, "web")], [], ["web"])["least"])
+
+
 class LogTest(unittest.TestCase):
     def read(self, text):
         with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
@@ -227,6 +247,23 @@ class ProcLocksTest(unittest.TestCase):
 
     def test_a_device_is_not_found_inside_an_inode_number(self):
         self.assertEqual([], server.parse_locks("1: POSIX ADVISORY WRITE 5 fe:11:10 fe:10 3", "fe:10"))
+
+
+class ClientTest(unittest.TestCase):
+    """What the kernel's info of a client and its trace call the same client."""
+
+    def info(self, address, minor=2):
+        return (f'clientid: 0xb6d1a3a966f1e4c2\naddress: "{address}"\nstatus: confirmed\nseconds from last renew: 3\n'
+                f'name: "Linux NFSv4.2 a\\x22 clientid: 0x1"\nminor version: {minor}\n'
+                'callback state: UP\ncallback address: "10.0.0.9:0"\n')
+
+    def test_a_client_is_named_as_in_the_trace(self):
+        self.assertEqual(("66f1e4c2:b6d1a3a9", "10.77.0.51", 2), server.parse_client(self.info("10.77.0.51:817")))
+        line = ("            nfsd-812     [000] .....   101.250031: nfsd_clid_reclaim_complete: client 66f1e4c2:b6d1a3a9")
+        self.assertEqual(("101.250031", "66f1e4c2:b6d1a3a9"), server.COMPLETE.search(line).groups())
+
+    def test_an_address_of_the_other_family(self):
+        self.assertEqual(("fd77::52", 0), server.parse_client(self.info("[fd77::52]:908", 0))[1:])
 
 
 class ClockTest(unittest.TestCase):
@@ -373,18 +410,25 @@ class EarlyEndTest(unittest.TestCase):
                  {"t": 5, "w": 105, "e": "locks", "since": 104.9, "nlm": None, "v4": None},
                  {"t": 9, "w": 109, "e": "locks", "since": 108.9, "nlm": 0, "v4": 0},
                  {"t": 10, "w": 110, "e": "locks", "since": 109.9, "nlm": 2, "v4": 3},
-                 {"t": 11, "w": 111, "e": "reclaim_complete", "at": 10.5},
+                 {"t": 11, "w": 111, "e": "reclaim_complete", "at": 10.5, "client": "a:1"},
                  {"t": 12, "w": 112, "e": "locks", "since": 111.9, "nlm": 2, "v4": 6},
                  {"t": 13, "w": 113, "e": "locks", "since": 112.9, "nlm": 1, "v4": 6}]
-        self.assertEqual([(101, 101, 101, []), (109, 111.9, 112, [110.5])], early.starts(lines, 2, 6))
+        self.assertEqual([(101, 101, 101, []), (109, 111.9, 112, [("a:1", 110.5)])], early.starts(lines, 2, 6))
 
-    START = early.Start(begin=100, missed=105, back=105.1, completes=[105.3, 120])
+    START = early.Start(begin=100, missed=105, back=105.1, completes=[("a:1", 105.3), ("a:2", 105.7), ("a:3", 120)])
 
-    def judge(self, *grants, uncertain=0.01):
-        return early.judge(self.START, grants, uncertain)
+    def judge(self, *grants, uncertain=0.01, holders=("a:1",)):
+        return early.judge(self.START, grants, uncertain, holders)
 
     def test_a_grant_after_the_last_lock_is_not_early(self):
-        self.assertEqual({"back": 105.3, "after": 0.5, "early": 0}, self.judge(99, 105.8, 106))
+        self.assertEqual({"back": 105.3, "completes": 1, "after": 0.5, "early": 0}, self.judge(99, 105.8, 106))
+
+    def test_only_a_holders_reclaim_complete_counts(self):
+        for holders, back in (((), 105.1), (("a:2", "a:9"), 105.7), (("a:1", "a:3"), 120)):
+            with self.subTest(holders):
+                found = self.judge(130, holders=holders)
+                self.assertEqual((back, round(130 - back, 3)), (found["back"], found["after"]))
+                self.assertEqual(len(set(holders) & {"a:1", "a:2", "a:3"}), found["completes"])
 
     def test_a_grant_while_a_lock_is_missing_is_early(self):
         for at in (100.1, 102, 104.98):
@@ -409,6 +453,7 @@ class EarlyEndTest(unittest.TestCase):
                         file.writelines(json.dumps(line) + "\n" for line in lines)
 
                 write("clocks.json", {"node1": 2000, "client3": 1000, "uncertain": 0.02})
+                write("holders")
                 write("node1.sample.log", {"t": 0, "w": 2090, "e": "locks", "since": 2090, "nlm": None, "v4": None},
                       {"t": 10, "w": 2100, "e": "locks", "since": 2099.9, "nlm": 0, "v4": 1},
                       {"t": 15.1, "w": 2105.1, "e": "locks", "since": 2105, "nlm": 1, "v4": 3})

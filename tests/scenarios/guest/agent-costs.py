@@ -7,8 +7,9 @@
 
 The resources run on this node, in the order in which they are started, and the cluster is in maintenance mode. Each is called
 as Pacemaker calls it, with the parameters it has in the CIB. Prints a line of JSON for each resource and action: the medians
-in seconds. CPU time is that of the agent and of what it waited for; for ocf:gracekeeper:nfs also the helper's. What systemd
-does for an agent is in nobody's. Last comes the helper's resident memory, in MB.
+in seconds. CPU time is that of the agent and of what it waited for; for ocf:gracekeeper:nfs also the helper's, which is shown
+by itself too ("helper"): all that the helper did meanwhile, for whatever service. What systemd does for an agent is in nobody's.
+Last comes the helper's resident memory, in MB.
 """
 import argparse
 import json
@@ -47,15 +48,16 @@ def helper_memory():
 
 
 def call(name, provider, kind, params, action):
-    """(wall, CPU) in seconds."""
+    """(wall, CPU, of which the helper's) in seconds."""
     env = {"PATH": os.environ["PATH"], "OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1",
            "OCF_RESOURCE_INSTANCE": name, "OCF_RESOURCE_TYPE": kind, "OCF_RESOURCE_PROVIDER": provider,
            "OCF_RESKEY_CRM_meta_timeout": "180000", "OCF_RESKEY_CRM_meta_interval": "10000" if action == "monitor" else "0",
            "HA_LOGFACILITY": "daemon", **{f"OCF_RESKEY_{key}": value for key, value in params.items()}}
 
     def cpu():
+        """(of the agent, of the helper)"""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime + (helper_cpu() if provider == "gracekeeper" else 0)
+        return used.ru_utime + used.ru_stime, helper_cpu() if provider == "gracekeeper" else 0.0
 
     before, begin = cpu(), time.monotonic()
     done = subprocess.run([f"/usr/lib/ocf/resource.d/{provider}/{kind}", action], env=env, stdin=subprocess.DEVNULL,
@@ -63,7 +65,8 @@ def call(name, provider, kind, params, action):
     wall = time.monotonic() - begin
     if done.returncode != 0:
         sys.exit(f"{name}: {action}: exit code {done.returncode}: {done.stdout}")
-    return wall, cpu() - before
+    agent, helper = (now - then for now, then in zip(cpu(), before))
+    return wall, agent + helper, helper
 
 
 def main():
@@ -83,8 +86,8 @@ def main():
         for one in resources:
             found.setdefault((one[0], one[2], "start"), []).append(call(*one, "start"))
     for (name, kind, action), costs in found.items():
-        wall, cpu = (round(statistics.median(times), 4) for times in zip(*costs))
-        print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": wall, "cpu": cpu}))
+        wall, cpu, helper = (round(statistics.median(times), 4) for times in zip(*costs))
+        print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": wall, "cpu": cpu, "helper": helper}))
     if any(one[1] == "gracekeeper" for one in resources):
         print(json.dumps({"memory": round(helper_memory(), 1)}))
     return 0

@@ -59,12 +59,19 @@ installed() {
 
 # storage DISK NAME: a file system for a service, with a directory to export and one for its state, as README says.
 storage() {
-	on node1 sh -ec "mkfs.ext4 -q -F /dev/disk/by-id/virtio-shared$1
+	[ "$STORAGE" != drbd ] || drbd_begin "$1" "$2" || return 1
+	on node1 sh -ec "mkfs.ext4 -q -F $(device "$1" "$2")
 		mkdir -p /srv/$2
-		mount /dev/disk/by-id/virtio-shared$1 /srv/$2
+		mount $(device "$1" "$2") /srv/$2
 		mkdir /srv/$2/export /srv/$2/.gracekeeper
-		umount /srv/$2"
+		umount /srv/$2" || return 1
+	[ "$STORAGE" != drbd ] || drbd_to_cluster "$2"
 }
+
+# device DISK NAME: the service's block device.
+device() { if [ "$STORAGE" = drbd ]; then drbd_device "$2"; else echo "/dev/disk/by-id/virtio-shared$1"; fi; }
+# What file systems are on: shared, a disk that all nodes see, or drbd, see drbd.sh.
+: "${STORAGE:=shared}"
 
 # service NAME DISK ADDRESSES [PARAMETER=VALUE...]: the cluster configuration of a service, as one writes it. The operations'
 # timeouts are for emulated machines.
@@ -73,10 +80,11 @@ service() {
 	shift 3
 	for network in "${CLIENT_NETWORKS[@]}"; do exports+=" $network(rw,no_root_squash,no_subtree_check)"; done
 	cat <<-X
-		primitive fs-$name Filesystem params device="/dev/disk/by-id/virtio-shared$disk" directory="/srv/$name" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=${MONITOR[0]} timeout=120s
+		primitive fs-$name Filesystem params device="$(device "$disk" "$name")" directory="/srv/$name" fstype=ext4 op start timeout=120s interval=0s op stop timeout=120s interval=0s op monitor interval=${MONITOR[0]} timeout=120s
 		primitive $name ocf:gracekeeper:nfs params ip="$addresses" state_dir="/srv/$name/.gracekeeper" exports="$exports" lease_time=$LEASE grace_time=$GRACE $* op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=${MONITOR[1]} timeout=60s
 		group g-$name fs-$name $name meta resource-stickiness=1000
 	X
+	[ "$STORAGE" != drbd ] || drbd_configuration "$name"
 }
 CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
 # How often the file system and the service are looked at. The former takes an emulated node seconds: too much for many.
@@ -148,6 +156,17 @@ fencings() {
 	done | grep -oE 'event=.*' | sort -u | wc -l
 }
 
+# complaints NODE SINCE RESOURCE...: what Pacemaker's monitors and probes there said of these since then (date +%s on the node), other
+# than that all is well. To be asked for from after a start on: "not running" is what is wrong then, and was right before. Of a
+# recurring monitor Pacemaker logs the first result, and those that differ from the one before.
+complaints() {
+	local node=$1 since=$2 resources
+	shift 2
+	resources=$(IFS='|'; echo "$*")
+	on "$node" journalctl -b -o cat --no-pager --since "@$since" -t pacemaker-controld |
+		grep -E "Result of (monitor|probe) operation for ($resources) on $node: " | grep -v ': ok$' || :
+}
+
 failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
 
 # verdict NODE: the monitor's, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
@@ -160,8 +179,11 @@ remove() {
 	cluster crm_resource -r "g-$1" --meta -p target-role -v Stopped -Q >/dev/null 2>&1
 	wait_stopped "$1" || return 1
 	cluster sh -c "
-		cibadmin --delete --xpath \"//rsc_location[@rsc='g-$1']\" 2>/dev/null
-		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; crm_resource --wait --timeout=120s"
+		for xpath in \"//rsc_location[@rsc='g-$1']\" \"//rsc_colocation[@rsc='g-$1']\" \"//rsc_order[@then='g-$1']\"; do
+			cibadmin --delete --xpath \"\$xpath\" 2>/dev/null
+		done
+		cibadmin --delete --xpath \"//group[@id='g-$1']\" && crm_resource --refresh -Q >/dev/null 2>&1; crm_resource --wait --timeout=120s" || return 1
+	[ "$STORAGE" != drbd ] || drbd_end "$1"
 }
 
 # break_helper NODE killed|stopped|removed: the agent and systemd may bring back one that was killed or stopped: that is

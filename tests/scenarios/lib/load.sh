@@ -78,12 +78,12 @@ held() { # NODE NLM V4: the server has exactly that many locks, beside those on 
 # kept_lines NODE [FILE]: what the server there has on the file, "kept" if none is named.
 kept_lines() { guest "$1" server.py locks /srv/web | grep ":$(on "$1" stat -c %i "/srv/web/export/${2:-kept}") "; }
 
-# delegated NODE [FILE]: a delegation on it, and no lock: only the client's own kernel knows of that.
+# delegated NODE [FILE [READ|WRITE]]: a delegation on it, and no lock: only the client's own kernel knows of that.
 delegated() {
 	local found
 	found=$(kept_lines "$@")
 	printf '%s\n' "$found"
-	grep -q DELEG <<<"$found" && ! grep -q POSIX <<<"$found"
+	grep -qE "DELEG +ACTIVE +${3:-}" <<<"$found" && ! grep -q POSIX <<<"$found"
 }
 
 # thief_ends NAME: stops the contender "thief" of client2, keeps its log under NAME, and says how often it was granted a lock.
@@ -92,6 +92,70 @@ thief_ends() {
 	"$LAB" get client2 /var/tmp/load/thief.log "$OUT/thief-$1.log"
 	python3 -c 'import json, sys
 print([json.loads(line) for line in open(sys.argv[1])][-1]["granted"])' "$OUT/thief-$1.log"
+}
+
+# samplers: one on each node, which tells when the last lock of a client is back there. It looks from outside of all services.
+samplers() {
+	local node
+	for node in "${NODES[@]}"; do
+		on "$node" systemd-run -q --unit load-sample -- "$GUEST_DIR/server.py" sample --log /var/tmp/sample.log \
+			--without "/srv/$SVC/export/free" "/srv/$SVC" || return 1
+	done
+}
+
+samplers_end() {
+	local node
+	for node in "${NODES[@]}"; do
+		on "$node" systemctl stop load-sample
+		"$LAB" get "$node" /var/tmp/sample.log "$OUT/$node.sample.log" || return 1
+	done
+}
+
+# requester HOST MOUNT: somebody there who asks for a lock on "free", which nobody holds, all the time. Over NFSv4.2: an NFSv3 lock
+# that is held at the stop, and given up while no server answers, stays in the ledger and never comes back. With NFSv3 requesters
+# every fourth move or so would take the full time. Its client has the file open, so grace waits for that one too; that is none of
+# the holders, and what it adds counts as time that a new lock had to wait.
+requester() {
+	program "$1" requester contender.py --interval 0.2 --max-pending 110 --give-up 20 --via "NFSv4.2=/mnt/$2" --control free:0
+}
+
+requester_ends() { # HOST
+	on "$1" systemctl stop load-requester
+	"$LAB" get "$1" /var/tmp/load/requester.log "$OUT/requester@$1.log"
+}
+
+# granted HOST: until its requester is granted a lock. Seen from there, the node has better things to do.
+granted() {
+	on "$1" timeout $((GRACE * 3)) sh -c 'tail -n 0 -F /var/tmp/load/requester.log | grep -qm 1 "\"granted\": \[0\]"'
+}
+
+# note_holders NODE ADDRESS...: the NFSv4.1+ clients there on hosts with these addresses are the holders. early.py knows from that
+# whose RECLAIM_COMPLETE counts. After each start: they have other names then.
+note_holders() {
+	local node=$1
+	shift
+	inside "$node" "$SVC" "$GUEST_DIR/server.py" clients "$@" >>"$OUT/holders"
+}
+
+# judge_starts WORDS NLM V4 COMPLETES TIMES BEGIN END: of TIMES starts between BEGIN and END, each with so many locks to come back
+# and so many holders that send RECLAIM_COMPLETE. The logs are here. Sets FOUND for check_prompt.
+judge_starts() {
+	FOUND=$(python3 "$TESTS/workload/early.py" "$OUT" "$2" "$3" "$6" "$7")
+	say "      $1: $FOUND"
+	check "$1: every move was measured" python3 -c 'import json, sys
+found, times, completes = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+print(sys.argv[1])
+sys.exit(len(found) != times or any(one["after"] is None or one["completes"] != completes for one in found))' "$FOUND" "$5" "$4"
+	check "$1: nobody was granted a new lock while one was missing" python3 -c 'import json, sys
+print(sys.argv[1])
+sys.exit(any(one["early"] for one in json.loads(sys.argv[1])))' "$FOUND"
+}
+
+# check_prompt WORDS: of the starts that judge_starts found.
+check_prompt() {
+	check "$1" python3 -c 'import json, sys
+print(sys.argv[1])
+sys.exit(max(one["after"] for one in json.loads(sys.argv[1])) > 1.0)' "$FOUND"
 }
 
 # look NODE: does the server there have all the locks? It gets as long as recovery may take.

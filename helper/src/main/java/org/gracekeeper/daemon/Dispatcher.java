@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.MalformedRequestException;
@@ -31,6 +32,10 @@ final class Dispatcher {
     private static final double OWN_SHARE = 0.9;
     /** Of a stop the agent keeps 40 % for its emergency stop, which begins by killing this program. */
     private static final double STOP_SHARE = 0.55;
+
+    /** Known from the beginning: after an update the jar that is there is not the one that runs. Classes alone have none. */
+    private static final String VERSION =
+            Objects.requireNonNullElse(Dispatcher.class.getPackage().getImplementationVersion(), "unknown");
 
     private static final String GRACE_USAGE = "usage: gracekeeper grace start|status|end SERVICE [--force]\n";
 
@@ -110,6 +115,7 @@ final class Dispatcher {
         try {
             return switch (request.verb()) {
                 case "ping" -> Reply.text(0, "pong");
+                case "version" -> Reply.text(0, "gracekeeperd " + VERSION);
                 case "status" -> status(request.arguments());
                 case "clients" -> clients(request.arguments());
                 case "expire" -> expire(request.arguments());

@@ -230,7 +230,7 @@ final class ClaimLayer implements Layer {
                     + ": NFSv4 clients will take this for another server and lose their locks");
         }
         if (!previous.clean() && !previous.bootId().equals(node.bootId())) {
-            operation.info("node " + previous.node() + " did not stop the service in order: recovering as after a crash");
+            operation.warn("node " + previous.node() + " did not stop the service in order: recovering as after a crash");
         }
         if (service.graceTime() > service.config().graceTime()) {
             operation.warn("grace time is " + service.graceTime() + " s this once: the lease time before was "

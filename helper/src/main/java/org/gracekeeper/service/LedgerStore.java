@@ -40,10 +40,11 @@ final class LedgerStore {
      * The ledger that this start recovers by, and if there is none, why.
      *
      * @param problem in words; empty with a ledger
+     * @param first whether there can be none, since no start came before this one
      */
-    record Found(Optional<Ledger> ledger, String problem) {
+    record Found(Optional<Ledger> ledger, String problem, boolean first) {
         private static Found not(String problem) {
-            return new Found(Optional.empty(), problem);
+            return new Found(Optional.empty(), problem, false);
         }
     }
 
@@ -73,7 +74,7 @@ final class LedgerStore {
                 return Found.not("the state directory has no record of this start");
             }
             if (claim.generation() == 1) {
-                return Found.not("this is the service's first start");
+                return new Found(Optional.empty(), "this is the service's first start", true);
             }
             if (!Files.exists(state.ledger(), LinkOption.NOFOLLOW_LINKS)) {
                 return Found.not("the service was never stopped in order");
@@ -85,7 +86,7 @@ final class LedgerStore {
             if (ledger.generation() != claim.generation() - 1) {
                 return Found.not("the service was not stopped in order the last time it ran");
             }
-            return new Found(Optional.of(ledger), "");
+            return new Found(Optional.of(ledger), "", false);
         } catch (IOException | RuntimeException e) {
             return Found.not("the ledger cannot be used: " + e.getMessage());
         }

@@ -63,14 +63,24 @@ final class SnapshotLayer implements UncheckedLayer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         RunningService service = operation.service();
         recovery.requireTime(service);
-        LedgerStore.Found found = ledgers.find(service.state());
-        operation.info(found.ledger().map(SnapshotLayer::summary)
-                .orElse("recovering without a ledger: " + found.problem()));
+        tell(operation, ledgers.find(service.state()));
         recovery.open(service.config().name());
         try {
             recovery.step(service);
         } catch (IOException e) {
             operation.warn("first look at the recovery: " + e.getMessage());
+        }
+    }
+
+    /** Without a ledger clients may wait for the full time, which somebody may have to be told why; a first start has none. */
+    private static void tell(Operation operation, LedgerStore.Found found) {
+        String without = "recovering without a ledger: " + found.problem();
+        if (found.ledger().isPresent()) {
+            operation.info(summary(found.ledger().get()));
+        } else if (found.first()) {
+            operation.info(without);
+        } else {
+            operation.warn(without);
         }
     }
 

@@ -59,8 +59,12 @@ class ClaimLayerTest {
     }
 
     private void record(String service) throws Exception {
+        record(service, true);
+    }
+
+    private void record(String service, boolean clean) throws Exception {
         Files.write(state.record(), new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(
-                new ClaimLayer.Claim(1, service, service, "node1", "boot", GENERATION, 120, 120, true)));
+                new ClaimLayer.Claim(1, service, service, "node1", "boot", GENERATION, 120, 120, clean)));
     }
 
     private void ledger(String service) throws Exception {
@@ -100,6 +104,14 @@ class ClaimLayerTest {
     void countsOn() throws Exception {
         assertEquals(GENERATION + 1, start().generation());
         assertTrue(ledgers.find(state).ledger().isPresent());
+    }
+
+    @Test
+    void thatAnotherNodeDidNotStopItIsAWarning() throws Exception {
+        record("web", false);
+        layer.up(TestService.withLevels(TestService.at(dir), said));
+        assertTrue(said.contains("WARN node node1 did not stop the service in order: recovering as after a crash"),
+                said.toString());
     }
 
     @Test

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -67,6 +68,15 @@ class LedgerStoreTest {
         isNone("not stopped in order");
         start(7, "web");
         isNone("not stopped in order");
+    }
+
+    @Test
+    void atTheFirstStartThereCanBeNone() throws IOException {
+        start(9, "web");
+        assertFalse(store.find(state).first());
+        start(1, "web");
+        isNone("first start");
+        assertTrue(store.find(state).first());
     }
 
     @Test

@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.gracekeeper.model.FileSystems;
@@ -152,6 +153,21 @@ class SnapshotLayerTest {
         layer.down(TestService.operation(service, new ArrayList<>()));
         verify(records, never()).returned(any(), any());
         verify(records).gather(service.state());
+    }
+
+    private List<String> saidByAStartThat(LedgerStore.Found found) throws Exception {
+        when(ledgers.find(any())).thenReturn(found);
+        List<String> said = new ArrayList<>();
+        layer.up(TestService.withLevels(service, said));
+        return said;
+    }
+
+    @Test
+    void thatThereIsNoLedgerIsAWarningUnlessThereCanBeNone() throws Exception {
+        assertEquals(List.of("WARN recovering without a ledger: cut short"),
+                saidByAStartThat(new LedgerStore.Found(Optional.empty(), "cut short", false)));
+        assertEquals(List.of("INFO recovering without a ledger: the first start"),
+                saidByAStartThat(new LedgerStore.Found(Optional.empty(), "the first start", true)));
     }
 
     @Test

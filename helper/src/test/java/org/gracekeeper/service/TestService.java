@@ -43,6 +43,12 @@ final class TestService {
         return operation(service, said, Deadline.after(Duration.ofSeconds(30)));
     }
 
+    /** The same, with each line's level before it. */
+    static Operation withLevels(RunningService service, List<String> said) {
+        return new Operation(service, Deadline.after(Duration.ofSeconds(30)), System.nanoTime(),
+                (level, text) -> said.add(level + " " + text));
+    }
+
     static Operation operation(RunningService service, List<String> said, Deadline deadline) {
         return new Operation(service, deadline, System.nanoTime(), (level, text) -> said.add(text));
     }
