@@ -30,9 +30,10 @@ public final class Services {
     private final Unlock unlock;
     private final Registry registry;
     private final Rehearsal rehearsal;
+    private final HealthWatch health;
 
     private Services(ServiceManager manager, StatusReport report, ClientsReport clients, TimelineReport timelines,
-            Unlock unlock, Registry registry, Rehearsal rehearsal) {
+            Unlock unlock, Registry registry, Rehearsal rehearsal, HealthWatch health) {
         this.manager = manager;
         this.report = report;
         this.clients = clients;
@@ -40,6 +41,7 @@ public final class Services {
         this.unlock = unlock;
         this.registry = registry;
         this.rehearsal = rehearsal;
+        this.health = health;
     }
 
     /**
@@ -107,8 +109,11 @@ public final class Services {
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
+        HealthWatch health = new HealthWatch(
+                registry, new HealthProbe(node, units), new ClusterFailure(node), manager::whileIdle,
+                Instance.SERVICES, System::nanoTime);
         return new Services(manager, new StatusReport(registry, stack, holdings, records, recovery),
-                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal);
+                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health);
     }
 
     private static String end(ServiceManager manager, RunningService service, Nfs4Client client, Unlock.Call call)
@@ -132,6 +137,11 @@ public final class Services {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** Looks after the services between Pacemaker's monitors, see {@link HealthWatch}. To be called once. */
+    public void watchHealth() {
+        health.start();
     }
 
     public ServiceManager manager() {
