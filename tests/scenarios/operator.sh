@@ -75,13 +75,21 @@ cluster crm_resource -r web -C -Q
 event "a deep monitor"
 same "a plain monitor" "code 0" "$(monitor 0)"
 same "a deep one" "code 0" "$(monitor 10)"
-on node1 systemctl kill -s STOP gracekeeper-mountd@web
+# Not by a signal: the helper lets go on what was stopped by one.
+need "mountd hangs" on node1 systemctl freeze gracekeeper-mountd@web
 same "mountd hangs: a plain monitor does not ask it" "code 0" "$(monitor 0)"
 monitor 10 >"$OUT/deep"
 check "mountd hangs: a deep one fails" grep -qx 'code 1' "$OUT/deep"
 check "mountd hangs: it says why" grep -q 'rpc.mountd does not answer' "$OUT/deep"
-on node1 systemctl kill -s CONT gracekeeper-mountd@web
+need "mountd goes on" on node1 systemctl thaw gracekeeper-mountd@web
 same "mountd goes on" "code 0" "$(monitor 10)"
+on node1 systemctl kill -s STOP gracekeeper-mountd@web
+# shellcheck disable=SC2016 # for the node's shell
+check "mountd is stopped by a signal: it goes on by itself" until_true 20 on node1 sh -c \
+	'grep -q "^State:[[:space:]]*[SR]" /proc/$(systemctl show -P MainPID gracekeeper-mountd@web)/status'
+same "a deep monitor finds nothing wrong" "code 0" "$(monitor 10)"
+check "and the helper says what it did" on node1 sh -c \
+	'journalctl -b -o cat --no-pager -u gracekeeperd | grep "service web: mountd (process [0-9]*) was stopped: it goes on"'
 
 event "a new grace period, and its end against a holder's will"
 "$LAB" cut client1

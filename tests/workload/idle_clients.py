@@ -184,8 +184,8 @@ class Answer:
 class Connection:
     """RPC records over TCP."""
 
-    def __init__(self, address):
-        self._socket = socket.create_connection(address, TIMEOUT)
+    def __init__(self, address, source=None, timeout=None):
+        self._socket = socket.create_connection(address, timeout or TIMEOUT, source)
         self._input = self._socket.makefile("rb")
 
     def exchange(self, message):
@@ -238,11 +238,19 @@ class Client:
 
     def record(self):
         """Become a client that the server has recorded."""
+        self.introduce()
+        self.complete()
+
+    def introduce(self):
+        """Become a client that the server knows, and has not recorded."""
         answer = patiently(self._ask, exchange_id(self.owner.encode(), self._verifier))
         client_id, sequence = answer.fixed(CLIENT_ID_SIZE), answer.uint()
         # The same sequence after a DELAY: a CREATE_SESSION that was delayed has not used it up.
         answer = patiently(self._ask, create_session(client_id, sequence))
         self._session_id = answer.fixed(SESSION_ID_SIZE)
+
+    def complete(self):
+        """Have nothing to reclaim: the server records the client with that."""
         patiently(self._ask_in_session, reclaim_complete())
 
     def renew(self):

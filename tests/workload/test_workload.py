@@ -14,6 +14,7 @@ import unittest
 
 import clocks
 import early
+import latency
 import monitors
 import report
 import server
@@ -171,6 +172,29 @@ class GraceTest(unittest.TestCase):
         self.assertEqual([], report.graces(events, []))
 
 
+class LatencyTest(unittest.TestCase):
+    @staticmethod
+    def lines(*times):
+        """BEGIN-END, BEGIN-END, ..., and perhaps a last BEGIN."""
+        lines = [{"w": 0, "e": "start"}]
+        for begin, *end in times:
+            lines.append({"w": begin, "e": "begin"})
+            lines += [{"w": at, "e": "took", "s": at - begin} for at in end]
+        return lines
+
+    def test_counts_what_had_not_ended_then(self):
+        lines = self.lines((1, 8), (9, 11), (12, 13), (14, 17))
+        self.assertEqual((7, 2.5, 4), latency.summary(lines, 0, 20))
+        self.assertEqual((3, 2, 3), latency.summary(lines, 10, 20))
+
+    def test_counts_what_has_not_ended_yet(self):
+        self.assertEqual((8, 4.5, 2), latency.summary(self.lines((10, 11), (12,)), 5, 20))
+        self.assertEqual((8, 8, 1), latency.summary(self.lines((10, 11), (12,)), 15, 20))
+
+    def test_nothing_at_all_is_endless(self):
+        self.assertEqual((math.inf, math.inf, 0), latency.summary(self.lines((1, 2)), 5, 20))
+
+
 class MonitorsTest(unittest.TestCase):
     """Two installations, from 100 to 150 and from 200 to 250."""
 
@@ -284,6 +308,23 @@ class RunTest(unittest.TestCase):
 
     def contend(self, *ranges):
         return self.start("contender.py", "thief", "--via", "local=" + self.dir, "--interval", "0.1", *ranges)
+
+    def test_a_lock_that_waits_is_seen_before_it_is_granted(self):
+        file = self.path("l")
+        measuring = self.start("latency.py", "l", "--interval", "0.01", "lock", file)
+        with open(file, "r+b") as other:
+            fcntl.lockf(other, fcntl.LOCK_EX, 1)
+            since = time.time()
+            time.sleep(0.5)
+            longest, _, number = latency.summary(read_log(self.path("l.log")), since, time.time())
+            fcntl.lockf(other, fcntl.LOCK_UN, 1)
+        self.assertGreater(longest, 0.4)
+        self.assertLess(longest, 10)
+        self.assertIn(number, (1, 2))  # what was just ending ended
+        self.wait_for_log("l", lambda line: line["e"] == "took" and line["s"] > 0.4)
+        measuring.send_signal(signal.SIGTERM)
+        self.assertEqual(0, measuring.wait(timeout=20))
+        self.assertEqual("end", read_log(self.path("l.log"))[-1]["e"])
 
     def wait_for(self, condition, what):
         deadline = time.monotonic() + 20

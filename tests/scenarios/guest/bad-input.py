@@ -79,7 +79,8 @@ def snapshot(directory, state):
         "run": tree("/run/gracekeeper"),
         "files": [path for path in tree(directory) if not path.startswith(state + "/")],
         "daemons": [name for name in (read(path).strip() for path in glob.glob("/proc/[0-9]*/comm"))
-                    if name in ("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd", "nfs-notify", "sm-notify", "nfsd")],
+                    if name in ("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd", "nfs-notify", "sm-notify", "nfsd")
+                    or name.startswith("gk-")],
         "mounts": [" ".join(line.split()[3:5]) for line in read("/proc/self/mountinfo").splitlines()],
         "leases": ["fs.leases-enable " + read("/proc/sys/fs/leases-enable").strip()],
         "lockd settings": [f"{path} {read(path).strip()}" for path in glob.glob("/proc/sys/fs/nfs/*")],

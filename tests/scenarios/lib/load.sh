@@ -6,6 +6,7 @@
 LOADS=() # HOST:NAME of every program that runs
 SVC=''   # the service under load
 HELD=()  # FILE:FIRST+COUNT that the server must show as locked
+SERVED='' # the directory on the server that these files are in, if it is not the service's export
 declare -A MOUNTED=()
 
 event() { # WORDS [MORE-JSON-FIELDS]
@@ -161,7 +162,7 @@ sys.exit(max(one["after"] for one in json.loads(sys.argv[1])) > 1.0)' "$FOUND"
 # look NODE: does the server there have all the locks? It gets as long as recovery may take.
 look() {
 	local answer
-	answer=$(guest "$1" server.py getlk --wait $((GRACE + 20)) --dir "/srv/$SVC/export" "${HELD[@]}" "${ALONE[@]}")
+	answer=$(guest "$1" server.py getlk --wait $((GRACE + 20)) --dir "${SERVED:-/srv/$SVC/export}" "${HELD[@]}" "${ALONE[@]}")
 	[ -n "$answer" ] || answer='{"present": 0, "missing": ["no answer"]}'
 	event "$1: the server has $(field present "$answer") of the clients' locks" "\"getlk\": $answer"
 	[ "$(field missing "$answer")" = '[]' ]

@@ -36,6 +36,7 @@ public final class Main {
         }, "rehearsal");
         rehearsal.setDaemon(true);
         rehearsal.start();
+        services.watchHealth();
         Watchdog.start(kernel, socket, watchdogInterval());
         socket.serve();
     }

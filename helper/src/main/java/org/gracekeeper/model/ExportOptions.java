@@ -34,8 +34,7 @@ final class ExportOptions {
             return value.matches("-?[0-9]{1,10}") ? null : "option \"" + option + "\" needs a number";
         }
         return switch (name) {
-            case "fsid" -> uuid(value) != null ? null : "option \"" + option + "\": lockd tells files of all services"
-                    + " on a node apart by fsid alone, so it must be a UUID; leave it out to have one made";
+            case "fsid" -> fsid(option, value);
             case "sec" -> security(value);
             case "mp", "mountpoint" -> value.startsWith("/") ? null : "option \"" + option + "\" needs a path";
             default -> unknown(option);
@@ -49,6 +48,18 @@ final class ExportOptions {
             return null;
         }
         return hex.replaceFirst("(.{8})(.{4})(.{4})(.{4})(.{12})", "$1-$2-$3-$4-$5");
+    }
+
+    private static String fsid(String option, String value) {
+        if (uuid(value) != null) {
+            return null;
+        }
+        if (value.equals("root") || value.matches("0+")) {
+            return "option \"" + option + "\": a service has no NFSv4 root of its own, clients mount by the whole path over every"
+                    + " version; leave it out to have a UUID made";
+        }
+        return "option \"" + option + "\": lockd tells files of all services on a node apart by fsid alone, so it must be a"
+                + " UUID; leave it out to have one made";
     }
 
     private static String security(String value) {

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.model;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.regex.Pattern;
 public record MountTable(List<Mount> mounts) {
     /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
     private static final Pattern LINE = Pattern.compile(
-            "[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+.*");
+            "(?s)[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+.*");
 
     public MountTable {
         mounts = List.copyOf(mounts);
@@ -37,6 +38,20 @@ public record MountTable(List<Mount> mounts) {
         }
     }
 
+    /**
+     * A directory by where it lies on its file system: a bind mount gives it one more path, but no other place.
+     *
+     * @param path from the root of the file system on
+     */
+    public record Place(DeviceId device, String path) {
+        /** Whether {@code other} is this directory or lies inside it. */
+        public boolean holds(Place other) {
+            return device.equals(other.device())
+                    && (other.path().equals(path) || other.path().startsWith(path.endsWith("/") ? path : path + "/"));
+        }
+    }
+
+    /** What is mounted at a path that cannot be named in this program's encoding is left out: nothing of a service's is. */
     public static MountTable parse(String text) throws UnexpectedFormatException {
         List<Mount> mounts = new ArrayList<>();
         for (String line : text.split("\n")) {
@@ -44,8 +59,14 @@ public record MountTable(List<Mount> mounts) {
             if (!m.matches()) {
                 throw new UnexpectedFormatException("mountinfo", line);
             }
-            mounts.add(new Mount(DeviceId.parse(m.group(1)), OctalEscapes.undone(m.group(2)),
-                    Path.of(OctalEscapes.undone(m.group(3))), m.group(4), OctalEscapes.undone(m.group(5))));
+            Path point;
+            try {
+                point = Path.of(OctalEscapes.undone(m.group(3)));
+            } catch (InvalidPathException e) {
+                continue;
+            }
+            mounts.add(new Mount(DeviceId.parse(m.group(1)), OctalEscapes.undone(m.group(2)), point, m.group(4),
+                    OctalEscapes.undone(m.group(5))));
         }
         return new MountTable(mounts);
     }
@@ -69,6 +90,20 @@ public record MountTable(List<Mount> mounts) {
             }
         }
         return Optional.empty();
+    }
+
+    /** Where an absolute path without symbolic links lies. */
+    public Optional<Place> place(Path path) {
+        return of(path).map(mount -> {
+            String inside = mount.point().relativize(path).toString();
+            String separator = inside.isEmpty() || mount.isWhole() ? "" : "/";
+            return new Place(mount.device(), mount.root() + separator + inside);
+        });
+    }
+
+    /** What is mounted inside a directory, at whatever depth; not what is mounted at it. */
+    public List<Mount> inside(Path directory) {
+        return mounts.stream().filter(mount -> mount.point().startsWith(directory) && !mount.point().equals(directory)).toList();
     }
 
     /** A name for people: where it is mounted first, or its number where it is not mounted here. */

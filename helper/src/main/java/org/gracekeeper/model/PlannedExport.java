@@ -32,6 +32,19 @@ public record PlannedExport(String path, String fsid, List<Client> clients) {
         return Path.of(path);
     }
 
+    /** Whether clients are shown what is mounted inside it without a line for that. */
+    public boolean crossesMounts() {
+        return clients.stream().anyMatch(client -> client.options().contains("crossmnt"));
+    }
+
+    /** Where something has to be mounted for it to be exported, by its options. */
+    public List<Path> mountPoints() {
+        return clients.stream().flatMap(client -> client.options().stream())
+                .filter(option -> option.matches("(mp|mountpoint)(=.*)?"))
+                .map(option -> option.indexOf('=') < 0 ? directory() : Path.of(option.substring(option.indexOf('=') + 1)))
+                .distinct().toList();
+    }
+
     /** The line of exports(5). */
     public String line() {
         StringBuilder line = new StringBuilder(escape(path));

@@ -2,14 +2,17 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.net;
 
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.BindException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -47,6 +50,41 @@ public final class RpcClient {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /** What became of a call that was made to see whether somebody answers. */
+    public enum Answer {
+        YES,
+        /** Nobody listens there, or whoever did has just ended. */
+        REFUSED,
+        /** Nothing came within 5 s. */
+        SILENCE
+    }
+
+    /**
+     * As {@link #answers}, with what became of it.
+     *
+     * @throws IOException anything else, which says nothing of the program: it could not be asked, or another one answers
+     */
+    public static Answer ask(int port, int program, int version) throws IOException {
+        try {
+            call(port, program, version, PROC_NULL, new int[0], false);
+            return Answer.YES;
+        } catch (SocketTimeoutException e) {
+            return Answer.SILENCE;
+        } catch (ConnectException | EOFException e) {
+            return Answer.REFUSED;
+        }
+    }
+
+    /**
+     * Whether rpcbind knows the program, for TCP.
+     *
+     * @throws IOException rpcbind does not answer
+     */
+    public static boolean knows(int program, int version) throws IOException {
+        int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT, new int[] {program, version, IPPROTO_TCP, 0}, false);
+        return reply.length > 0 && reply[0] > 0;
     }
 
     /** Whether the program is registered for TCP with rpcbind, and answers on the port it registered. */

@@ -24,6 +24,13 @@ final class DaemonUnits {
         systemctl(operation, List.of("--no-block", "start"), units(operation, List.of(daemon)));
     }
 
+    /** Restarts daemons of a service that runs; does not wait for it. */
+    void requestRestart(Instance instance, List<String> daemons, Deadline deadline) throws IOException {
+        List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "restart"));
+        daemons.forEach(daemon -> argv.add(instance.unit(daemon)));
+        node.run(deadline, argv.toArray(String[]::new));
+    }
+
     /**
      * Never waits: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits for the service's
      * stop. The job's only purpose is that systemd does not restart what is ended.

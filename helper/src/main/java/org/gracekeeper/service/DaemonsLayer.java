@@ -93,7 +93,7 @@ final class DaemonsLayer implements Layer {
     public Optional<String> check(Operation operation) throws IOException {
         var running = processes.in(operation.instance().netnsFile());
         for (String program : programs(operation.service().config().hasNfsV3())) {
-            if (running.stream().noneMatch(p -> p.comm().equals(program))) {
+            if (running.stream().noneMatch(p -> p.runs(program))) {
                 return Optional.of(program + " does not run (its unit's log: journalctl -u '"
                         + operation.instance().unit(program.replace("rpc.", "")) + "')");
             }

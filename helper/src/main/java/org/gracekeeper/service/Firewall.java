@@ -19,7 +19,7 @@ import org.gracekeeper.protocol.OcfException;
  */
 final class Firewall {
     /** As in gracekeeper-statd@.service. */
-    private static final int STATD = 662;
+    static final int STATD = 662;
     /** As in gracekeeper-mountd@.service. */
     private static final int MOUNTD = 20048;
 

@@ -74,7 +74,7 @@ final class Holdings {
         for (PlannedExport export : service.exports()) {
             DeviceId device = DeviceId.ofDevT(node.kernel().deviceOf(export.directory()));
             names.merge(device, export.path(), (a, b) -> a.compareTo(b) <= 0 ? a : b);
-            complete &= export.clients().stream().noneMatch(c -> c.options().contains("crossmnt"))
+            complete &= !export.crossesMounts()
                     // Another one is mounted there by now.
                     && service.devices().contains(device)
                     // Locks have the number of the file system, a directory that of its subvolume.
@@ -176,7 +176,15 @@ final class Holdings {
 
     /** @throws IOException the NFS server still has something on the service's file systems */
     void requireNone(RunningService service) throws IOException {
-        int held = lines(service).size();
+        requireNone(service, Set.of());
+    }
+
+    /**
+     * @param others file systems of services that serve: what is locked there is theirs
+     * @throws IOException the NFS server still has something on the service's file systems
+     */
+    void requireNone(RunningService service, Set<DeviceId> others) throws IOException {
+        long held = lines(service).stream().filter(line -> !others.contains(line.dev())).count();
         if (held > 0) {
             throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
         }

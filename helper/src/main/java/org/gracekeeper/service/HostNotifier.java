@@ -27,7 +27,8 @@ import org.gracekeeper.store.DurableFiles;
 /**
  * Tells NFSv3 hosts that the node's own nfsd has restarted (NSM SM_NOTIFY), from given addresses of the node: a host knows its
  * server by one of them, and heeds no other. Each address has an sm-notify of its own, a transient unit of systemd's that goes
- * on by itself; what it works on lies below /run, so it holds no file system. Thread-safe as far as {@code name}s differ.
+ * on by itself; what it works on lies below /run, so it holds no file system. It has another name, as a service's own has: other
+ * agents end what they find by the program's. Thread-safe as far as {@code name}s differ.
  */
 final class HostNotifier {
     private static final System.Logger LOG = System.getLogger(HostNotifier.class.getName());
@@ -126,7 +127,7 @@ final class HostNotifier {
                 argv.add("--property=BindReadOnlyPaths=" + directory.resolve(own) + ":" + place);
             }
         }
-        argv.addAll(List.of("sm-notify", "-f", "-n", "-P", directory.toString(), "-v", monitorName));
+        argv.addAll(List.of(Processes.command("sm-notify"), "-f", "-n", "-P", directory.toString(), "-v", monitorName));
         node.run(deadline, argv.toArray(String[]::new));
     }
 

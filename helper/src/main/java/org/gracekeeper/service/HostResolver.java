@@ -8,12 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.ExportSpec;
 import org.gracekeeper.model.ExportsParser;
+import org.gracekeeper.model.MountTable;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.protocol.OcfCode;
@@ -48,10 +50,14 @@ final class HostResolver {
         long rootDevice = node.kernel().deviceOf(Path.of("/"));
         checkStateDir(config, rootDevice);
         List<PlannedExport> planned = planExports(config);
+        MountTable mounts = Mounts.read(node);
         Set<DeviceId> devices = new LinkedHashSet<>();
         for (PlannedExport export : planned) {
             devices.add(checkExport(config, export, rootDevice));
+            checkState(config, export, mounts);
+            checkMountPoints(export);
         }
+        checkCrossed(planned, mounts);
         devices.add(DeviceId.ofDevT(node.kernel().deviceOf(config.stateDir())));
         checkFirewall(config);
         ParentDevice.Parent parent = config.isShared() ? parents.chooseShared(config, held) : parents.choose(config);
@@ -177,11 +183,6 @@ final class HostResolver {
             throw new OcfException(OcfCode.ARGS, "parameter exports: " + path + " is on this node's root file system,"
                     + " so it would not move with the service: is the shared file system mounted?");
         }
-        if (config.stateDir().toRealPath().startsWith(path.toRealPath())) {
-            throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + config.stateDir() + " lies inside the"
-                    + " exported directory " + path + ", where clients could read and change it: with one file system"
-                    + " for both, export a subdirectory such as " + path.resolve("data"));
-        }
         StatFs fs = node.kernel().statfs(path);
         refuseClusterFs("exports", path, fs);
         if (config.isShared()) {
@@ -190,10 +191,65 @@ final class HostResolver {
         return DeviceId.ofDevT(device);
     }
 
+    /** By path, and where it lies: through a bind mount clients would get to it by another path. */
+    private static void checkState(ServiceConfig config, PlannedExport export, MountTable mounts)
+            throws OcfException, IOException {
+        Path path = export.directory();
+        Path real = path.toRealPath();
+        Path state = config.stateDir().toRealPath();
+        if (state.startsWith(real) || Mounts.holds(mounts, real, state)) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + config.stateDir() + " lies inside the"
+                    + " exported directory " + path + ", where clients could read and change it: with one file system"
+                    + " for both, export a subdirectory such as " + path.resolve("data"));
+        }
+        if (Mounts.holds(mounts, state, real)) {
+            throw new OcfException(OcfCode.CONFIGURED, "parameter exports: " + path + " lies inside parameter state_dir, "
+                    + config.stateDir() + ", of which clients could read and change a part: give the state a directory"
+                    + " beside what is exported");
+        }
+    }
+
+    /** rpc.mountd lets clients wait until something is mounted there, and says so nowhere. */
+    private void checkMountPoints(PlannedExport export) throws OcfException, IOException {
+        for (Path point : export.mountPoints()) {
+            // As it tells a mount point itself (support/misc/mountpoint.c of nfs-utils).
+            if (!Files.isDirectory(point)
+                    || node.kernel().deviceOf(point) == node.kernel().deviceOf(point.resolve(".."))) {
+                throw new OcfException(OcfCode.ARGS, "parameter exports: no file system is mounted at " + point + ", which"
+                        + " option \"mp\" of " + export.path() + " asks for: order the service after what mounts it (for a"
+                        + " bind mount inside its own file system leave \"mp\" out)");
+            }
+        }
+    }
+
+    /**
+     * By crossmnt alone clients would see what is mounted inside, and could use nothing of it: rpc.mountd compares the fsid of a
+     * file handle with the export's own, which all have here, and only where there is none with the file system's (match_fsid() in
+     * support/export/cache.c of nfs-utils).
+     */
+    static void checkCrossed(List<PlannedExport> planned, MountTable mounts) throws OcfException, IOException {
+        Set<Path> lines = new HashSet<>();
+        for (PlannedExport export : planned) {
+            lines.add(export.directory().toRealPath());
+        }
+        for (PlannedExport export : planned) {
+            if (!export.crossesMounts()) {
+                continue;
+            }
+            for (MountTable.Mount mount : mounts.inside(export.directory().toRealPath())) {
+                if (!lines.contains(mount.point())) {
+                    throw new OcfException(OcfCode.ARGS, "parameter exports: " + mount.point() + ", which is mounted inside "
+                            + export.path() + ", needs a line of its own (with nohide for NFSv3): by crossmnt clients would see it,"
+                            + " and get \"Stale file handle\"; without crossmnt it is hidden from them");
+                }
+            }
+        }
+    }
+
     /** What is held there could not be told from what others hold, so a stop could neither release nor prove anything. */
     private static void refuseUnseen(PlannedExport export, StatFs fs) throws OcfException {
-        boolean below = export.clients().stream().anyMatch(client -> client.options().contains("crossmnt")
-                || client.options().contains("nohide"));
+        boolean below = export.crossesMounts()
+                || export.clients().stream().anyMatch(client -> client.options().contains("nohide"));
         if (below || fs.type() == StatFs.BTRFS_SUPER_MAGIC) {
             throw new OcfException(OcfCode.CONFIGURED, "parameter exports: " + export.path() + (below
                     ? " lets clients reach file systems mounted below it (crossmnt, nohide)" : " is on btrfs")

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.gracekeeper.model.ServiceName;
@@ -37,6 +38,11 @@ public record Instance(ServiceName name) {
     /** Daemons that run as template units of their own. */
     public static final List<String> DAEMONS = List.of("rpcbind", "nfsdcld", "statd", "mountd");
 
+    /** Those of a service that offers NFSv3 too, or NFSv4 only. */
+    public static List<String> daemons(boolean v3) {
+        return v3 ? DAEMONS : List.of("nfsdcld", "mountd");
+    }
+
     /** The template unit that notifies clients; other than a daemon it ends by itself. */
     public static final String NOTIFY = "notify";
 
@@ -60,6 +66,16 @@ public record Instance(ServiceName name) {
 
     public String unit(String daemon) {
         return "gracekeeper-" + daemon + "@" + name + ".service";
+    }
+
+    /** The control group of its slice, below the root: systemd takes each hyphen for a level (systemd.slice(5)). */
+    public Path controlGroup() {
+        Path path = Path.of("gracekeeper.slice");
+        String[] parts = name.value().split("-");
+        for (int i = 1; i <= parts.length; i++) {
+            path = path.resolve("gracekeeper-" + String.join("-", Arrays.asList(parts).subList(0, i)) + ".slice");
+        }
+        return path;
     }
 
     /** All units that are the service's own. */

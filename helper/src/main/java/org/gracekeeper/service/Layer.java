@@ -32,6 +32,11 @@ interface Layer {
      */
     Optional<String> check(Operation operation) throws IOException, InterruptedException;
 
+    /** What is not as it should be around a service that serves, and would not be better after a start anew; mostly empty. */
+    default Optional<String> remark(Operation operation) throws IOException, InterruptedException {
+        return Optional.empty();
+    }
+
     /** What the monitor of a service that serves, with nothing wrong in any layer, keeps as it should be. */
     default void tend(Operation operation) throws InterruptedException {}
 }

@@ -63,6 +63,16 @@ abstract class LayerStack {
             timeline.done(operation, String.valueOf(e.getMessage()));
             throw e;
         }
+        warn(operation);
+    }
+
+    /** Whoever starts it hears at once what the monitor will say. */
+    private void warn(Operation operation) throws InterruptedException {
+        try {
+            remark(operation).ifPresent(operation::warn);
+        } catch (IOException e) {
+            operation.warn(e.getMessage());
+        }
     }
 
     private void build(Operation operation, List<Layer> missing) throws IOException, OcfException, InterruptedException {
@@ -151,6 +161,12 @@ abstract class LayerStack {
 
     /** What is not as it should be, and would not be better after a start anew. */
     Optional<String> remark(Operation operation) throws IOException, InterruptedException {
+        for (Layer layer : layers) {
+            Optional<String> remark = layer.remark(operation);
+            if (remark.isPresent()) {
+                return remark;
+            }
+        }
         return Optional.empty();
     }
 

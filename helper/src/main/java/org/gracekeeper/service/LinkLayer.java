@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.util.Optional;
 import org.gracekeeper.protocol.OcfException;
 
 /**
@@ -10,14 +11,18 @@ import org.gracekeeper.protocol.OcfException;
  * whole.
  */
 final class LinkLayer implements UncheckedLayer {
+    private static final System.Logger LOG = System.getLogger(LinkLayer.class.getName());
+
     private final ServiceLink link;
     private final AddressGuard guard;
     private final Firewall firewall;
+    private final OwnMounts mounts;
 
-    LinkLayer(ServiceLink link, AddressGuard guard, Firewall firewall) {
+    LinkLayer(ServiceLink link, AddressGuard guard, Firewall firewall, OwnMounts mounts) {
         this.link = link;
         this.guard = guard;
         this.firewall = firewall;
+        this.mounts = mounts;
     }
 
     @Override
@@ -37,5 +42,16 @@ final class LinkLayer implements UncheckedLayer {
         guard.forget(operation);
         firewall.forget(operation);
         link.remove(operation);
+    }
+
+    @Override
+    public Optional<String> remark(Operation operation) {
+        try {
+            return mounts.remark(operation.service().config());
+        } catch (IOException e) {
+            // A service that is well must not fail because of what it does not need.
+            LOG.log(System.Logger.Level.DEBUG, "service " + operation.instance().name() + ": own mounts: " + e.getMessage());
+            return Optional.empty();
+        }
     }
 }

@@ -83,7 +83,8 @@ final class MountNamespace {
             String[] fields = line.split(" ");
             if (fields.length > 6 && fields[4].equals(target.toString())) {
                 // The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of a
-                // host's directory is a slave as well, but /var/lib/nfs itself is no mount point on a host.
+                // host's directory is a slave as well. What others may have mounted over the host's /var/lib/nfs
+                // (ocf:heartbeat:nfsserver does) lies below ours, and to unmount its copy here changes nothing there.
                 found = target.equals(NFS_STATE) || !fields[6].startsWith("master:");
             }
         }

@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -23,9 +22,6 @@ import org.gracekeeper.sys.Namespaces;
 
 /** The NFS servers of this node: its own nfsd, and one for each service. Thread-safe. */
 final class NfsServers {
-    private static final Path MOUNTINFO = Path.of("/proc/1/mountinfo");
-    private static final int MAX = 4 << 20;
-
     private final Node node;
     private final NfsdFs nfsd;
     private final Registry registry;
@@ -71,15 +67,14 @@ final class NfsServers {
             }
             NamespaceSet inside = service.instance().inside();
             servers.add(new Server(Optional.of(service), inside, service.serving() && runs(inside),
-                    service.exports().stream().map(export -> new Export(export.directory(), export.clients().stream()
-                            .anyMatch(client -> client.options().contains("crossmnt")))).toList()));
+                    service.exports().stream().map(export -> new Export(export.directory(), export.crossesMounts())).toList()));
         }
         return servers;
     }
 
     /** What the node has mounted. */
     MountTable mounts() throws IOException {
-        return MountTable.parse(new String(node.kernel().read(MOUNTINFO, MAX), StandardCharsets.UTF_8));
+        return Mounts.read(node);
     }
 
     List<Nfs4Client> clients(Server server) throws IOException, InterruptedException {

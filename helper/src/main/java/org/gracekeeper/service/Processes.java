@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
@@ -20,6 +21,12 @@ import org.gracekeeper.sys.KernelException;
  */
 final class Processes {
     private static final Path PROC = Path.of("/proc");
+    /**
+     * What programs are executed as, where that is not their own name: other agents would take them for theirs by that
+     * (packaging/stage).
+     */
+    private static final Map<String, String> NAMES =
+            Map.of("rpc.mountd", "gk-mountd", "rpc.statd", "gk-statd", "sm-notify", "gk-notify");
 
     private final Kernel kernel;
 
@@ -28,9 +35,20 @@ final class Processes {
     }
 
     /**
-     * @param comm the name of the program, at most 15 characters (TASK_COMM_LEN)
+     * @param comm what it was executed as, at most 15 characters (TASK_COMM_LEN)
      */
-    record Process(int pid, String comm) {}
+    record Process(int pid, String comm) {
+        /** Also of one that an earlier version of the units has started. */
+        boolean runs(String program) {
+            return comm.equals(program) || comm.equals(NAMES.get(program));
+        }
+    }
+
+    /** What to execute for a program, so that nobody takes it for his own. */
+    static String command(String program) {
+        String name = NAMES.get(program);
+        return name == null ? program : "/usr/libexec/gracekeeper/" + name;
+    }
 
     /** All but this program itself, whose threads enter and leave the namespace. */
     List<Process> in(Path netnsFile) throws IOException {
@@ -52,8 +70,7 @@ final class Processes {
     }
 
     Optional<Process> find(Path netnsFile, String program) throws IOException {
-        String comm = program.length() > 15 ? program.substring(0, 15) : program;
-        return in(netnsFile).stream().filter(p -> p.comm().equals(comm)).findFirst();
+        return in(netnsFile).stream().filter(p -> p.runs(program)).findFirst();
     }
 
     /** Whether the process has an inotify descriptor open: nfsdcld's last step before it waits for nfsd. */

@@ -66,7 +66,7 @@ final class Rehearsal {
     void loadPrograms() throws IOException {
         for (String program : PROGRAMS) {
             if (node.hasTool(program)) {
-                node.commands().run(USAGE, null, List.of(program, "--help"));
+                node.commands().run(USAGE, null, List.of(Processes.command(program), "--help"));
             }
         }
         if (node.hasTool("nft")) {

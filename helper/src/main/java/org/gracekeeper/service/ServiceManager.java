@@ -403,6 +403,20 @@ public final class ServiceManager {
         return slots.computeIfAbsent(name, ServiceSlot::new);
     }
 
+    /** Runs something beside no action, see {@link HealthWatch.Idle}. */
+    boolean whileIdle(ServiceName name, Step step) throws IOException, InterruptedException {
+        ServiceSlot slot = slot(name);
+        if (!slot.tryAcquire()) {
+            return false;
+        }
+        try {
+            step.run();
+            return true;
+        } finally {
+            slot.release();
+        }
+    }
+
     /** All services of the node, for the command line. */
     public List<ServiceName> services() throws IOException {
         return registry.names();

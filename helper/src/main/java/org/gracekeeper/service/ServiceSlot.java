@@ -45,6 +45,17 @@ final class ServiceSlot {
         }
     }
 
+    /** Takes it if no action has it now, to be preempted by a stop. */
+    boolean tryAcquire() {
+        if (!lock.tryLock()) {
+            return false;
+        }
+        synchronized (guard) {
+            preemptible = Thread.currentThread();
+        }
+        return true;
+    }
+
     void release() {
         synchronized (guard) {
             preemptible = null;

@@ -30,9 +30,10 @@ public final class Services {
     private final Unlock unlock;
     private final Registry registry;
     private final Rehearsal rehearsal;
+    private final HealthWatch health;
 
     private Services(ServiceManager manager, StatusReport report, ClientsReport clients, TimelineReport timelines,
-            Unlock unlock, Registry registry, Rehearsal rehearsal) {
+            Unlock unlock, Registry registry, Rehearsal rehearsal, HealthWatch health) {
         this.manager = manager;
         this.report = report;
         this.clients = clients;
@@ -40,6 +41,7 @@ public final class Services {
         this.unlock = unlock;
         this.registry = registry;
         this.rehearsal = rehearsal;
+        this.health = health;
     }
 
     /**
@@ -66,12 +68,13 @@ public final class Services {
         TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
         ClaimLayer claim = new ClaimLayer(
-                node, registry, files, new OwnProof(processes, holdings), reserve, ledgers, timeline);
+                node, registry, files, new OwnProof(registry, processes, holdings), reserve, ledgers, timeline);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         Firewall firewall = new Firewall(node);
         ServiceLink link = new ServiceLink(node, ip);
+        OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Path.of("/proc/1/mountinfo"));
         ExportsLayer exports = new ExportsLayer(node);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
@@ -85,7 +88,7 @@ public final class Services {
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
-                new LinkLayer(link, guard, firewall),
+                new LinkLayer(link, guard, firewall, mounts),
                 rpcbind,
                 records,
                 new NotifyLayer(files, peers, notifications),
@@ -115,15 +118,14 @@ public final class Services {
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
-        ForeignUse foreign = new ForeignUse(node, holdings);
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
-                node, registry, foreign, nfsd, Instance.RUN.resolve("enforce"));
+                node, registry, new ForeignUse(node, holdings), nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
                 node, registry, ip, guard, announcer, announcements, connections, sharedRecords, restart);
         SharedStack shared = new SharedStack(registry, node,
                 List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords,
                         address, new SharedNotifyLayer(notifier)),
-                sharedServer, address, sharedExports, sharedFirewall, ping, foreign, gate, attribute, timeline);
+                sharedServer, address, sharedExports, sharedFirewall, ping, gate, attribute, timeline);
         Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases, sharedExports);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);
@@ -134,8 +136,11 @@ public final class Services {
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
+        HealthWatch health = new HealthWatch(
+                registry, new HealthProbe(node, units), new ClusterFailure(node), manager::whileIdle,
+                Instance.SERVICES, System::nanoTime);
         return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery),
-                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal);
+                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health);
     }
 
     private static String end(ServiceManager manager, RunningService service, Nfs4Client client, Unlock.Call call)
@@ -159,6 +164,11 @@ public final class Services {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** Looks after the services between Pacemaker's monitors, see {@link HealthWatch}. To be called once. */
+    public void watchHealth() {
+        health.start();
     }
 
     public ServiceManager manager() {

@@ -107,6 +107,21 @@ final class SharedFirewallLayer implements UncheckedLayer {
         }
     }
 
+    /** Also without {@code enforce}. */
+    @Override
+    public Optional<String> remark(Operation operation) throws InterruptedException {
+        List<ForeignUse.Found> found;
+        try {
+            found = foreign.find(operation.service());
+        } catch (IOException e) {
+            operation.warn("whether clients come through other addresses cannot be told: " + e.getMessage());
+            return Optional.empty();
+        }
+        return found.isEmpty() ? Optional.empty() : Optional.of("clients use its file systems through other addresses, and lose"
+                + " what they have there when it moves: " + found.stream().map(ForeignUse.Found::toString)
+                        .collect(Collectors.joining(", ")) + "; mount from the service's own, or see parameter enforce");
+    }
+
     /** @return why nft refused it, or empty */
     private synchronized String load(Operation operation, Optional<RunningService> arriving)
             throws IOException, InterruptedException {

@@ -263,7 +263,8 @@ public final class LinuxKernel implements Kernel {
 
     private byte[] readToEnd(int fd, Path file, int max) throws KernelException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
-        byte[] chunk = new byte[CHUNK];
+        // JNA copies it there and back.
+        byte[] chunk = new byte[Math.min(CHUNK, max)];
         while (true) {
             int count = (int) check("read", file, () -> libc.read(fd, chunk, chunk.length));
             if (count == 0) {

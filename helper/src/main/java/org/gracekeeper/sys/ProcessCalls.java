@@ -6,6 +6,7 @@ package org.gracekeeper.sys;
 public interface ProcessCalls {
     int SIGKILL = 9;
     int SIGTERM = 15;
+    int SIGCONT = 18;
 
     /** kill(2). */
     void kill(int pid, int signal) throws KernelException;

@@ -5,8 +5,10 @@ package org.gracekeeper.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +50,42 @@ class MountTableTest {
         assertFalse(table.mounts().get(2).isWhole());
         assertEquals(Path.of("/srv/x"), table.whole(new DeviceId(254, 32)).orElseThrow().point());
         assertEquals(Optional.empty(), table.whole(new DeviceId(254, 48)));
+    }
+
+    @Test
+    void aBindMountIsAnotherPathToTheSamePlace() throws Exception {
+        MountTable table = MountTable.parse(TEXT.replaceFirst("(?m)^42 .*\n", ""));
+        MountTable.Place bound = table.place(Path.of("/srv/bound")).orElseThrow();
+
+        assertEquals(new MountTable.Place(new DeviceId(254, 32), "/sub"), bound);
+        assertEquals(bound, table.place(Path.of("/srv/x/sub")).orElseThrow());
+        assertEquals(table.place(Path.of("/srv/x/sub/a/b")), table.place(Path.of("/srv/bound/a/b")));
+        assertEquals(new MountTable.Place(new DeviceId(254, 32), "/"), table.place(Path.of("/srv/x")).orElseThrow());
+        assertEquals(new MountTable.Place(new DeviceId(254, 0), "/srv"), table.place(Path.of("/srv")).orElseThrow());
+    }
+
+    @Test
+    void aPlaceHoldsItselfAndWhatLiesInside() {
+        DeviceId device = new DeviceId(254, 32);
+        MountTable.Place place = new MountTable.Place(device, "/sub");
+        MountTable.Place whole = new MountTable.Place(device, "/");
+
+        assertTrue(place.holds(place));
+        assertTrue(place.holds(new MountTable.Place(device, "/sub/a")));
+        assertTrue(whole.holds(place));
+        assertFalse(place.holds(whole));
+        assertFalse(place.holds(new MountTable.Place(device, "/subway")));
+        assertFalse(whole.holds(new MountTable.Place(new DeviceId(254, 16), "/sub")));
+    }
+
+    @Test
+    void whatIsMountedInsideADirectory() throws Exception {
+        MountTable table = MountTable.parse(TEXT + "45 40 254:64 / /srv/a\\040b/deep/er rw - ext4 /dev/vde rw\n"
+                + "46 22 254:80 / /srv/a\\040bc rw - ext4 /dev/vdf rw\n");
+
+        assertEquals("[ext4 on /dev/vde]", table.inside(Path.of("/srv/a b")).toString());
+        assertEquals(List.of(), table.inside(Path.of("/srv/a b/deep/er")));
+        assertEquals(7, table.inside(Path.of("/srv")).size());
     }
 
     @Test

@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +19,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.protocol.OcfCode;
@@ -98,6 +103,25 @@ class ClaimLayerTest {
         String why = refused().getMessage();
 
         assertTrue(why.contains("eth0 already carries macvlan, for service db") && why.contains("link_type=macvlan"), why);
+    }
+
+    /** A start that was refused because of them is taken down while clients of the other have locks there. */
+    @Test
+    void theProofLeavesFileSystemsToAServiceThatServes() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        Holdings holdings = mock(Holdings.class);
+        ClaimLayer proving = new ClaimLayer(new Node(kernel, null), registry, new DurableFiles(kernel),
+                new OwnProof(registry, null, holdings), null, ledgers, mock(TimelineLog.class));
+        Parameters other = TestService.parameters(dir, "ip", "192.0.2.2/24");
+        RunningService starting = new RunningService(TestService.of("db", other).config(), "eth0", List.of(), List.of(),
+                List.of(new DeviceId(254, 16)), 90, 0, false, false, false, "");
+        registry.save(starting, other);
+        proving.down(TestService.operation(TestService.at(dir), said));
+        verify(holdings).requireNone(any(), eq(Set.of()));
+
+        registry.save(starting.started(5).withOpened(), other);
+        proving.down(TestService.operation(TestService.at(dir), said));
+        verify(holdings).requireNone(any(), eq(Set.of(new DeviceId(254, 16))));
     }
 
     @Test

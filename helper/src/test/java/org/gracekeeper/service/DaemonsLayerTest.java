@@ -142,13 +142,20 @@ class DaemonsLayerTest {
     @Test
     void whatNotifiesClientsMayHaveEnded() throws Exception {
         List<Processes.Process> running = new ArrayList<>(List.of(new Processes.Process(1, "rpcbind"),
-                new Processes.Process(2, "nfsdcld"), new Processes.Process(3, "rpc.statd"), new Processes.Process(4, "rpc.mountd")));
+                new Processes.Process(2, "nfsdcld"), new Processes.Process(3, "gk-statd"), new Processes.Process(4, "gk-mountd")));
         when(processes.in(any())).thenReturn(running);
         assertEquals(Optional.empty(), layer.check(operation));
-        running.add(new Processes.Process(5, "sm-notify"));
+        running.add(new Processes.Process(5, "gk-notify"));
         assertEquals(Optional.empty(), layer.check(operation));
         running.remove(2);
         assertEquals("rpc.statd does not run", layer.check(operation).orElseThrow().substring(0, 22));
+    }
+
+    @Test
+    void daemonsThatAnEarlierVersionHasStartedAreKnown() throws Exception {
+        when(processes.in(any())).thenReturn(List.of(new Processes.Process(1, "rpcbind"), new Processes.Process(2, "nfsdcld"),
+                new Processes.Process(3, "rpc.statd"), new Processes.Process(4, "rpc.mountd")));
+        assertEquals(Optional.empty(), layer.check(operation));
     }
 
     @Test

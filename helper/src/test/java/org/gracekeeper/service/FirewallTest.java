@@ -44,8 +44,8 @@ class FirewallTest {
     @Test
     void thePortsAreThoseOfTheUnits() throws Exception {
         Path units = Path.of("../packaging/systemd");
-        assertTrue(Files.readString(units.resolve("gracekeeper-statd@.service")).contains("rpc.statd -F -L -p 662 "));
-        assertTrue(Files.readString(units.resolve("gracekeeper-mountd@.service")).contains("rpc.mountd -F -p 20048\n"));
+        assertTrue(Files.readString(units.resolve("gracekeeper-statd@.service")).contains("/gk-statd -F -L -p 662 "));
+        assertTrue(Files.readString(units.resolve("gracekeeper-mountd@.service")).contains("/gk-mountd -F -p 20048\n"));
     }
 
     @Test

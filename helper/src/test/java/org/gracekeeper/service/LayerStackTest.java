@@ -43,6 +43,11 @@ class LayerStackTest {
         }
 
         @Override
+        public Optional<String> remark(Operation operation) {
+            return name.equals("high") ? Optional.of("mounted here") : Optional.empty();
+        }
+
+        @Override
         public void tend(Operation operation) {
             done.add("tend " + name);
         }
@@ -76,6 +81,13 @@ class LayerStackTest {
         stack(null).monitor(on(started().withOpened().withStopping()));
         assertEquals(Optional.of("shut"), stack("shut").monitor(on(started().withOpened())));
         assertEquals(List.of(), done);
+    }
+
+    @Test
+    void aRemarkIsNoProblem() throws Exception {
+        assertEquals(Optional.empty(), stack(null).monitor(on(started().withOpened())));
+        assertEquals(Optional.of("mounted here"), stack(null).remark(on(started().withOpened())));
+        assertEquals(Optional.empty(), of(new Recorder("low", null)).remark(on(started().withOpened())));
     }
 
     @Test

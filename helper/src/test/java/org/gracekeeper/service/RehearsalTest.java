@@ -47,8 +47,10 @@ class RehearsalTest {
 
         new Rehearsal(node, null, null, null).loadPrograms();
 
-        verify(commands).run(any(), isNull(), eq(List.of("rpc.mountd", "--help")));
-        verify(commands, never()).run(any(), any(), argThat(argv -> argv.contains("rpc.statd")));
+        verify(commands).run(any(), isNull(), eq(List.of("nfsdcld", "--help")));
+        // Not by their own names, by which other agents look for them.
+        verify(commands).run(any(), isNull(), eq(List.of("/usr/libexec/gracekeeper/gk-mountd", "--help")));
+        verify(commands, never()).run(any(), any(), argThat(argv -> argv.get(0).endsWith("statd")));
         verify(commands, never()).run(any(), any(), argThat(argv -> !List.of("--help", "--check").contains(argv.get(1))));
         verify(commands).run(any(), eq(Firewall.table(true)), eq(List.of("nft", "--check", "-f", "-")));
     }

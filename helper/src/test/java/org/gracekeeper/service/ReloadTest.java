@@ -126,6 +126,17 @@ class ReloadTest {
     }
 
     @Test
+    void whatIsNotTheServicesFaultIsSaidAndLeftAlone() throws Exception {
+        when(stack.remark(any())).thenReturn(Optional.of("this node has it mounted at /mnt"));
+
+        OcfException degraded = assertThrows(OcfException.class, () -> manager.monitor(call(BEFORE), false));
+        assertEquals(OcfCode.DEGRADED, degraded.code());
+        assertEquals("service web serves, but this node has it mounted at /mnt", degraded.getMessage());
+        when(stack.monitor(any())).thenReturn(Optional.of("nfsd has no threads"));
+        assertEquals(OcfCode.GENERIC, assertThrows(OcfException.class, () -> manager.monitor(call(BEFORE), false)).code());
+    }
+
+    @Test
     void aFaultIsMoreThanParametersThatWereRefused() throws Exception {
         refused("data *(rw)", "exports");
         when(stack.monitor(any())).thenReturn(Optional.of("nfsd has no threads"));

@@ -63,6 +63,35 @@ class ServiceSlotTest {
     }
 
     @Test
+    void aStopInterruptsWhatIsDoneBesideActionsToo() throws Exception {
+        CountDownLatch holding = new CountDownLatch(1);
+        AtomicBoolean interrupted = new AtomicBoolean();
+        Thread beside = new Thread(() -> {
+            assertTrue(slot.tryAcquire());
+            try {
+                holding.countDown();
+                Thread.sleep(60_000);
+            } catch (InterruptedException e) {
+                interrupted.set(true);
+            } finally {
+                slot.release();
+            }
+        });
+        beside.start();
+        holding.await();
+        assertFalse(slot.tryAcquire());
+        slot.preempt();
+        slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+        beside.join(10_000);
+        assertTrue(interrupted.get());
+        Thread another = new Thread(() -> interrupted.set(slot.tryAcquire()));
+        another.start();
+        another.join(10_000);
+        assertFalse(interrupted.get(), "an action has it");
+        slot.release();
+    }
+
+    @Test
     void anActionThatNeverEndsIsReported() throws Exception {
         CountDownLatch holding = new CountDownLatch(1);
         Thread other = new Thread(() -> {

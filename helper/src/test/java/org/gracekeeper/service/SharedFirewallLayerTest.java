@@ -3,10 +3,19 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
 
+import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
 import org.junit.jupiter.api.Test;
 
@@ -46,5 +55,27 @@ class SharedFirewallLayerTest {
     @Test
     void aServiceThatDoesNotEnforceHasNoRule() throws Exception {
         assertEquals(List.of(), rules(service("web", "192.0.2.1/24", "no", "*")));
+    }
+
+    @Test
+    void whoComesThroughOtherAddressesIsNamedWithoutEnforceToo() throws Exception {
+        ForeignUse foreign = mock(ForeignUse.class);
+        Layer layer = new SharedFirewallLayer(null, null, foreign, null, null);
+        List<String> said = new ArrayList<>();
+        Operation operation = TestService.operation(service("web", "192.0.2.1/24", "no", "*"), said);
+        when(foreign.find(any())).thenReturn(List.of());
+        assertEquals(Optional.empty(), layer.remark(operation));
+
+        Nfs4Client client = new Nfs4Client(1, "192.0.2.71:700", "confirmed", new byte[1], 2, List.of(), "1", 0, "UP", 0);
+        Set<InetAddress> through = Set.of(InetAddress.getByName("192.0.2.9"));
+        when(foreign.find(any())).thenReturn(List.of(new ForeignUse.Found(client, false, through)));
+        assertEquals("clients use its file systems through other addresses, and lose what they have there when it moves:"
+                + " NFSv4.2 192.0.2.71:700 (through 192.0.2.9); mount from the service's own, or see parameter enforce",
+                layer.remark(operation).orElseThrow());
+        assertEquals(List.of(), said);
+
+        when(foreign.find(any())).thenThrow(new IOException("no /proc/net/tcp"));
+        assertEquals(Optional.empty(), layer.remark(operation), "it serves all the same");
+        assertEquals(List.of("whether clients come through other addresses cannot be told: no /proc/net/tcp"), said);
     }
 }

@@ -59,6 +59,14 @@ class StatusReportTest {
     }
 
     @Test
+    void whatElseTheMonitorReportsIsARemark() {
+        ServiceStatus mounted = new ServiceStatus("z", "serving", List.of("192.0.2.14/24"), "eth0", List.of("/srv/z"), "none", 0,
+                0, List.of(), List.of(), List.of(), "", "mounted\nhere");
+        assertTrue(StatusReport.table(List.of(SERVING, mounted)).endsWith("  mounted here\n"));
+        assertTrue(StatusReport.details(List.of(mounted)).endsWith("  remark     mounted here\n"));
+    }
+
+    @Test
     void aServiceWithARecordThatCannotBeReadHidesNoOther(@TempDir Path dir) throws Exception {
         Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
         for (String name : List.of("data", "web")) {
