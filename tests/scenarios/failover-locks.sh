@@ -10,6 +10,7 @@
 # just when the service recovers.
 # SHORT=yes leaves out the last two moves and the last two power cuts, which are the one during a recovery and its sequel.
 # At every planned move the file system is unmounted on the node it leaves, at the first try, and no lock is left there.
+# The nodes' lockd has settings of an admin's own, which every start changes for a moment: they must be the same when it is over.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
 ALONE=(alone-move:0+1 alone-crash:0+1)
@@ -65,6 +66,7 @@ contend_late() {
 		--via NFSv3=/mnt/v3 --via NFSv4.2=/mnt/v42 "$1:0"
 }
 
+for node in "${NODES[@]}"; do need "settings of lockd on $node" guest "$node" lockd-settings 47 4047 4048; done
 serve web "$ADDRESS4/24 $ADDRESS6/64"
 need "clients hold their locks" usual_load web $ADDRESS4 $ADDRESS6
 need "a second contender" hammer $ADDRESS4
@@ -87,6 +89,9 @@ if [ "${SHORT:-}" != yes ]; then
 	recovered node2
 fi
 
+# Now: a power cut takes the settings of lockd.
+audit_node node1
+audit_node node2 web
 power_cut node2
 contend_late alone-crash
 after node1
@@ -113,3 +118,4 @@ check "service web stops" remove web
 FENCED_BEFORE=$FENCED
 audit
 same "fencings at the end" "$FENCED_BEFORE" "$(fencings)"
+for node in "${NODES[@]}"; do need "lockd's defaults on $node" guest "$node" lockd-settings 0 0 0; done
