@@ -115,6 +115,9 @@ abstract class LayerStack {
         operation.info(String.format("stopped in %.2f s", (System.nanoTime() - begin) / 1e9));
     }
 
+    /** After a stop, when the service is not recorded any more. */
+    void gone(Operation operation) {}
+
     /** Where the layer is; for what takes only a part of the stack down. */
     int indexOf(Layer layer) {
         return layers.indexOf(layer);

@@ -368,8 +368,11 @@ public final class ServiceManager {
             return;
         }
         if (service.isPresent()) {
-            stacks.of(service.get().config()).down(operation(service.get(), call));
+            LayerStack stack = stacks.of(service.get().config());
+            Operation operation = operation(service.get(), call);
+            stack.down(operation);
             registry.remove(name);
+            stack.gone(operation);
             updateLeases(call);
         }
     }

@@ -113,8 +113,9 @@ public final class Services {
         ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
                 gate, notifier, new RestartState(files, Instance.RUN.resolve("restart")),
                 MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"), ServerRestart.PAUSE);
+        ShutdownOrder order = new ShutdownOrder(node, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, restart, gate,
-                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, attribute);
+                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
@@ -125,7 +126,7 @@ public final class Services {
         SharedStack shared = new SharedStack(registry, node,
                 List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords,
                         address, new SharedNotifyLayer(notifier)),
-                sharedServer, address, sharedExports, sharedFirewall, ping, gate, attribute, timeline);
+                sharedServer, address, sharedExports, sharedFirewall, ping, gate, order, attribute, timeline);
         Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases, sharedExports);
         HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
         ClientList clients = new ClientList(holdings, records);

@@ -11,6 +11,8 @@ import org.gracekeeper.sys.Namespaces;
 
 /** The node's own nfsd. A service's start may have it restarted, its stop takes away what is held of the service. */
 final class SharedServerLayer implements Layer {
+    private static final long PAUSE_MILLIS = 500;
+
     private final Node node;
     private final NfsdFs nfsd;
     private final ServerRestart restart;
@@ -18,10 +20,12 @@ final class SharedServerLayer implements Layer {
     private final SharedRelease release;
     private final Registry registry;
     private final LeaseGuard leases;
+    private final ShutdownOrder order;
+    private final NfsServerUnit unit;
     private final ClusterAttribute attribute;
 
     SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, RestartGate gate, SharedRelease release,
-            Registry registry, LeaseGuard leases, ClusterAttribute attribute) {
+            Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit, ClusterAttribute attribute) {
         this.node = node;
         this.nfsd = nfsd;
         this.restart = restart;
@@ -29,6 +33,8 @@ final class SharedServerLayer implements Layer {
         this.release = release;
         this.registry = registry;
         this.leases = leases;
+        this.order = order;
+        this.unit = unit;
         this.attribute = attribute;
     }
 
@@ -40,16 +46,35 @@ final class SharedServerLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         restart.finish(operation.deadline());
+        awaitBoot(operation);
         if (!restart.serverRuns()) {
             throw new OcfException(OcfCode.GENERIC, "the node's own nfsd does not run, and instance=node needs it: start"
                     + " nfs-server.service on every node (systemctl enable --now nfs-server), before the service");
         }
+        order.begin(operation);
         // Locks under a delegation are as lost after a restart of this nfsd as after a move.
         leases.update();
         int graceTime = node.in(Namespaces.HOST, nfsd::graceTime);
         registry.update(operation.instance().name(), service -> service.withGraceTime(graceTime));
         if (operation.service().config().shared().orElseThrow().restart()) {
             restart.join(operation);
+        }
+    }
+
+    /** Nothing orders Pacemaker after it when the node boots. */
+    private void awaitBoot(Operation operation) throws IOException, InterruptedException {
+        Deadline patience = operation.deadline().part(operation.deadline().remaining().dividedBy(2));
+        while (!restart.serverRuns() && !patience.passed() && hasJob(operation, patience)) {
+            Thread.sleep(PAUSE_MILLIS);
+        }
+    }
+
+    private boolean hasJob(Operation operation, Deadline deadline) {
+        try {
+            return unit.hasJob(deadline);
+        } catch (IOException e) {
+            operation.warn("whether nfs-server.service is being started cannot be seen: " + e.getMessage());
+            return false;
         }
     }
 

@@ -13,15 +13,17 @@ final class SharedStack extends LayerStack {
     private final SharedFirewallLayer firewall;
     private final ServerPing ping;
     private final RestartGate gate;
+    private final ShutdownOrder order;
 
     SharedStack(Registry registry, Node node, List<Layer> layers, SharedServerLayer server, SharedAddressLayer address,
             SharedExportsLayer exports, SharedFirewallLayer firewall, ServerPing ping, RestartGate gate,
-            ClusterAttribute attribute, TimelineLog timeline) {
+            ShutdownOrder order, ClusterAttribute attribute, TimelineLog timeline) {
         super(registry, node, layers, server, address, attribute, timeline);
         this.exports = exports;
         this.firewall = firewall;
         this.ping = ping;
         this.gate = gate;
+        this.order = order;
     }
 
     @Override
@@ -39,6 +41,11 @@ final class SharedStack extends LayerStack {
         } catch (OcfException e) {
             throw new IOException(e.getMessage(), e);
         }
+    }
+
+    @Override
+    void gone(Operation operation) {
+        order.end(operation);
     }
 
     @Override

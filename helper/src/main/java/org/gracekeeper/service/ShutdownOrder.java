@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+
+/**
+ * Keeps the node's own NFS server until Pacemaker has stopped the services that need it, when the node is shut down: by a target
+ * that systemd stops after the one and before the other. It is there with the first such service and goes with the last; a boot
+ * leaves nothing of it. Never waits for systemd: on a node that is being shut down the target's stop waits for Pacemaker's, which
+ * waits for the service's. Thread-safe.
+ */
+final class ShutdownOrder {
+    /** The emergency stop knows it, too. */
+    static final String TARGET = "gracekeeper-node.target";
+
+    private final Node node;
+    private final Registry registry;
+
+    ShutdownOrder(Node node, Registry registry) {
+        this.node = node;
+        this.registry = registry;
+    }
+
+    /** For a service that is recorded. Without it the service serves all the same. */
+    synchronized void begin(Operation operation) {
+        systemctl(operation, "start");
+    }
+
+    /** For a service that is not recorded any more. */
+    synchronized void end(Operation operation) {
+        try {
+            if (registry.others(null).stream().anyMatch(service -> service.config().isShared())) {
+                return;
+            }
+        } catch (IOException e) {
+            return; // one that cannot be read may need it
+        }
+        systemctl(operation, "stop");
+    }
+
+    private void systemctl(Operation operation, String verb) {
+        try {
+            node.run(operation.deadline(), "systemctl", "--no-block", verb, TARGET);
+        } catch (IOException e) {
+            operation.warn("the order in which systemd ends Pacemaker and the node's NFS server when the node is shut down: "
+                    + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.inOrder;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
+import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.protocol.OcfException;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.mockito.InOrder;
+
+class SharedServerLayerTest {
+    private final Node node = mock(Node.class);
+    private final NfsdFs nfsd = mock(NfsdFs.class);
+    private final ServerRestart restart = mock(ServerRestart.class);
+    private final LeaseGuard leases = mock(LeaseGuard.class);
+    private final ShutdownOrder order = mock(ShutdownOrder.class);
+    private final NfsServerUnit unit = mock(NfsServerUnit.class);
+    private final List<String> said = new ArrayList<>();
+    private SharedServerLayer layer;
+
+    @BeforeEach
+    void anNfsdThatRuns() throws Exception {
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        when(restart.serverRuns()).thenReturn(true);
+        when(nfsd.graceTime()).thenReturn(90);
+        layer = new SharedServerLayer(node, nfsd, restart, new RestartGate(), mock(SharedRelease.class), mock(Registry.class),
+                leases, order, unit, mock(ClusterAttribute.class));
+    }
+
+    private Operation operation(String grace) throws Exception {
+        return TestService.operation(TestService.at(Path.of("/srv/a/state"), "instance", "node", "grace", grace), said);
+    }
+
+    @Test
+    void theServerStaysUntilPacemakerHasStoppedTheService() throws Exception {
+        Operation start = operation("restart");
+
+        layer.up(start);
+
+        InOrder before = inOrder(order, leases, restart);
+        before.verify(order).begin(start);
+        before.verify(leases).update();
+        before.verify(restart).join(start);
+        assertEquals(List.of(), said);
+    }
+
+    @Test
+    void withoutGraceItIsNotRestarted() throws Exception {
+        layer.up(operation("none"));
+        verify(restart, never()).join(any());
+    }
+
+    @Test
+    void aServerThatIsBeingStartedIsWaitedFor() throws Exception {
+        when(restart.serverRuns()).thenReturn(false, false, true);
+        when(unit.hasJob(any())).thenReturn(true);
+
+        layer.up(operation("none"));
+
+        verify(unit, times(2)).hasJob(any());
+    }
+
+    @Test
+    void oneThatIsNotIsNot() throws Exception {
+        when(restart.serverRuns()).thenReturn(false);
+
+        OcfException e = assertThrows(OcfException.class, () -> layer.up(operation("none")));
+
+        assertTrue(e.getMessage().contains("start nfs-server.service"), e.getMessage());
+        verify(order, never()).begin(any());
+    }
+
+    @Test
+    void whatSystemdDoesNotTellIsNoReasonToWait() throws Exception {
+        when(restart.serverRuns()).thenReturn(false);
+        when(unit.hasJob(any())).thenThrow(new IOException("no systemd"));
+
+        OcfException e = assertThrows(OcfException.class, () -> layer.up(operation("none")));
+
+        assertTrue(e.getMessage().contains("start nfs-server.service"), e.getMessage());
+        assertEquals(1, said.size(), said.toString());
+    }
+}

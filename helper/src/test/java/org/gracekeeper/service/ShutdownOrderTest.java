@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ShutdownOrderTest {
+    private static final String START = "--no-block start gracekeeper-node.target";
+    private static final String STOP = "--no-block stop gracekeeper-node.target";
+
+    @TempDir
+    private Path dir;
+
+    private final Node node = mock(Node.class);
+    private final List<String> asked = new ArrayList<>();
+    private final List<String> said = new ArrayList<>();
+    private Registry registry;
+    private ShutdownOrder order;
+
+    @BeforeEach
+    void aNode() throws Exception {
+        registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
+            asked.add(call.getArgument(2) + " " + call.getArgument(3) + " " + call.getArgument(4));
+            return null;
+        });
+        order = new ShutdownOrder(node, registry);
+    }
+
+    private Operation service(String name, String instance) throws Exception {
+        Parameters parameters = TestService.parameters(dir, "instance", instance);
+        RunningService service = TestService.of(name, parameters);
+        registry.save(service, parameters);
+        return TestService.operation(service, said);
+    }
+
+    private void leave(Operation operation) throws IOException {
+        registry.remove(operation.instance().name());
+        order.end(operation);
+    }
+
+    @Test
+    void isThereFromTheFirstServiceToTheLast() throws Exception {
+        Operation web = service("web", "node");
+        order.begin(web);
+        Operation db = service("db", "node");
+        order.begin(db);
+        leave(web);
+        assertEquals(List.of(START, START), asked);
+
+        leave(db);
+
+        assertEquals(List.of(START, START, STOP), asked);
+    }
+
+    @Test
+    void aServiceWithAnNfsdOfItsOwnDoesNotNeedIt() throws Exception {
+        service("own", "own");
+        leave(service("web", "node"));
+        assertEquals(List.of(STOP), asked);
+    }
+
+    @Test
+    void oneThatCannotBeReadMayNeedIt() throws Exception {
+        service("db", "node");
+        Files.writeString(dir.resolve("services/db/service.json"), "{");
+        leave(service("web", "node"));
+        assertEquals(List.of(), asked);
+    }
+
+    @Test
+    void aSystemdThatRefusesIsNoReasonToFail() throws Exception {
+        doThrow(new IOException("Transaction is destructive")).when(node).run(any(), any(String[].class));
+        Operation web = service("web", "node");
+        order.begin(web);
+        registry.remove(new ServiceName("web"));
+        order.end(web);
+        assertEquals(2, said.stream().filter(line -> line.endsWith(": Transaction is destructive")).count(), said.toString());
+    }
+}
