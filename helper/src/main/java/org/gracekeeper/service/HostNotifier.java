@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
@@ -26,25 +28,40 @@ import org.gracekeeper.store.DurableFiles;
 
 /**
  * Tells NFSv3 hosts that the node's own nfsd has restarted (NSM SM_NOTIFY), from given addresses of the node: a host knows its
- * server by one of them, and heeds no other. Each address has an sm-notify of its own, a transient unit of systemd's that goes
- * on by itself; what it works on lies below /run, so it holds no file system. It has another name, as a service's own has: other
- * agents end what they find by the program's. Thread-safe as far as {@code name}s differ.
+ * server by one of them, and heeds no other. Each address has an sm-notify of its own, run by nfs-notify in a unit that goes on by
+ * itself; what it works on lies below /run, so it holds no file system. The emergency stop does the same. Thread-safe as far as
+ * {@code name}s differ.
  */
 final class HostNotifier {
     private static final System.Logger LOG = System.getLogger(HostNotifier.class.getName());
     private static final Duration LIMIT = Duration.ofSeconds(10);
+    private static final Path NFS_CONF = Path.of("/etc/nfs.conf");
+    /** No name of a service has it, or ends with a hyphen. */
+    private static final String SEPARATOR = "--";
 
     private final Node node;
     private final DurableFiles files;
     private final NsmRecords nsm;
     private final Path root;
+    private final Owner owner;
 
-    /** @param root has a directory for each {@code name} */
+    /** For whom sm-notify gives up root. */
+    @FunctionalInterface
+    interface Owner {
+        UserPrincipal get() throws IOException;
+    }
+
+    /** @param root has a directory for each address that hosts are told from */
     HostNotifier(Node node, DurableFiles files, Path root) {
+        this(node, files, root, RecordsLayer::statdUser);
+    }
+
+    HostNotifier(Node node, DurableFiles files, Path root, Owner owner) {
         this.node = node;
         this.files = files;
         this.nsm = new NsmRecords(files);
         this.root = root;
+        this.owner = owner;
     }
 
     /**
@@ -61,6 +78,11 @@ final class HostNotifier {
         end(name, deadline);
         NsmRecords.ByFamily hosts = NsmRecords.split(nsm.names(records));
         Map<String, InetAddress> named = named(records, hosts.others());
+        List<String> unknown = hosts.others().stream().filter(host -> !named.containsKey(host)).toList();
+        if (!unknown.isEmpty()) {
+            problems.accept("NFSv3 hosts of which statd has recorded a name and no address are not notified: "
+                    + String.join(", ", unknown) + "; see fs.nfs.nsm_use_hostnames");
+        }
         List<String> told = new ArrayList<>();
         for (int i = 0; i < addresses.size(); i++) {
             InetAddress address = addresses.get(i);
@@ -71,12 +93,11 @@ final class HostNotifier {
                 }
             });
             if (!names.isEmpty()) {
-                String which = i + "-" + number.value();
+                String which = name + SEPARATOR + i + "-" + number.value();
                 try {
-                    Path directory = prepare(name, which, records, names, number);
-                    String monitorName = name + "-" + i;
-                    write(directory.resolve("hosts"), hosts(address, monitorName, named));
-                    start(unit(name, which), directory, monitorName, deadline);
+                    Path directory = prepare(which, records, names, number);
+                    describe(directory, address, name + "-" + i, named);
+                    node.run(deadline, "systemctl", "start", unit(which));
                     told.add(names.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {
                     problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());
@@ -88,47 +109,48 @@ final class HostNotifier {
 
     /** Ends what is under way, without waiting for it. */
     void end(String name, Deadline deadline) throws IOException {
-        Path directory = root.resolve(name);
-        if (Files.isDirectory(directory)) {
+        List<Path> directories = new ArrayList<>();
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(root, name + SEPARATOR + "*")) {
+            found.forEach(directories::add);
+        } catch (NoSuchFileException e) {
+            return;
+        }
+        if (!directories.isEmpty()) {
             // Whether there was one does not matter, nor whether it lives on: what it works on goes.
             node.commands().run(deadline.atMost(LIMIT), null,
-                    List.of("systemctl", "--no-block", "kill", "--signal=KILL", unit(name, "*")));
-            files.deleteTree(directory);
+                    List.of("systemctl", "--no-block", "kill", "--signal=KILL", unit(name + SEPARATOR + "*")));
+        }
+        for (Path each : directories) {
+            files.deleteTree(each);
         }
     }
 
-    private Path prepare(String name, String which, Path records, List<String> hosts, NsmState number) throws IOException {
-        Path directory = root.resolve(name).resolve(which);
-        UserPrincipal owner = RecordsLayer.statdUser();
+    private Path prepare(String which, Path records, List<String> hosts, NsmState number) throws IOException {
+        Path directory = root.resolve(which);
+        UserPrincipal user = owner.get();
         for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             Files.createDirectories(each);
-            Files.setOwner(each, owner);
+            Files.setOwner(each, user);
         }
         nsm.copy(hosts, records, directory.resolve("sm"));
         Files.write(directory.resolve("state"), number.bytes());
-        Files.setOwner(directory.resolve("state"), owner);
+        Files.setOwner(directory.resolve("state"), user);
         // sm-notify is not root when it comes here again.
-        for (Path each : List.of(root, root.resolve(name), directory)) {
+        for (Path each : List.of(root, directory)) {
             Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
         return directory;
     }
 
-    private void start(String unit, Path directory, String monitorName, Deadline deadline) throws IOException {
+    /** What nfs-notify goes by, and what sm-notify sees in place of the node's own. */
+    private static void describe(Path directory, InetAddress address, String monitorName, Map<String, InetAddress> named)
+            throws IOException {
+        write(directory.resolve("name"), monitorName + "\n");
+        write(directory.resolve("hosts"), hosts(address, monitorName, named));
         write(directory.resolve("nsswitch.conf"), MountNamespace.nsswitch());
-        write(directory.resolve("nfs.conf"), "[sm-notify]\nlift-grace=n\n");
-        List<String> argv = new ArrayList<>(List.of("systemd-run", "--quiet", "--collect", "--unit=" + unit,
-                "--property=Type=forking", "--property=Before=pacemaker.service pacemaker_remote.service",
-                // It would tell the node's own NFS client this number, which is not its server's.
-                "--property=ProtectKernelTunables=yes", "--property=TimeoutStopSec=5"));
-        for (String own : List.of("hosts", "nsswitch.conf", "nfs.conf")) {
-            Path place = Path.of("/etc").resolve(own);
-            if (Files.exists(place)) {
-                argv.add("--property=BindReadOnlyPaths=" + directory.resolve(own) + ":" + place);
-            }
+        if (Files.exists(NFS_CONF)) {
+            write(directory.resolve("nfs.conf"), "[sm-notify]\nlift-grace=n\n");
         }
-        argv.addAll(List.of(Processes.command("sm-notify"), "-f", "-n", "-P", directory.toString(), "-v", monitorName));
-        node.run(deadline, argv.toArray(String[]::new));
     }
 
     /** sm-notify reads it when it is not root any more. */
@@ -174,8 +196,7 @@ final class HostNotifier {
         }
     }
 
-    /** No name of a service has a colon. */
-    private static String unit(String name, String which) {
-        return "gracekeeper-notify-node:" + name + ":" + which + ".service";
+    private static String unit(String which) {
+        return "gracekeeper-notify-node@" + which + ".service";
     }
 }

@@ -32,7 +32,7 @@ final class HostResolver {
     /** The same, of one that offers NFSv3. */
     static final List<String> NFS3_TOOLS = List.of("rpcbind", "rpc.statd", "sm-notify");
     /** Of a service that the node's own nfsd serves. */
-    private static final List<String> SHARED_TOOLS = List.of("ip", "nft", "exportfs", "rpc.nfsd", "sm-notify", "systemd-run");
+    private static final List<String> SHARED_TOOLS = List.of("ip", "nft", "exportfs", "rpc.nfsd", "sm-notify");
 
     private final Node node;
     private final ParentDevice parents;
@@ -120,7 +120,6 @@ final class HostResolver {
             case "nft" -> "nftables";
             case "rpcbind" -> "rpcbind";
             case "unshare", "nsenter" -> "util-linux";
-            case "systemd-run" -> "systemd";
             default -> "nfs-kernel-server or nfs-utils";
         };
     }

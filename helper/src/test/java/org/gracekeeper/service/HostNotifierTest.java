@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.nfsd.NsmState;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class HostNotifierTest {
+    private static final String LINE = "0100007f 000186b5 00000003 00000010 89ae3382e989d91800000000f1000000 ";
+    private static final NsmState NUMBER = new NsmState(1001);
+
+    @TempDir
+    private Path dir;
+
+    private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+    private final Node node = mock(Node.class);
+    private final List<String> ran = new ArrayList<>();
+    private final List<String> problems = new ArrayList<>();
+    private Path records;
+    private Path root;
+    private HostNotifier notifier;
+
+    @BeforeEach
+    void hosts() throws Exception {
+        records = Files.createDirectories(dir.resolve("sm"));
+        root = dir.resolve("notify");
+        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
+            ran.add(call.getArgument(2) + " " + call.getArgument(3));
+            return null;
+        });
+        when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            ran.add(String.join(" ", argv));
+            return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
+        });
+        notifier = new HostNotifier(node, files, root, () -> Files.getOwner(dir));
+    }
+
+    private void record(String name, String host) throws IOException {
+        Files.writeString(records.resolve(name), LINE + host + " node1\n");
+    }
+
+    private List<String> begin(String name, String... addresses) throws Exception {
+        List<InetAddress> from = new ArrayList<>();
+        for (String address : addresses) {
+            from.add(InetAddress.getByName(address));
+        }
+        return notifier.begin(name, records, from, NUMBER, Deadline.after(Duration.ofMinutes(1)), problems::add);
+    }
+
+    private List<String> told(String which) throws IOException {
+        return new NsmRecords(files).names(root.resolve(which).resolve("sm"));
+    }
+
+    @Test
+    void eachAddressTellsTheHostsOfItsFamily() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        record("2001:db8::71", "2001:db8::71");
+        record("alpha.example", "192.0.2.72");
+
+        assertEquals(List.of("2 hosts from 192.0.2.1", "1 hosts from 2001:db8::1"), begin("web", "192.0.2.1", "2001:db8::1"));
+
+        assertEquals(List.of("start gracekeeper-notify-node@web--0-1001.service",
+                "start gracekeeper-notify-node@web--1-1001.service"), ran);
+        assertEquals(List.of("192.0.2.71", "alpha.example"), told("web--0-1001"));
+        assertEquals(List.of("2001:db8::71"), told("web--1-1001"));
+        Path first = root.resolve("web--0-1001");
+        assertEquals("web-0\n", Files.readString(first.resolve("name")));
+        assertEquals("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 web-0\n192.0.2.72 alpha.example\n",
+                Files.readString(first.resolve("hosts")));
+        assertEquals(Optional.of(NUMBER), NsmState.read(first.resolve("state")));
+        assertEquals(List.of(), problems);
+    }
+
+    /** sm-notify reads it when it is not root any more; the helper's umask is 0077. */
+    @Test
+    void whatItReadsIsReadable() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+
+        begin("web", "192.0.2.1");
+
+        for (String file : List.of("name", "hosts", "nsswitch.conf")) {
+            assertEquals("rw-r--r--", PosixFilePermissions.toString(
+                    Files.getPosixFilePermissions(root.resolve("web--0-1001").resolve(file))));
+        }
+    }
+
+    @Test
+    void aHostThatIsRecordedWithoutAnAddressIsNamed() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        record("beta.example", "beta.example");
+
+        assertEquals(List.of("1 hosts from 192.0.2.1"), begin("web", "192.0.2.1"));
+
+        assertEquals(1, problems.size());
+        assertTrue(problems.get(0).contains("beta.example"), problems.get(0));
+    }
+
+    @Test
+    void whatFailsForOneAddressIsNoMatterForTheOthers() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        doAnswer(call -> {
+            if (call.getArgument(3).toString().contains("--0-")) {
+                throw new IOException("no such unit");
+            }
+            return null;
+        }).when(node).run(any(), any(String[].class));
+
+        assertEquals(List.of("1 hosts from 192.0.2.2"), begin("web", "192.0.2.1", "192.0.2.2"));
+
+        assertEquals(List.of("NFSv3 hosts are not notified from 192.0.2.1: no such unit"), problems);
+    }
+
+    @Test
+    void itsOwnAreEndedAndNoOthers() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        begin("web", "192.0.2.1");
+        begin("web-2", "192.0.2.2");
+        ran.clear();
+
+        notifier.end("web", Deadline.after(Duration.ofMinutes(1)));
+
+        assertEquals(List.of("systemctl --no-block kill --signal=KILL gracekeeper-notify-node@web--*.service"), ran);
+        assertFalse(Files.exists(root.resolve("web--0-1001")));
+        assertTrue(Files.exists(root.resolve("web-2--0-1001")));
+        ran.clear();
+        notifier.end("web", Deadline.after(Duration.ofMinutes(1)));
+        assertEquals(List.of(), ran);
+    }
+}
