@@ -16,8 +16,8 @@ import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.store.DurableFiles;
 
 /**
- * What a restart of the node's own nfsd keeps below /run: how to finish it, for a helper after one that was killed in the middle,
- * and which NFSv3 hosts have to be told. Thread-safe as far as restarts do not overlap.
+ * What a restart of the node's own nfsd keeps below /run: how to finish it, for a helper after one that was killed in the middle
+ * or for the emergency stop, and which NFSv3 hosts have to be told. Thread-safe as far as restarts do not overlap.
  */
 final class RestartState {
     private final DurableFiles files;
@@ -40,6 +40,7 @@ final class RestartState {
     /** To be called before anything is done to nfsd. */
     void begin(Unfinished restart) throws IOException {
         Files.createDirectories(directory);
+        forgetTold();
         String text = restart.threads() + "\n" + (restart.scope() == null ? "" : restart.scope()) + "\n";
         files.write(unfinishedFile(), text.getBytes(StandardCharsets.US_ASCII));
     }
@@ -64,6 +65,17 @@ final class RestartState {
 
     void finished() throws IOException {
         files.deleteTree(unfinishedFile());
+        forgetTold();
+    }
+
+    /** Whether the emergency stop has told the hosts, for a helper that could not. */
+    boolean isTold() {
+        return Files.exists(toldFile());
+    }
+
+    /** They have to be told anew: nfsd has been started since. */
+    void forgetTold() throws IOException {
+        Files.deleteIfExists(toldFile());
     }
 
     /** Records of the hosts that have to be told, as statd's. */
@@ -120,6 +132,10 @@ final class RestartState {
 
     private Path numberFile() {
         return directory.resolve("state");
+    }
+
+    private Path toldFile() {
+        return directory.resolve("told");
     }
 
     private Path unfinishedFile() {

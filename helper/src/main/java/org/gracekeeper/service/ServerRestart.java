@@ -350,6 +350,7 @@ final class ServerRestart {
             }
         }
         state.keepHosts(records.statd());
+        state.nextNumber(Instant.now()); // should the emergency stop have to tell them
         boolean recorded = recordClients(arriving);
         return new Plan(new RestartState.Unfinished(node.in(Namespaces.HOST, nfsd::threads), scope(arriving)), recorded,
                 nlmPaths(mounts.isEmpty()), sharing);
@@ -420,6 +421,7 @@ final class ServerRestart {
                     // The kernel takes the scope from the nodename of who starts the threads.
                     node.in(Namespaces.HOST, restart.scope(), () -> node.run(Deadline.after(ATTEMPT), "rpc.nfsd", threads));
                     startedAt = node.bootSeconds();
+                    state.forgetTold();
                 }
                 if (serverRuns()) {
                     doors.open();
@@ -464,7 +466,7 @@ final class ServerRestart {
 
     /** Never without grace: hosts would try to reclaim, be refused, and forget their locks. */
     private void tell(List<RunningService> sharing) throws IOException, InterruptedException {
-        if (node.in(Namespaces.HOST, lockd::graceEnded)) {
+        if (state.isTold() || node.in(Namespaces.HOST, lockd::graceEnded)) {
             return;
         }
         NsmState number = state.nextNumber(Instant.now());

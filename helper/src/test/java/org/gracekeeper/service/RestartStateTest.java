@@ -58,6 +58,22 @@ class RestartStateTest {
     }
 
     @Test
+    void whomTheEmergencyStopHasToldIsToldAgainAfterAnotherStart() throws Exception {
+        state.begin(new RestartState.Unfinished(8, null));
+        assertFalse(state.isTold());
+        Files.createFile(dir.resolve("restart/told"));
+        assertTrue(state.isTold());
+        state.forgetTold();
+        assertFalse(state.isTold());
+        Files.createFile(dir.resolve("restart/told"));
+        state.begin(new RestartState.Unfinished(8, null));
+        assertFalse(state.isTold());
+        Files.createFile(dir.resolve("restart/told"));
+        state.finished();
+        assertFalse(state.isTold());
+    }
+
+    @Test
     void hostsOfARestartBeforeAreKeptUntilTheyAreForgotten() throws Exception {
         Files.writeString(statd.resolve("sm").resolve("192.0.2.1"), "x");
         Files.writeString(statd.resolve("sm.bak").resolve("192.0.2.2"), "x");

@@ -31,6 +31,7 @@ import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
@@ -329,6 +330,42 @@ class ServerRestartTest {
 
         awaitEnd();
         assertEquals(List.of("doors open", "notified"), done);
+    }
+
+    @Test
+    void thoseThatTheEmergencyStopHasToldAreNotToldAgain() throws Exception {
+        state.begin(new RestartState.Unfinished(8, null));
+        Files.createFile(dir.resolve("restart/told"));
+
+        restart.finish(Deadline.after(PATIENCE));
+
+        Deadline deadline = Deadline.after(PATIENCE);
+        while (state.isUnfinished()) {
+            assertFalse(deadline.passed(), done.toString());
+            Thread.sleep(5);
+        }
+        assertEquals(List.of("doors open"), done);
+    }
+
+    @Test
+    void butAreWhenNfsdHasToBeStartedAgain() throws Exception {
+        state.begin(new RestartState.Unfinished(8, null));
+        Files.createFile(dir.resolve("restart/told"));
+        fake.threads(0);
+
+        restart.finish(Deadline.after(PATIENCE));
+
+        awaitEnd();
+        assertEquals(List.of("rpc.nfsd 8", "doors open", "notified"), done);
+    }
+
+    @Test
+    void theEmergencyStopHasANumberToTellThem() throws Exception {
+        refused = "8";
+
+        assertThrows(IOException.class, () -> restart.join(operation("web")));
+
+        assertTrue(NsmState.read(dir.resolve("restart/state")).isPresent());
     }
 
     @Test
