@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,7 +32,11 @@ import org.gracekeeper.sys.Namespaces;
  */
 final class SharedFirewallLayer implements UncheckedLayer {
     private static final String TABLE = "table inet gracekeeper_node";
+    /** Without what is there; it need not be there. */
+    private static final String NOTHING = TABLE + "\ndelete " + TABLE + "\n";
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    /** For the second attempt of a stop. */
+    private static final Duration SHORT = Duration.ofSeconds(5);
     private static final int V4_BITS = 32;
     private static final int V6_BITS = 128;
 
@@ -42,7 +47,8 @@ final class SharedFirewallLayer implements UncheckedLayer {
     private final Path marker;
     private final Map<ServiceName, Set<Long>> suspects = new ConcurrentHashMap<>();
 
-    /** @param marker there while there are rules; the emergency stop knows it */
+    /** @param marker there while there are rules, with something in it when they are not what they should be; the emergency stop
+     *     knows it */
     SharedFirewallLayer(Node node, Registry registry, ForeignUse foreign, NfsdFs nfsd, Path marker) {
         this.node = node;
         this.registry = registry;
@@ -64,12 +70,21 @@ final class SharedFirewallLayer implements UncheckedLayer {
         }
     }
 
+    /** Rules that cannot be made anew would refuse the service's hosts at all of the node's addresses: better none for a moment. */
     @Override
-    public void down(Operation operation) throws IOException, InterruptedException {
+    public synchronized void down(Operation operation) throws IOException, InterruptedException {
         String problem = load(operation, Optional.empty());
-        if (!problem.isEmpty()) {
-            throw new IOException("firewall: " + problem);
+        if (problem.isEmpty()) {
+            return;
         }
+        CommandResult result = nft(operation, NOTHING, SHORT);
+        if (result.ok()) {
+            Files.deleteIfExists(marker);
+            throw new IOException("enforce: there are no rules until the next monitor of a service with it: " + problem);
+        }
+        Files.writeString(marker, "stale\n");
+        throw new IOException("enforce: the service's rules stay and refuse its hosts at this node's addresses, until a service of the"
+                + " node's nfsd is started or monitored here: " + problem + "; by hand: nft delete " + TABLE);
     }
 
     /**
@@ -78,13 +93,18 @@ final class SharedFirewallLayer implements UncheckedLayer {
      */
     @Override
     public void tend(Operation operation) throws InterruptedException {
-        if (!enforces(operation.service())) {
-            return;
-        }
+        boolean enforces = enforces(operation.service());
         ServiceName name = operation.instance().name();
         try {
-            if (!Files.exists(marker)) {
-                load(operation, Optional.of(operation.service())); // the emergency stop of another took the rules away
+            // A stop of another took the rules away, or could not.
+            if (isStale() || enforces && !Files.exists(marker)) {
+                String problem = load(operation, Optional.of(operation.service()));
+                if (!problem.isEmpty()) {
+                    operation.warn("enforce: " + problem);
+                }
+            }
+            if (!enforces) {
+                return;
             }
             Set<InetAddress> allowed = registry.others(null).stream().filter(service -> service.config().isShared())
                     .flatMap(service -> service.config().addresses().stream()).map(InetPrefix::address)
@@ -132,9 +152,7 @@ final class SharedFirewallLayer implements UncheckedLayer {
         if (!any && !Files.exists(marker)) {
             return "";
         }
-        String replace = TABLE + "\ndelete " + TABLE + "\n" + (any ? rules(services) : "");
-        CommandResult result = node.in(Namespaces.HOST, () -> node.commands().run(operation.deadline().atMost(LIMIT),
-                replace, List.of("nft", "-f", "-")));
+        CommandResult result = nft(operation, NOTHING + (any ? rules(services) : ""), LIMIT);
         if (!result.ok()) {
             return result.summary();
         }
@@ -144,6 +162,19 @@ final class SharedFirewallLayer implements UncheckedLayer {
             Files.deleteIfExists(marker);
         }
         return "";
+    }
+
+    private CommandResult nft(Operation operation, String commands, Duration limit) throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, () -> node.commands().run(operation.deadline().atMost(limit), commands,
+                List.of("nft", "-f", "-")));
+    }
+
+    private boolean isStale() throws IOException {
+        try {
+            return Files.size(marker) > 0;
+        } catch (NoSuchFileException e) {
+            return false;
+        }
     }
 
     private static boolean enforces(RunningService service) {

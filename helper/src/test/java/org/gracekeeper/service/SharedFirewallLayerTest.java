@@ -3,23 +3,107 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.function.Predicate;
+import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.PlannedExport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SharedFirewallLayerTest {
+    private final Node node = mock(Node.class);
+    private final Registry registry = mock(Registry.class);
+    private final List<String> loaded = new ArrayList<>();
+    /** What nft refuses. */
+    private Predicate<String> refused = commands -> false;
+    private Path marker;
+
+    /** With a service {@code db} that enforces, or not, beside the test's. */
+    private Layer layer(Path dir, String enforce) throws Exception {
+        marker = dir.resolve("enforce");
+        ForeignUse foreign = mock(ForeignUse.class);
+        when(foreign.find(any())).thenReturn(List.of());
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            loaded.add(stdin.contains("chain") ? "rules" : "nothing");
+            return new CommandResult(argv, refused.test(stdin) ? 1 : 0, "", "", Duration.ZERO, false);
+        });
+        List<RunningService> others = List.of(service("db", "192.0.2.2/24", enforce, "198.51.100.0/24"));
+        when(registry.others(any())).thenReturn(others);
+        return new SharedFirewallLayer(node, registry, foreign, null, marker);
+    }
+
+    private static Operation web(String enforce) throws Exception {
+        return TestService.operation(service("web", "192.0.2.1/24", enforce, "*"), new ArrayList<>());
+    }
+
+    @Test
+    void theLastServiceTakesTheRulesWithIt(@TempDir Path dir) throws Exception {
+        Layer layer = layer(dir, "no");
+        layer.up(web("yes"));
+        assertTrue(Files.exists(marker));
+
+        layer.down(web("yes"));
+
+        assertEquals(List.of("rules", "nothing"), loaded);
+        assertFalse(Files.exists(marker));
+        layer.tend(web("no"));
+        assertEquals(2, loaded.size());
+    }
+
+    @Test
+    void rulesThatCannotBeMadeAnewGoUntilTheNextMonitor(@TempDir Path dir) throws Exception {
+        Layer layer = layer(dir, "yes");
+        layer.up(web("yes"));
+        refused = commands -> commands.contains("chain");
+
+        IOException e = assertThrows(IOException.class, () -> layer.down(web("yes")));
+
+        assertTrue(e.getMessage().contains("no rules until the next monitor"), e.getMessage());
+        assertFalse(Files.exists(marker));
+        refused = commands -> false;
+        layer.tend(web("yes"));
+        assertEquals(List.of("rules", "rules", "nothing", "rules"), loaded);
+        assertTrue(Files.exists(marker));
+    }
+
+    @Test
+    void thoseThatStayAreTakenAwayByTheNextMonitorOfAny(@TempDir Path dir) throws Exception {
+        Layer layer = layer(dir, "no");
+        layer.up(web("yes"));
+        refused = commands -> true;
+
+        IOException e = assertThrows(IOException.class, () -> layer.down(web("yes")));
+
+        assertTrue(e.getMessage().contains("nft delete table inet gracekeeper_node"), e.getMessage());
+        loaded.clear();
+        layer.tend(web("no"));
+        assertEquals(List.of("nothing"), loaded);
+        refused = commands -> false;
+        layer.tend(web("no"));
+        layer.tend(web("no"));
+        assertEquals(List.of("nothing", "nothing"), loaded);
+        assertFalse(Files.exists(marker));
+    }
+
     private static RunningService service(String name, String addresses, String enforce, String... hosts) throws Exception {
         RunningService plain = TestService.of(name,
                 TestService.parameters(Path.of("/srv/" + name), "ip", addresses, "instance", "node", "enforce", enforce));
