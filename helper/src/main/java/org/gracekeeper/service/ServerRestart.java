@@ -22,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
@@ -71,6 +72,7 @@ final class ServerRestart {
     private final SharedRecordsLayer records;
     private final RestartGate gate;
     private final HostNotifier notifier;
+    private final SharedOwners owners;
     private final RestartState state;
     private final Path clientDatabase;
     private final Duration pause;
@@ -85,7 +87,7 @@ final class ServerRestart {
      */
     ServerRestart(Node node, NfsdFs nfsd, LockdFs lockd, NodeLockd nodeLockd, Registry registry, NfsServers servers,
             Holdings holdings, NlmRelease nlm, SharedRecordsLayer records, RestartGate gate, HostNotifier notifier,
-            RestartState state, Path clientDatabase, Duration pause) {
+            SharedOwners owners, RestartState state, Path clientDatabase, Duration pause) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
@@ -97,6 +99,7 @@ final class ServerRestart {
         this.records = records;
         this.gate = gate;
         this.notifier = notifier;
+        this.owners = owners;
         this.state = state;
         this.clientDatabase = clientDatabase;
         this.pause = pause;
@@ -107,11 +110,16 @@ final class ServerRestart {
      * A service that comes, with who has something to reclaim there.
      *
      * @param clients owners of NFSv4 clients, in hexadecimal
+     * @param from where they were clients, see {@link SharedRecordsLayer#clientsFrom}
      * @param hosts whether there are NFSv3 hosts
      */
-    private record Member(Operation operation, List<String> clients, boolean hosts) {
+    private record Member(Operation operation, List<String> clients, String from, boolean hosts) {
         private boolean isEmpty() {
             return clients.isEmpty() && !hosts;
+        }
+
+        private SharedOwners.Arrival arrival() {
+            return new SharedOwners.Arrival(operation.instance().name(), from, clients);
         }
     }
 
@@ -244,7 +252,9 @@ final class ServerRestart {
     }
 
     private Member member(Operation operation) throws IOException {
-        return new Member(operation, SharedRecordsLayer.clients(operation.state()), records.hasHosts(operation.state()));
+        StateDirectory directory = operation.state();
+        return new Member(operation, SharedRecordsLayer.clients(directory), SharedRecordsLayer.clientsFrom(directory),
+                records.hasHosts(directory));
     }
 
     private static void background(String name, Runnable work) {
@@ -351,7 +361,9 @@ final class ServerRestart {
         }
         state.keepHosts(records.statd());
         state.nextNumber(Instant.now()); // should the emergency stop have to tell them
-        boolean recorded = recordClients(arriving);
+        Set<String> holders = holders();
+        tellMeetings(arriving, holders);
+        boolean recorded = recordClients(arriving, holders);
         return new Plan(new RestartState.Unfinished(node.in(Namespaces.HOST, nfsd::threads), scope(arriving)), recorded,
                 nlmPaths(mounts.isEmpty()), sharing);
     }
@@ -520,21 +532,40 @@ final class ServerRestart {
                 .map(service -> service.config().scope()).filter(scope -> !scope.isEmpty()).findFirst().orElse(null);
     }
 
+    /** The owners of the NFSv4 clients that nfsd has, in hexadecimal. */
+    private Set<String> holders() throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, nfsd::clients).stream().filter(Nfs4Client::holdsState)
+                .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet());
+    }
+
+    /** Of hosts that were two clients, and are one from now on. */
+    private void tellMeetings(List<Member> arriving, Set<String> holders) {
+        try {
+            Map<ServiceName, Set<String>> meeting =
+                    SharedOwners.meeting(arriving.stream().map(Member::arrival).toList(), holders, node.bootId());
+            for (Member member : arriving) {
+                ServiceName name = member.operation().instance().name();
+                if (meeting.containsKey(name)) {
+                    member.operation().warn(SharedOwners.text(meeting.get(name)));
+                    owners.note(name, meeting.get(name));
+                }
+            }
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: hosts that come from several nodes: " + e.getMessage());
+        }
+    }
+
     /**
      * Has nfsdcld hand them to nfsd when that starts: the clients of arriving services, and all that nfsd has, since it records
      * no NFSv4.0 client again that has reclaimed (fs/nfsd/nfs4proc.c, nfs4state.c).
      *
      * @return whether there are any
      */
-    private boolean recordClients(List<Member> arriving) throws IOException, InterruptedException {
+    private boolean recordClients(List<Member> arriving, Set<String> holders) throws IOException, InterruptedException {
         Set<String> clients = new TreeSet<>();
         arriving.forEach(member -> clients.addAll(member.clients()));
         boolean matters = !clients.isEmpty();
-        for (Nfs4Client client : node.in(Namespaces.HOST, nfsd::clients)) {
-            if (client.holdsState()) {
-                clients.add(HexFormat.of().formatHex(client.ownerId()));
-            }
-        }
+        clients.addAll(holders);
         if (clients.isEmpty()) {
             return false;
         }

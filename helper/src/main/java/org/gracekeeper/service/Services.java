@@ -110,12 +110,14 @@ public final class Services {
         RestartGate gate = new RestartGate();
         SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
                 node, files, nfsd, holdings, records, peers, registry, gate);
+        SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
         ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
-                gate, notifier, new RestartState(files, Instance.RUN.resolve("restart")),
+                gate, notifier, owners, new RestartState(files, Instance.RUN.resolve("restart")),
                 MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"), ServerRestart.PAUSE);
         ShutdownOrder order = new ShutdownOrder(node, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, restart, gate,
-                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), attribute);
+                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), owners,
+                attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);

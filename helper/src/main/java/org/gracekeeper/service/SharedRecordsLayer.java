@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HexFormat;
@@ -30,6 +31,8 @@ import org.gracekeeper.store.DurableFiles;
 final class SharedRecordsLayer implements UncheckedLayer {
     /** statd's directory, of Debian and of RHEL. */
     private static final List<Path> STATD = List.of(MountNamespace.NFS_STATE.resolve("statd"), MountNamespace.NFS_STATE);
+
+    private static final String FROM = "from ";
 
     private final Node node;
     private final DurableFiles files;
@@ -122,7 +125,9 @@ final class SharedRecordsLayer implements UncheckedLayer {
                 Files.deleteIfExists(state.nsm().resolve(host));
             }
         }
-        writeIfOther(state.clients(), clients);
+        List<String> lines = new ArrayList<>(List.of(FROM + node.bootId()));
+        lines.addAll(clients);
+        writeIfOther(state.clients(), lines);
     }
 
     /** Whether there are NFSv3 hosts that may have something to reclaim. */
@@ -145,6 +150,12 @@ final class SharedRecordsLayer implements UncheckedLayer {
     static List<String> clients(StateDirectory state) throws IOException {
         return Files.exists(state.clients()) ? Files.readString(state.clients(), StandardCharsets.ISO_8859_1).lines()
                 .filter(line -> line.matches("([0-9a-f]{2})+")).toList() : List.of();
+    }
+
+    /** Of which boot of which node they are clients, empty where that is not recorded. */
+    static String clientsFrom(StateDirectory state) throws IOException {
+        return Files.exists(state.clients()) ? Files.readString(state.clients(), StandardCharsets.ISO_8859_1).lines()
+                .filter(line -> line.startsWith(FROM)).findFirst().orElse(FROM).substring(FROM.length()) : "";
     }
 
     /** Where the node's statd keeps its records. */

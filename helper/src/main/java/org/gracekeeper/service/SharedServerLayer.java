@@ -22,10 +22,12 @@ final class SharedServerLayer implements Layer {
     private final LeaseGuard leases;
     private final ShutdownOrder order;
     private final NfsServerUnit unit;
+    private final SharedOwners owners;
     private final ClusterAttribute attribute;
 
     SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, RestartGate gate, SharedRelease release,
-            Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit, ClusterAttribute attribute) {
+            Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit, SharedOwners owners,
+            ClusterAttribute attribute) {
         this.node = node;
         this.nfsd = nfsd;
         this.restart = restart;
@@ -35,6 +37,7 @@ final class SharedServerLayer implements Layer {
         this.leases = leases;
         this.order = order;
         this.unit = unit;
+        this.owners = owners;
         this.attribute = attribute;
     }
 
@@ -91,6 +94,16 @@ final class SharedServerLayer implements Layer {
         long mark = gate.mark();
         return restart.serverRuns() || gate.disturbed(mark) ? Optional.empty()
                 : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
+    }
+
+    @Override
+    public Optional<String> remark(Operation operation) {
+        try {
+            return owners.remark(operation.service());
+        } catch (IOException e) {
+            operation.warn("whether hosts have come from several nodes cannot be told: " + e.getMessage());
+            return Optional.empty();
+        }
     }
 
     /** Its grace ends by the kernel's clocks; that of NFSv4 does not on every kernel. */

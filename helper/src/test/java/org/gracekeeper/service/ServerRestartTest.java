@@ -108,7 +108,8 @@ class ServerRestartTest {
             return List.of();
         });
         restart = new ServerRestart(fake.node, fake.nfsd, lockd, nodeLockd, fake.registry, fake.servers, fake.holdings,
-                mock(NlmRelease.class), records, new RestartGate(), notifier, state, database, PAUSE);
+                mock(NlmRelease.class), records, new RestartGate(), notifier, new SharedOwners(dir.resolve("services"), files),
+                state, database, PAUSE);
     }
 
     private CommandResult rpcNfsd(String count) throws IOException {
@@ -239,6 +240,22 @@ class ServerRestartTest {
         assertTrue(recordedAtStop.stream().anyMatch(RecordsLayer::isGraceHolder), recordedAtStop.toString());
         // This nfsd has not asked for them.
         assertTrue(said.stream().anyMatch(line -> line.contains("did not find nfsdcld")), said.toString());
+    }
+
+    @Test
+    void aHostThatWasAClientOfBothNodesIsNamed() throws Exception {
+        createDatabase();
+        fake.client(7, "192.0.2.71:700", FakeServers.open(1, FakeServers.THERE, 1));
+        Files.createDirectories(dir.resolve("services/web"));
+        Operation web = operation("web");
+        Files.writeString(web.state().clients(), "from other-boot\n6161\n6337");
+
+        restart.join(web);
+
+        awaitEnd();
+        String why = "NFSv4 hosts used it on one node, and";
+        assertTrue(said.stream().anyMatch(line -> line.startsWith(why) && line.endsWith(": c7")), said.toString());
+        assertEquals("6337", Files.readString(dir.resolve("services/web/one-owner")));
     }
 
     @Test

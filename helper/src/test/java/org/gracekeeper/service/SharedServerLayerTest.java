@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfException;
@@ -31,6 +32,7 @@ class SharedServerLayerTest {
     private final LeaseGuard leases = mock(LeaseGuard.class);
     private final ShutdownOrder order = mock(ShutdownOrder.class);
     private final NfsServerUnit unit = mock(NfsServerUnit.class);
+    private final SharedOwners owners = mock(SharedOwners.class);
     private final List<String> said = new ArrayList<>();
     private SharedServerLayer layer;
 
@@ -40,7 +42,7 @@ class SharedServerLayerTest {
         when(restart.serverRuns()).thenReturn(true);
         when(nfsd.graceTime()).thenReturn(90);
         layer = new SharedServerLayer(node, nfsd, restart, new RestartGate(), mock(SharedRelease.class), mock(Registry.class),
-                leases, order, unit, mock(ClusterAttribute.class));
+                leases, order, unit, owners, mock(ClusterAttribute.class));
     }
 
     private Operation operation(String grace) throws Exception {
@@ -84,6 +86,14 @@ class SharedServerLayerTest {
 
         assertTrue(e.getMessage().contains("start nfs-server.service"), e.getMessage());
         verify(order, never()).begin(any());
+    }
+
+    @Test
+    void hostsThatWereClientsOfSeveralNodesAreItsRemark() throws Exception {
+        when(owners.remark(any())).thenReturn(Optional.of("c7")).thenThrow(new IOException("no storage"));
+        assertEquals(Optional.of("c7"), layer.remark(operation("restart")));
+        assertEquals(Optional.empty(), layer.remark(operation("restart")), "it serves all the same");
+        assertEquals(List.of("whether hosts have come from several nodes cannot be told: no storage"), said);
     }
 
     @Test
