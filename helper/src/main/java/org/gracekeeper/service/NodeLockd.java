@@ -20,7 +20,7 @@ final class NodeLockd {
     static final int PORT = 4045;
 
     /** fs/lockd/svc.c, nlm_grace_period_max. */
-    private static final int MAX_GRACE = 240;
+    static final int MAX_GRACE = 240;
 
     private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -216,13 +216,30 @@ final class ServerRestart {
     void requireGrace(Operation operation) throws IOException, OcfException, InterruptedException {
         Member member = member(operation);
         double over = node.bootSeconds() - startedAt;
-        boolean late = node.in(Namespaces.HOST, () -> member.hosts() && (lockd.graceEnded() || over * 2 > lockd.graceTime())
-                || !member.clients().isEmpty() && (nfsd.v4GraceEnded() || over * 2 > nfsd.graceTime()));
-        if (late) {
-            throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of the grace period of the node's nfsd were"
-                    + " over before a client could come, so locks would be lost: the next start begins anew; see what holds up"
-                    + " this node or its storage, or raise grace-time in nfs.conf", operation.instance().name(), over));
+        Optional<String> late = node.in(Namespaces.HOST, () -> tooShort(member, over));
+        if (late.isPresent()) {
+            throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of %s were over before a client could come,"
+                    + " so locks would be lost: the next start begins anew; see what holds up this node or its storage%s",
+                    operation.instance().name(), over, late.get(), remedy(over)));
         }
+    }
+
+    /** The grace period that is over, or more than half over, in words. */
+    private Optional<String> tooShort(Member member, double over) throws IOException {
+        if (member.hosts() && (lockd.graceEnded() || over * 2 > lockd.graceTime())) {
+            return Optional.of("NLM's grace period (" + lockd.graceTime() + " s)");
+        }
+        if (!member.clients().isEmpty() && (nfsd.v4GraceEnded() || over * 2 > nfsd.graceTime())) {
+            return Optional.of("NFSv4's grace period (" + nfsd.graceTime() + " s)");
+        }
+        return Optional.empty();
+    }
+
+    /** rpc.nfsd reads it with each restart, and sets lockd's by it, too (nfs-utils, nfssvc_set_time). */
+    private static String remedy(double over) {
+        int needed = (int) Math.ceil(over * 2 / 10) * 10;
+        return needed > NodeLockd.MAX_GRACE ? "" : "; if it is so each time, set grace-time=" + needed
+                + " or more in section nfsd of /etc/nfs.conf, on all nodes";
     }
 
     /** Whether the node's own nfsd has threads. */

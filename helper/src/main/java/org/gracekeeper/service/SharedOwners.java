@@ -84,8 +84,8 @@ final class SharedOwners {
 
     /** What it means. */
     static String text(Set<String> owners) {
-        return "NFSv4 hosts used it on one node, and something else on another; here they are one client for both, and what they had"
-                + " on one of the two may be lost, see docs/limits.md: "
+        return "NFSv4 hosts used it on one node, and something else on another; here they are one client for both, and what they"
+                + " had on one of the two may be lost, see docs/limits.md: "
                 + owners.stream().map(SharedOwners::name).collect(Collectors.joining(", "));
     }
 

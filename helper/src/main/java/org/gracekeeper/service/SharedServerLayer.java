@@ -60,7 +60,24 @@ final class SharedServerLayer implements Layer {
         int graceTime = node.in(Namespaces.HOST, nfsd::graceTime);
         registry.update(operation.instance().name(), service -> service.withGraceTime(graceTime));
         if (operation.service().config().shared().orElseThrow().restart()) {
+            warn(operation, graceTime);
             restart.join(operation);
+        }
+    }
+
+    /** Of settings of the node's nfsd by which a restart costs clients something. */
+    private void warn(Operation operation, int graceTime) throws IOException, InterruptedException {
+        int leaseTime = node.in(Namespaces.HOST, nfsd::leaseTime);
+        if (graceTime < leaseTime) {
+            operation.warn("grace-time of the node's nfsd is " + graceTime + " s, and its lease-time " + leaseTime + " s: NFSv4"
+                    + " clients that idle come too late, and lose their locks; make grace-time at least as long, in /etc/nfs.conf");
+        }
+        try {
+            unit.argumentsOfItsOwn(operation.service().config().scope(), operation.deadline())
+                    .ifPresent(arguments -> operation.warn("nfs-server.service starts nfsd with \"" + arguments + "\", and a restart"
+                            + " by this service without: put that into /etc/nfs.conf instead, see nfs.conf(5)"));
+        } catch (IOException e) {
+            operation.warn("how nfs-server.service starts nfsd cannot be seen: " + e.getMessage());
         }
     }
 

@@ -423,6 +423,11 @@ class ServerRestartTest {
         restart.requireGrace(web);
         awaitEnd();
         when(fake.node.bootSeconds()).thenReturn(126.0);
-        assertThrows(OcfException.class, () -> restart.requireGrace(web));
+        OcfException e = assertThrows(OcfException.class, () -> restart.requireGrace(web));
+        assertTrue(e.getMessage().startsWith("service web: 26 s of NLM's grace period (50 s) were over"), e.getMessage());
+        assertTrue(e.getMessage().contains("set grace-time=60 or more"), e.getMessage());
+        when(fake.node.bootSeconds()).thenReturn(225.0);
+        e = assertThrows(OcfException.class, () -> restart.requireGrace(web));
+        assertFalse(e.getMessage().contains("grace-time"), "NLM's cannot be as long: " + e.getMessage());
     }
 }

@@ -41,6 +41,8 @@ class SharedServerLayerTest {
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(restart.serverRuns()).thenReturn(true);
         when(nfsd.graceTime()).thenReturn(90);
+        when(nfsd.leaseTime()).thenReturn(90);
+        when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.empty());
         layer = new SharedServerLayer(node, nfsd, restart, new RestartGate(), mock(SharedRelease.class), mock(Registry.class),
                 leases, order, unit, owners, mock(ClusterAttribute.class));
     }
@@ -60,6 +62,20 @@ class SharedServerLayerTest {
         before.verify(leases).update();
         before.verify(restart).join(start);
         assertEquals(List.of(), said);
+    }
+
+    @Test
+    void settingsThatARestartMakesClientsPayForAreNamed() throws Exception {
+        when(nfsd.leaseTime()).thenReturn(91);
+        when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.of("-p 2050"));
+
+        layer.up(operation("none"));
+        assertEquals(List.of(), said);
+        layer.up(operation("restart"));
+
+        assertEquals(2, said.size(), said.toString());
+        assertTrue(said.get(0).startsWith("grace-time of the node's nfsd is 90 s, and its lease-time 91 s"), said.get(0));
+        assertTrue(said.get(1).startsWith("nfs-server.service starts nfsd with \"-p 2050\""), said.get(1));
     }
 
     @Test
