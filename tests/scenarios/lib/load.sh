@@ -251,8 +251,9 @@ crash_client() {
 unmount_clients() {
 	local host pids=()
 	for host in "${!MOUNTED[@]}"; do
+		# The client has itself mounted what it found below (nested file systems).
 		# shellcheck disable=SC2086 # a list of mount points
-		on "$host" umount ${MOUNTED[$host]} & pids+=($!)
+		on "$host" umount -R ${MOUNTED[$host]} & pids+=($!)
 	done
 	((${#pids[@]} == 0)) || wait "${pids[@]}"
 	MOUNTED=()
