@@ -31,15 +31,6 @@ start_took() { # NODE
 		sed -n 's/.* exec-time="\([0-9]*\)".*/\1/p' | tail -n 1
 }
 
-# last_ledger NODE REASON: the last start there has warned that it has no ledger for this reason.
-last_ledger() {
-	local said warned
-	said=$(on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E 'service web: .*(recovering without a ledger|to come back): ' | tail -n 1)
-	warned=$(on "$1" journalctl -b -p warning -o cat --no-pager -u gracekeeperd | grep -F 'recovering without a ledger: ' | tail -n 1)
-	printf '%s\n' "said: $said" "warned: $warned"
-	[[ $said == *"recovering without a ledger: "*"$2"* && $warned = "$said" ]]
-}
-
 # over_at_open NODE NLM|NFSv4: the last start there had ended that grace, or had none, when it let the first client in. As it recorded
 # both itself, in milliseconds, each rounded. NLM grace it always has.
 over_at_open() {
