@@ -17,7 +17,7 @@ import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.ProcessCalls;
 
-/** What {@link HealthWatch} looks at and does. Stateless, thread-safe. */
+/** What {@link HealthWatch} looks at and does; {@link DaemonsLayer} finds daemons by it. Stateless, thread-safe. */
 final class HealthProbe {
     private static final int MAX = 4096;
     /** Where systemd has its control groups: alone, beside those of version 1, or there. */
