@@ -54,14 +54,31 @@ final class HealthProbe {
             if (pid.isEmpty()) {
                 return Optional.empty();
             }
-            String stat = text(proc.resolve(pid.get()).resolve("stat"));
-            return Optional.of(DaemonProcess.parse(Integer.parseInt(pid.get()), stat));
+            return Optional.of(process(Integer.parseInt(pid.get())));
         } catch (KernelException e) {
-            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
-                return Optional.empty();
-            }
-            throw e;
+            return none(e);
         }
+    }
+
+    /** The same process as it is now, by one file instead of two; empty when it has ended. */
+    Optional<DaemonProcess> still(DaemonProcess before) throws IOException {
+        try {
+            return Optional.of(process(before.pid())).filter(now -> now.isSame(before) && !now.hasEnded());
+        } catch (KernelException e) {
+            return none(e);
+        }
+    }
+
+    private DaemonProcess process(int pid) throws IOException {
+        return DaemonProcess.parse(pid, text(proc.resolve(Integer.toString(pid)).resolve("stat")));
+    }
+
+    /** There is no such process, or no such unit. */
+    private static Optional<DaemonProcess> none(KernelException e) throws KernelException {
+        if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
+            return Optional.empty();
+        }
+        throw e;
     }
 
     /**
