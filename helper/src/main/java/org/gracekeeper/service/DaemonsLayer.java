@@ -30,13 +30,16 @@ final class DaemonsLayer implements Layer {
     private final Processes processes;
     private final HealthProbe probe;
     private final Notifications notifications;
+    private final InotifyRoom room;
 
-    DaemonsLayer(Node node, DaemonUnits units, Processes processes, HealthProbe probe, Notifications notifications) {
+    DaemonsLayer(Node node, DaemonUnits units, Processes processes, HealthProbe probe, Notifications notifications,
+            InotifyRoom room) {
         this.node = node;
         this.units = units;
         this.processes = processes;
         this.probe = probe;
         this.notifications = notifications;
+        this.room = room;
     }
 
     @Override
@@ -48,6 +51,11 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
+        try {
+            room.make();
+        } catch (IOException e) {
+            operation.warn("fs.inotify.max_user_instances: " + e.getMessage()); // there may be room all the same
+        }
         Deadline ready = operation.deadline().part(READY);
         if (v3) {
             // It has to answer before statd and mountd register with it.

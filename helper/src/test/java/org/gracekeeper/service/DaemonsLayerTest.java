@@ -8,6 +8,7 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.times;
@@ -30,8 +31,9 @@ class DaemonsLayerTest {
     private final Processes processes = mock(Processes.class);
     private final HealthProbe probe = mock(HealthProbe.class);
     private final Notifications notifications = mock(Notifications.class);
+    private final InotifyRoom room = mock(InotifyRoom.class);
     private final DaemonUnits units = new DaemonUnits(node);
-    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications);
+    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications, room);
     private final RpcbindLayer rpcbind = new RpcbindLayer(units);
     private Operation operation;
 
@@ -74,6 +76,13 @@ class DaemonsLayerTest {
         rpcbind.up(operation);
         layer.up(operation);
         assertEquals(List.of("systemctl start nfsdcld mountd"), called);
+    }
+
+    @Test
+    void roomThatCannotBeMadeIsNoFailure() throws Exception {
+        doThrow(new IOException("read-only")).when(room).make();
+        layer.up(operation);
+        assertEquals(List.of("systemctl start nfsdcld statd mountd"), called);
     }
 
     @Test
