@@ -58,8 +58,9 @@ audit() {
 no_failures() {
 	local out
 	out=$(failed_actions) || return 1
-	! grep -vE 'OCF_DEGRADED|Failed Resource Actions:' <<<"$out" | grep -Ei 'fail|returned|could not'
+	! failures "$out"
 }
+failures() { grep -vE 'OCF_DEGRADED|Failed Resource Actions:' <<<"$1" | grep -Ei 'fail|returned|could not'; } # TEXT of failed_actions
 
 # collect: everything a person would ask for after a failure.
 collect() {
