@@ -4,7 +4,8 @@
 # Promise: grace lasts as long as somebody may reclaim: not at all, until the last is back, or the full time
 #
 # After power cuts: with holders of NFSv4.1 and newer only, with none, with an NFSv3 one. With ledgers that are cut short,
-# of another start or missing. After a start of grace by hand, and with a start that waits for the end of it.
+# of another start, of another version or missing, and the same of the NSM recovery set and of what else a start goes by: it costs
+# time, a warning, and what nobody can know any more. After a start of grace by hand, and with a start that waits for the end of it.
 
 ADDRESS4=10.77.0.100
 
@@ -31,15 +32,6 @@ start_took() { # NODE
 		sed -n 's/.* exec-time="\([0-9]*\)".*/\1/p' | tail -n 1
 }
 
-# last_ledger NODE REASON: the last start there has warned that it has no ledger for this reason.
-last_ledger() {
-	local said warned
-	said=$(on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E 'service web: .*(recovering without a ledger|to come back): ' | tail -n 1)
-	warned=$(on "$1" journalctl -b -p warning -o cat --no-pager -u gracekeeperd | grep -F 'recovering without a ledger: ' | tail -n 1)
-	printf '%s\n' "said: $said" "warned: $warned"
-	[[ $said == *"recovering without a ledger: "*"$2"* && $warned = "$said" ]]
-}
-
 # over_at_open NODE NLM|NFSv4: the last start there had ended that grace, or had none, when it let the first client in. As it recorded
 # both itself, in milliseconds, each rounded. NLM grace it always has.
 over_at_open() {
@@ -52,6 +44,18 @@ print("on", start["begin"]["name"], "begun", start["begin"]["at"], "opened", ope
 sys.exit(start["begin"]["name"] != node or len(opened) != 1 or len(ended) > 1 or protocol == "NLM" and not ended
          or any(end > opened[0] + 1 for end in ended))' "$1" "$2"
 }
+
+# start_after WORDS SHELL: service web is stopped in order, SHELL is done to its state directory, and it is started again.
+start_after() {
+	event "$1"
+	need "service web stops" stop_web
+	need "$1" on node1 sh -ec "cd /srv/web/.gracekeeper; $2"
+	since=$(on node1 date +%s)
+	need "$1: service web starts" start_web
+}
+
+# warned TEXT: by the start, or since.
+warned() { on node1 journalctl -b -p warning -o cat --no-pager --since "@$since" -u gracekeeperd | grep -F "service web: " | grep -F "$1"; }
 
 stop_web() { cluster crm_resource -r web --meta -p target-role -v Stopped -Q && wait_stopped web; }
 start_web() { cluster crm_resource -r web --meta -d target-role -Q && wait_started web node1; }
@@ -111,7 +115,7 @@ CLUSTER_NODE=node1
 event "ledgers that are none"
 check "grace ends on node1" wait_recovered node1
 on node1 cp /srv/web/.gracekeeper/ledger /tmp/ledger.of-another-start
-for kind in cut-short of-another-start missing; do
+for kind in cut-short of-another-start of-another-version missing; do
 	need "service web stops" stop_web
 	case $kind in
 	cut-short) on node1 truncate -s -1 /srv/web/.gracekeeper/ledger && reason='checksum does not match' ;;
@@ -119,6 +123,7 @@ for kind in cut-short of-another-start missing; do
 		on node1 cp /tmp/ledger.of-another-start /srv/web/.gracekeeper/ledger
 		reason='the service was not stopped in order the last time it ran'
 		;;
+	of-another-version) guest node1 ledger-news /srv/web/.gracekeeper/ledger && reason='"news"' ;;
 	missing) on node1 rm /srv/web/.gracekeeper/ledger && reason='the service was never stopped in order' ;;
 	esac
 	need "service web starts" start_web
@@ -128,6 +133,59 @@ for kind in cut-short of-another-start missing; do
 	ended node1 | sed 's/^/      /' >&3
 	check "ledger $kind: NLM grace took its full time" full_time node1 NLM
 done
+
+words="a host's NSM record of unknown content"
+start_after "$words" 'test -s nsm/10.77.0.51; printf "\377\0{}\n" >nsm/10.77.0.51'
+check "$words: all locks are back" until_true "$GRACE" held node1 5 5
+check "$words: grace ends" wait_recovered node1
+check "$words: it is warned of" warned 'damaged records of 10.77.0.51'
+
+words="a host's NSM record that is cut short, and no ledger"
+start_after "$words" 'test -s nsm/10.77.0.51; truncate -s 40 nsm/10.77.0.51; rm ledger'
+check "$words: all locks are back" until_true "$GRACE" held node1 5 5
+check "$words: grace ends" wait_recovered node1
+check "$words: it is warned of" warned 'damaged records of 10.77.0.51'
+check "$words: NLM grace took its full time" full_time node1 NLM
+
+words="an NSM recovery set of another time, with somebody else in it"
+start_after "$words" 'mv nsm/10.77.0.51 nsm/10.77.0.250; sed -i "s/ 10.77.0.51 / 10.77.0.250 /" nsm/10.77.0.250'
+check "$words: grace ends" wait_recovered node1
+check "$words: only the locks of the one that was not notified are lost" held node1 0 5
+check "$words: it is warned of" warned 'its time is over, 0 of 5 locks back'
+check "$words: NLM grace took its full time" full_time node1 NLM
+
+# And statd knows nobody either: with a set that was only empty, NLM grace would end at once.
+words="no NSM recovery set, and no ledger"
+start_after "$words" 'if ls nfs/sm nsm | grep -F 10.77; then exit 1; fi; rm -r nsm; rm ledger'
+check "$words: grace ends" wait_recovered node1
+check "$words: it is warned of" warned 'records of NFSv3 hosts are missing'
+check "$words: NLM grace took its full time" full_time node1 NLM
+check "$words: that is over with this recovery" until_true 10 on node1 test ! -e /srv/web/.gracekeeper/nsm-lost
+check "$words: the other locks are there" held node1 0 5
+keepers_end
+keep client1 3 5
+keep client2 4.2 5
+
+words="no record of the service, and no NSM state number"
+start_after "$words" 'rm gracekeeper.json nfs/state'
+check "$words: all locks are back" until_true "$GRACE" held node1 5 5
+check "$words: grace ends" wait_recovered node1
+check "$words: it is warned of" warned 'gracekeeper.json is missing'
+check "$words: the log says why" last_ledger node1 'the service was not stopped in order the last time it ran'
+check "$words: NLM grace took its full time" full_time node1 NLM
+
+# The kernel refuses who is not in it, whatever grace there is.
+words="no list of NFSv4 clients"
+start_after "$words" 'rm nfs/nfsdcld/main.sqlite'
+check "$words: the locks over NFSv3 are back" until_true "$GRACE" held node1 5 0
+check "$words: grace ends" wait_recovered node1
+check "$words: it is warned of" warned 'the list of NFSv4 clients is missing'
+keepers_end
+# It has lost its locks, which was the point, and its kernel says so.
+guest client2 kernel-log mark
+keep client1 3 5
+keep client2 4.2 5
+check "their locks are there" held node1 5 5
 
 event "grace start: a running service recovers anew"
 before=$(generation node1) nlm=$(ends node1 NLM) v4=$(ends node1 NFSv4)

@@ -3,10 +3,11 @@
 # shellcheck shell=bash disable=SC2034 # the library reads the variables
 # Promise: power cuts in the middle of a recovery, at whatever stage, lose no lock
 #
-# Six power cuts under clients that hold locks and write, two at each stage, all within one recovery: when NFSv3 clients have
-# acknowledged their notification and reclaimed nothing yet; when the server serves and nobody has come; when half of the
-# clients have reclaimed. What has to be kept back is kept back at the clients, from before the first cut until the service is
-# started after the second.
+# Seven power cuts under clients that hold locks and write, all within one recovery. One when NLM grace has ended and that of NFSv4
+# has not, which needs the ledger of a planned move. (The other way round it cannot be: the helper does not let NFSv4 grace end
+# first, which is looked at in the next stage.) Then two each when NFSv3 clients have acknowledged their notification and
+# reclaimed nothing yet; when the server serves and nobody has come; when half of the clients have reclaimed. What has to be
+# kept back is kept back at the clients, from before the move or the first cut until the service is started after the last.
 
 ADDRESS4=10.77.0.100 ADDRESS6=fd77::100
 # A node that was fenced has to be back within it: as long as lockd can.
@@ -20,6 +21,12 @@ drop_nlm() {
 	done
 }
 pass_nlm() { for client in client1 client2; do on $client nft delete table inet held; done; }
+# What client2 sends to nfsd gets no further: it reclaims its NFSv3 locks, and none of NFSv4.
+drop_nfs() {
+	on client2 nft "add table inet held; add chain inet held out { type filter hook output priority 0 ; }
+		add rule inet held out tcp dport 2049 drop"
+}
+pass_nfs() { on client2 nft delete table inet held; }
 cut_all() { for client in client1 client2; do "$LAB" cut $client; done; }
 heal_all() { for client in client1 client2; do "$LAB" heal $client; done; }
 cut_half() { "$LAB" cut client2; }
@@ -32,6 +39,13 @@ acknowledged() {
 		test -z "$(find nfs/notify -type f "(" -name 10.77.0.51 -o -name fd77::52 ")")"'
 }
 
+grace() { guest "$here" stage web nlm v4; }
+is_grace() { [ "$(grace)" = "$1" ]; } # STAGE
+
+# nobody_new STOP|CONT: whether client3 asks for locks. Its NFSv3 lock on the free range would be in the ledger, and not come back
+# when it is given up meanwhile: NLM grace would take its full time.
+nobody_new() { on client3 systemctl kill -s "$1" load-contender; }
+
 # cut_twice WORDS KEEP-BACK LET-GO NLM V4: with so many locks back at the second cut.
 cut_twice() {
 	event "$1"
@@ -43,6 +57,7 @@ cut_twice() {
 	[ "$2" != drop_nlm ] || need "$1" until_true 60 acknowledged "$here"
 	need "$(other "$here") is back" wait_nodes
 	same "$1: recovery goes on" recovering "$(state "$here")"
+	same "$1: both graces last, whatever is back" "nlm=grace v4=grace" "$(grace)"
 	need "$1: still nlm $4, v4 $5 locks are back" held "$here" "$4" "$5"
 	power_cut "$here"
 	here=$(other "$here")
@@ -62,6 +77,24 @@ need "lockd's port: $NLM_PORT" test -n "$NLM_PORT"
 for client in client1 client2; do on $client sysctl -qe kernel.hung_task_timeout_secs=900; done
 
 here=node1
+words="NLM grace has ended, that of NFSv4 has not"
+need "client3 asks for nothing new" nobody_new STOP
+need "nft on client2" drop_nfs
+event "$words: service web is to go to node2"
+need "$words: service web moves" move web node2
+here=node2
+need "$words: nlm 8, v4 4 locks are back" until_true 120 held node2 8 4
+need "$words" until_true 60 is_grace "nlm=over v4=grace"
+need "client3 asks again" nobody_new CONT
+same "$words: recovery goes on" recovering "$(state node2)"
+need "$words: nlm 8, v4 4 locks are back" held node2 8 4
+same "$words" "nlm=over v4=grace" "$(grace)"
+power_cut node2
+here=node1
+event "service web is started on node1"
+pass_nfs
+check "$words: all locks are on node1" look node1
+need "node2 is back" wait_nodes
 cut_twice "notified, nothing reclaimed over NFSv3" drop_nlm pass_nlm 0 8
 cut_twice "nobody has come yet" cut_all heal_all 0 0
 cut_twice "half of the clients have reclaimed" cut_half heal_half 4 4

@@ -262,7 +262,7 @@ machine_on() { # HOST
 	qemu-system-x86_64 -name "$LAB_NAME-$h" -M q35 -accel "$(cat "$L/accel")" -cpu "${LAB_CPU:-$cpu}" -m "$mem" -smp 1 \
 		-nodefaults -no-user-config -display none -no-hpet \
 		-kernel "$image/vmlinux-$kernel" -initrd "$L/$h/initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off init_on_alloc=0 apparmor=0 nowatchdog audit=0 8250.nr_uarts=1 $(cat "$L/tsc") ${LAB_APPEND:-}" \
+		-append "console=ttyS0 quiet loglevel=4 panic=5 net.ifnames=0 mitigations=off init_on_alloc=0 apparmor=0 nowatchdog audit=0 8250.nr_uarts=1 log_buf_len=2M $(cat "$L/tsc") ${LAB_APPEND:-}" \
 		-chardev "file,id=c,path=$L/$h/console.log,append=on" -serial chardev:c \
 		-monitor "unix:$L/$h/monitor,server=on,wait=off" \
 		-drive "if=none,id=root,file=$L/$h/root.qcow2,format=qcow2,cache=writeback" \

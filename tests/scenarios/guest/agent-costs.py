@@ -3,13 +3,15 @@
 # Copyright The Gracekeeper authors
 """What the agents of a group cost: each one's monitor, stop and start, as wall and CPU time.
 
-    agent-costs.py [--monitors N] [--rounds N] RESOURCE...
+    agent-costs.py [--monitors N] [--rounds N] [--dummies N] [--idle SECONDS] RESOURCE...
 
 The resources run on this node, in the order in which they are started, and the cluster is in maintenance mode. Each is called
 as Pacemaker calls it, with the parameters it has in the CIB. Prints a line of JSON for each resource and action: the medians
 in seconds. CPU time is that of the agent and of what it waited for; for ocf:gracekeeper:nfs also the helper's, which is shown
 by itself too ("helper"): all that the helper did meanwhile, for whatever service. What systemd does for an agent is in nobody's.
-Last comes the helper's resident memory, in MB.
+Last comes the helper's resident memory, in MB, and with --idle the CPU time that it uses in a second while nobody asks it anything.
+
+--dummies: monitors of so many of ocf:pacemaker:Dummy too, of which the cluster knows nothing: they are started and stopped here.
 """
 import argparse
 import json
@@ -69,17 +71,30 @@ def call(name, provider, kind, params, action):
     return wall, agent + helper, helper
 
 
+def helper_idle(seconds):
+    before, begin = helper_cpu(), time.monotonic()
+    time.sleep(seconds)
+    return (helper_cpu() - before) / (time.monotonic() - begin)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--monitors", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dummies", type=int, default=0)
+    parser.add_argument("--idle", type=float, default=0)
     parser.add_argument("resource", nargs="+")
     args = parser.parse_args()
     resources = [(name, *primitive(name)) for name in args.resource]
+    dummies = [(f"costs-{number}", "pacemaker", "Dummy", {}) for number in range(1, args.dummies + 1)]
     found = {}
-    for one in resources:
+    for one in dummies:
+        call(*one, "start")
+    for one in resources + dummies:
         call(*one, "monitor")
         found[one[0], one[2], "monitor"] = [call(*one, "monitor") for _ in range(args.monitors)]
+    for one in dummies:
+        call(*one, "stop")
     for _ in range(args.rounds):
         for one in reversed(resources):
             found.setdefault((one[0], one[2], "stop"), []).append(call(*one, "stop"))
@@ -89,7 +104,10 @@ def main():
         wall, cpu, helper = (round(statistics.median(times), 4) for times in zip(*costs))
         print(json.dumps({"resource": name, "agent": kind, "action": action, "wall": wall, "cpu": cpu, "helper": helper}))
     if any(one[1] == "gracekeeper" for one in resources):
-        print(json.dumps({"memory": round(helper_memory(), 1)}))
+        last = {"memory": round(helper_memory(), 1)}
+        if args.idle:
+            last["idle"] = round(helper_idle(args.idle), 4)
+        print(json.dumps(last))
     return 0
 
 

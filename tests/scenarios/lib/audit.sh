@@ -30,9 +30,12 @@ audit_owner() {
 	same "who has $1" "$2" "${owners% }"
 }
 
-# audit SERVICE=NODE:ADDRESS...: the whole cluster, with these services running on these nodes.
+# audit SERVICE=NODE:ADDRESS...: the whole cluster, with these services running on these nodes. Of many services on a node the
+# addresses of those in SAMPLE are looked for: has-address goes through all of them each time.
+SAMPLE=()
 audit() {
-	local node service mine
+	local node service mine owners=("$@")
+	((${#SAMPLE[@]} == 0)) || owners=("${SAMPLE[@]}")
 	for node in "${NODES[@]}"; do
 		mine=()
 		for service; do
@@ -41,7 +44,7 @@ audit() {
 		audit_node "$node" "${mine[@]}"
 		check "$node's kernel has nothing to complain" guest "$node" kernel-log show
 	done
-	for service; do
+	for service in "${owners[@]}"; do
 		audit_owner "${service##*:}" "$(x=${service#*=}; echo "${x%%:*}")"
 	done
 	for node in "${CLIENTS[@]}"; do
@@ -55,8 +58,9 @@ audit() {
 no_failures() {
 	local out
 	out=$(failed_actions) || return 1
-	! grep -vE 'OCF_DEGRADED|Failed Resource Actions:' <<<"$out" | grep -Ei 'fail|returned|could not'
+	! failures "$out"
 }
+failures() { grep -vE 'OCF_DEGRADED|Failed Resource Actions:' <<<"$1" | grep -Ei 'fail|returned|could not'; } # TEXT of failed_actions
 
 # collect: everything a person would ask for after a failure.
 collect() {

@@ -41,7 +41,7 @@ need() {
 	exit 1
 }
 
-# until_true SECONDS CMD...: polls from outside; for what has no cheaper way to wait.
+# until_true SECONDS CMD...: polls from outside, every half a second or as PAUSE says; for what has no cheaper way to wait.
 until_true() {
 	local end=$((SECONDS + $1)) out
 	shift
@@ -50,7 +50,7 @@ until_true() {
 			printf '%s\n' "not within the time: $*" "$out"
 			return 1
 		}
-		sleep 0.5
+		sleep "${PAUSE:-0.5}"
 	done
 }
 

@@ -202,6 +202,31 @@ full_time() {
 	between $((GRACE - 1)) "$(seconds "$1" "$2")" $((GRACE + 8))
 }
 
+# said_of_ledger NODE [JOURNALCTL-OPTION...]: the last start's line on what it recovers by.
+said_of_ledger() {
+	local node=$1
+	shift
+	on "$node" journalctl -b "$@" -o cat --no-pager -u gracekeeperd |
+		grep -E "service $SVC: .*(recovering without a ledger|to come back): " | tail -n 1
+}
+
+# last_ledger NODE REASON: the last start there has warned that it has no ledger for this reason.
+last_ledger() {
+	local said warned
+	said=$(said_of_ledger "$1")
+	warned=$(said_of_ledger "$1" -p warning)
+	printf '%s\n' "said: $said" "warned: $warned"
+	[[ $said == *"recovering without a ledger: "*"$2"* && $warned = "$said" ]]
+}
+
+# with_ledger NODE: it has one.
+with_ledger() {
+	local said
+	said=$(said_of_ledger "$1")
+	printf '%s\n' "$said"
+	[[ $said == *"to come back: "* ]]
+}
+
 between() { python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2] or "nan") <= float(sys.argv[3]))' "$@"; }
 
 # end_programs: all of them, and their logs come here.
@@ -251,8 +276,9 @@ crash_client() {
 unmount_clients() {
 	local host pids=()
 	for host in "${!MOUNTED[@]}"; do
+		# The client has itself mounted what it found below (nested file systems).
 		# shellcheck disable=SC2086 # a list of mount points
-		on "$host" umount ${MOUNTED[$host]} & pids+=($!)
+		on "$host" umount -R ${MOUNTED[$host]} & pids+=($!)
 	done
 	((${#pids[@]} == 0)) || wait "${pids[@]}"
 	MOUNTED=()

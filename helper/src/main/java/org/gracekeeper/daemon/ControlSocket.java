@@ -56,7 +56,9 @@ final class ControlSocket {
         // A killed helper leaves its socket behind; systemd runs one helper at a time.
         Files.deleteIfExists(path);
         ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-        server.bind(UnixDomainSocketAddress.of(path));
+        // So many may wait to be heard. By default it is 50, and socat fails where there is no place among them, instead of
+        // waiting for one: all services of a node may be asked to start at once.
+        server.bind(UnixDomainSocketAddress.of(path), MAX_CONNECTIONS);
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
         return new ControlSocket(path, server, dispatcher);
     }

@@ -33,6 +33,16 @@ public record NsmRecord(int program, int version, int procedure, byte[] priv, St
                 HexFormat.of().parseHex(m.group(4)), m.group(5));
     }
 
+    /**
+     * A record that sm-notify can read, of a host of which nothing is known but the name: it needs no more. Nobody else is to
+     * read it, since lockd never gave that cookie.
+     *
+     * @param server what the host is to hear has restarted, where sm-notify is told nothing else
+     */
+    static String forNotification(String host, String server) {
+        return "0100007f 000186b5 00000003 00000010 " + "0".repeat(32) + " " + host + " " + server + "\n";
+    }
+
     private static int number(String hex) {
         return Integer.parseUnsignedInt(hex, 16);
     }

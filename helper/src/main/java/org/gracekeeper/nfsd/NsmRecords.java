@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.store.DurableFiles;
 
 /**
@@ -24,6 +25,9 @@ import org.gracekeeper.store.DurableFiles;
 public final class NsmRecords {
     private static final Pattern IPV4 = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
     private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%.+)?");
+
+    /** Bytes; no host has so many lines. */
+    private static final long MAX_RECORD = 64 << 10;
 
     private final DurableFiles files;
 
@@ -49,7 +53,7 @@ public final class NsmRecords {
      * What a record says, a line of it each.
      *
      * @return none when there is no such record
-     * @throws org.gracekeeper.model.UnexpectedFormatException a line is none of statd's
+     * @throws UnexpectedFormatException a line is none of statd's
      */
     public List<NsmRecord> read(Path record) throws IOException {
         List<NsmRecord> lines = new ArrayList<>();
@@ -68,6 +72,36 @@ public final class NsmRecords {
         List<String> ipv6 = names.stream().filter(n -> IPV6.matcher(n).matches()).toList();
         return new ByFamily(ipv4, ipv6,
                 names.stream().filter(n -> !ipv4.contains(n) && !ipv6.contains(n)).toList());
+    }
+
+    /**
+     * Copies records durably for sm-notify. It passes over one that it cannot read (support/nsm/file.c, nsm_load_host), such as
+     * a power cut leaves that comes when statd has just made the file, and the host would lose its locks. So that is made anew,
+     * by its name.
+     *
+     * @param server see {@link NsmRecord#forNotification}
+     * @return the names of those; they are root's
+     */
+    public List<String> copyForNotification(Collection<String> names, Path from, Path to, String server)
+            throws IOException {
+        List<String> whole = new ArrayList<>();
+        List<String> damaged = new ArrayList<>();
+        for (String name : names) {
+            (isWhole(from.resolve(name)) ? whole : damaged).add(name);
+        }
+        copy(whole, from, to);
+        for (String name : damaged) {
+            files.write(to.resolve(name), NsmRecord.forNotification(name, server).getBytes(StandardCharsets.ISO_8859_1));
+        }
+        return damaged;
+    }
+
+    private boolean isWhole(Path record) throws IOException {
+        try {
+            return Files.size(record) <= MAX_RECORD && !read(record).isEmpty();
+        } catch (UnexpectedFormatException | NoSuchFileException e) {
+            return false;
+        }
     }
 
     /** Copies records durably, with owner and mode; one that went away meanwhile is left out. */

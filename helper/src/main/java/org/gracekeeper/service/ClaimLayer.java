@@ -13,10 +13,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -91,6 +93,7 @@ final class ClaimLayer implements Layer {
             timeline.before(service.config().name(), previous.node(), previous.clean());
         }
         reserve.release(state);
+        noteLostRecords(operation, previous);
         directory(state.nsm(), "rwx------");
         directory(state.nfs(), "rwxr-xr-x");
         for (String dir : List.of("sm", "sm.bak", "notify", "v4recovery", "nfsdcld", "rpc_pipefs")) {
@@ -148,6 +151,23 @@ final class ClaimLayer implements Layer {
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
     }
 
+    /**
+     * A start makes the directories for NSM's records before it is counted. Where one is not there any more, hosts with locks may
+     * not be known. That is noted before it is made again, and until the end of a recovery: another crash must not hide it.
+     * With the node's own nfsd no grace is a service's own, so there is none that this could hold.
+     */
+    private void noteLostRecords(Operation operation, Claim previous) throws IOException {
+        StateDirectory state = operation.state();
+        List<Path> missing = Stream.of(state.nsm(), state.sm()).filter(each -> !Files.isDirectory(each)).toList();
+        ServiceConfig config = operation.service().config();
+        if (previous == null || missing.isEmpty() || !config.hasNfsV3() || config.isShared()) {
+            return;
+        }
+        files.write(state.nsmLost(), new byte[0]);
+        operation.warn("records of NFSv3 hosts are missing (" + missing.get(0) + " is not there): those that were in it are not"
+                + " notified, so they lose their locks, and new locks wait for the full grace time");
+    }
+
     private void refuseSharing(RunningService service) throws IOException, OcfException {
         Map<Path, DeviceId> devices = devices(service);
         for (RunningService other : registry.others(service.config().name())) {
@@ -199,24 +219,39 @@ final class ClaimLayer implements Layer {
 
     /** The record of the start before, as far as it can be read; null when there is none. */
     private Claim previous(Operation operation) throws IOException, OcfException {
-        RunningService service = operation.service();
+        StateDirectory state = operation.state();
+        DamagedClaim rest;
+        boolean missing = false;
         try {
-            Claim found = read(service.state());
+            Claim found = read(state);
             if (found != null) {
                 check(operation, found);
+                return found;
             }
-            return found;
+            if (!hasServed(state)) {
+                return null;
+            }
+            missing = true;
+            rest = new DamagedClaim("");
         } catch (UnexpectedFormatException e) {
-            DamagedClaim rest = DamagedClaim.read(service.state());
-            Optional<Ledger> ledger = ledgers.stored(service.state());
-            Claim found = rest.claim(ledger, service.config());
-            check(operation, found);
-            String doubt = rest.service(ledger).isPresent() ? ""
-                    : ", and that it is the directory of this service is taken for granted";
-            Damaged.keep(operation, files, service.state().record(), "it is no record of a service",
-                    "new locks wait for the full grace time" + doubt);
-            return found;
+            rest = DamagedClaim.read(state);
         }
+        Optional<Ledger> ledger = ledgers.stored(state);
+        Claim claim = rest.claim(ledger, operation.service().config());
+        check(operation, claim);
+        String meaning = "new locks wait for the full grace time" + (rest.service(ledger).isPresent() ? ""
+                : ", and that it is the directory of this service is taken for granted");
+        if (missing) {
+            operation.warn(state.record() + " is missing, and what else a service leaves is there: " + meaning);
+        } else {
+            Damaged.keep(operation, files, state.record(), "it is no record of a service", meaning);
+        }
+        return claim;
+    }
+
+    /** Whether there is what no directory has in which a service was never started. */
+    private static boolean hasServed(StateDirectory state) {
+        return Files.exists(state.ledger()) || Files.exists(state.clientDatabase());
     }
 
     private void check(Operation operation, Claim previous) throws OcfException, IOException {

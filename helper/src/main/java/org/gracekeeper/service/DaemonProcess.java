@@ -31,6 +31,11 @@ record DaemonProcess(int pid, char state, long started, long cpu) {
         return other != null && pid == other.pid && started == other.started;
     }
 
+    /** Nobody has taken note of that yet. */
+    boolean hasEnded() {
+        return state == 'Z' || state == 'X';
+    }
+
     boolean isStopped() {
         return state == 'T';
     }

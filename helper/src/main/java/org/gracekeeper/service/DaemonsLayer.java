@@ -28,13 +28,18 @@ final class DaemonsLayer implements Layer {
     private final Node node;
     private final DaemonUnits units;
     private final Processes processes;
+    private final HealthProbe probe;
     private final Notifications notifications;
+    private final InotifyRoom room;
 
-    DaemonsLayer(Node node, DaemonUnits units, Processes processes, Notifications notifications) {
+    DaemonsLayer(Node node, DaemonUnits units, Processes processes, HealthProbe probe, Notifications notifications,
+            InotifyRoom room) {
         this.node = node;
         this.units = units;
         this.processes = processes;
+        this.probe = probe;
         this.notifications = notifications;
+        this.room = room;
     }
 
     @Override
@@ -46,6 +51,11 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
+        try {
+            room.make();
+        } catch (IOException e) {
+            operation.warn("fs.inotify.max_user_instances: " + e.getMessage()); // there may be room all the same
+        }
         Deadline ready = operation.deadline().part(READY);
         if (v3) {
             // It has to answer before statd and mountd register with it.
@@ -59,7 +69,7 @@ final class DaemonsLayer implements Layer {
         }
         units.start(operation, daemons);
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
-        await(operation, ready, "nfsdcld", () -> processes.find(instance.netnsFile(), "nfsdcld")
+        await(operation, ready, "nfsdcld", () -> find(instance, "nfsdcld")
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
         if (v3) {
             await(operation, ready, "statd", () -> node.in(instance.network(),
@@ -67,7 +77,7 @@ final class DaemonsLayer implements Layer {
             await(operation, ready, "mountd", () -> node.in(instance.network(),
                     () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
         } else {
-            await(operation, ready, "mountd", () -> processes.find(instance.netnsFile(), "rpc.mountd").isPresent());
+            await(operation, ready, "mountd", () -> find(instance, "rpc.mountd").isPresent());
         }
     }
 
@@ -91,11 +101,23 @@ final class DaemonsLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException {
-        var running = processes.in(operation.instance().netnsFile());
+        Instance instance = operation.instance();
+        List<String> unseen = new ArrayList<>();
         for (String program : programs(operation.service().config().hasNfsV3())) {
+            Optional<DaemonProcess> first = ofUnit(instance, program);
+            if (first.isEmpty() || named(instance, first.get(), program).isEmpty()) {
+                unseen.add(program);
+            }
+        }
+        if (unseen.isEmpty()) {
+            return Optional.empty();
+        }
+        // Somebody else may have started it, or an earlier version's unit.
+        var running = processes.in(instance.netnsFile());
+        for (String program : unseen) {
             if (running.stream().noneMatch(p -> p.runs(program))) {
                 return Optional.of(program + " does not run (its unit's log: journalctl -u '"
-                        + operation.instance().unit(program.replace("rpc.", "")) + "')");
+                        + instance.unit(daemon(program)) + "')");
             }
         }
         return Optional.empty();
@@ -103,6 +125,31 @@ final class DaemonsLayer implements Layer {
 
     private static List<String> programs(boolean v3) {
         return v3 ? List.of("rpcbind", "nfsdcld", "rpc.statd", "rpc.mountd") : List.of("nfsdcld", "rpc.mountd");
+    }
+
+    private static String daemon(String program) {
+        return program.replace("rpc.", "");
+    }
+
+    /** The program as its unit has it; a search among all processes of a node with many services takes long. */
+    private Optional<Processes.Process> find(Instance instance, String program) throws IOException {
+        Optional<DaemonProcess> first = ofUnit(instance, program);
+        return first.isEmpty() ? processes.find(instance.netnsFile(), program)
+                : named(instance, first.get(), program);
+    }
+
+    /** The process, if it is that program and in the service's network namespace. */
+    private Optional<Processes.Process> named(Instance instance, DaemonProcess process, String program) throws IOException {
+        return processes.one(instance.netnsFile(), process.pid()).filter(p -> p.runs(program));
+    }
+
+    /** The first process of the program's unit, whatever it is by now; empty, too, where that cannot be told. */
+    private Optional<DaemonProcess> ofUnit(Instance instance, String program) {
+        try {
+            return probe.daemon(instance, daemon(program));
+        } catch (IOException e) {
+            return Optional.empty();
+        }
     }
 
     /**
@@ -113,15 +160,18 @@ final class DaemonsLayer implements Layer {
         var file = operation.instance().netnsFile();
         Set<Integer> told = new HashSet<>();
         Deadline deadline = Deadline.after(patience);
+        List<Processes.Process> left = List.of();
         for (int look = 0; true; look++) {
-            var left = processes.in(file);
+            boolean again = look % LOOKS_PER_SIGNAL == 0;
+            // All are looked through when those that were seen have gone: somebody may have come.
+            left = again ? List.of() : processes.still(file, left);
+            left = left.isEmpty() ? processes.in(file) : left;
             if (left.isEmpty()) {
                 return true;
             }
             if (deadline.passed()) {
                 return false;
             }
-            boolean again = look % LOOKS_PER_SIGNAL == 0;
             processes.signal(left.stream().filter(p -> told.add(p.pid()) || again && !p.comm().equals("nfsdcld")).toList(),
                     signal);
             Thread.sleep(Waiting.POLL_MILLIS);

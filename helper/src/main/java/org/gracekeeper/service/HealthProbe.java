@@ -17,7 +17,7 @@ import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.ProcessCalls;
 
-/** What {@link HealthWatch} looks at and does. Stateless, thread-safe. */
+/** What {@link HealthWatch} looks at and does; {@link DaemonsLayer} finds daemons by it. Stateless, thread-safe. */
 final class HealthProbe {
     private static final int MAX = 4096;
     /** Where systemd has its control groups: alone, beside those of version 1, or there. */
@@ -54,14 +54,31 @@ final class HealthProbe {
             if (pid.isEmpty()) {
                 return Optional.empty();
             }
-            String stat = text(proc.resolve(pid.get()).resolve("stat"));
-            return Optional.of(DaemonProcess.parse(Integer.parseInt(pid.get()), stat));
+            return Optional.of(process(Integer.parseInt(pid.get())));
         } catch (KernelException e) {
-            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
-                return Optional.empty();
-            }
-            throw e;
+            return none(e);
         }
+    }
+
+    /** The same process as it is now, by one file instead of two; empty when it has ended. */
+    Optional<DaemonProcess> still(DaemonProcess before) throws IOException {
+        try {
+            return Optional.of(process(before.pid())).filter(now -> now.isSame(before) && !now.hasEnded());
+        } catch (KernelException e) {
+            return none(e);
+        }
+    }
+
+    private DaemonProcess process(int pid) throws IOException {
+        return DaemonProcess.parse(pid, text(proc.resolve(Integer.toString(pid)).resolve("stat")));
+    }
+
+    /** There is no such process, or no such unit. */
+    private static Optional<DaemonProcess> none(KernelException e) throws KernelException {
+        if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV || e.errno() == Errno.ESRCH) {
+            return Optional.empty();
+        }
+        throw e;
     }
 
     /**

@@ -5,10 +5,12 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
@@ -63,6 +65,7 @@ final class NotifyLayer implements UncheckedLayer {
         Set<String> connected = connected(operation);
         List<Notifications.Line> first = new ArrayList<>();
         List<Notifications.Line> then = new ArrayList<>();
+        Set<String> damaged = new TreeSet<>();
         for (int i = 0; i < service.config().addresses().size(); i++) {
             InetPrefix address = service.config().addresses().get(i);
             // A client knows the server by one of its addresses, and answers a notification from there only.
@@ -72,7 +75,7 @@ final class NotifyLayer implements UncheckedLayer {
             for (Map.Entry<Boolean, List<String>> part : parts.entrySet()) {
                 if (!part.getValue().isEmpty()) {
                     Path directory = state.notify(address.address(), part.getKey());
-                    fill(state, directory, part.getValue());
+                    damaged.addAll(fill(service, directory, part.getValue()));
                     (part.getKey() ? first : then).add(new Notifications.Line(
                             MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), monitorName(service, i),
                             part.getKey()));
@@ -81,6 +84,10 @@ final class NotifyLayer implements UncheckedLayer {
             if (!told.isEmpty()) {
                 operation.info("notifying " + told.size() + " hosts from " + address.host());
             }
+        }
+        if (!damaged.isEmpty()) {
+            operation.warn(state.nsm() + " has damaged records of " + String.join(", ", damaged)
+                    + ": they are notified all the same, by these names");
         }
         first.addAll(then);
         return first;
@@ -96,17 +103,28 @@ final class NotifyLayer implements UncheckedLayer {
         }
     }
 
-    /** What sm-notify consumes. Nothing of it has to outlast a crash: the next start makes it anew. */
-    private void fill(StateDirectory state, Path directory, List<String> hosts) throws IOException {
+    /**
+     * What sm-notify consumes. Nothing of it has to outlast a crash: the next start makes it anew.
+     *
+     * @return hosts with records that it could not have read
+     */
+    private List<String> fill(RunningService service, Path directory, List<String> hosts) throws IOException {
+        StateDirectory state = service.state();
         for (Path each : List.of(state.notifyRoot(), directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             ClaimLayer.directory(each, "rwxr-xr-x");
         }
-        records.copy(hosts, state.nsm(), directory.resolve("sm"));
+        List<String> damaged = records.copyForNotification(
+                hosts, state.nsm(), directory.resolve("sm"), service.config().name().value());
         files.copyFile(state.nsmState(), directory.resolve("state"));
         // sm-notify gives up root for the owner of its directory, as statd does.
+        UserPrincipal owner = Files.getOwner(state.nfs());
         for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
-            Files.setOwner(each, Files.getOwner(state.nfs()));
+            Files.setOwner(each, owner);
         }
+        for (String host : damaged) {
+            Files.setOwner(directory.resolve("sm").resolve(host), owner);
+        }
+        return damaged;
     }
 
     @Override

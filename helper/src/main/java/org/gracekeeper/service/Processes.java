@@ -56,7 +56,7 @@ final class Processes {
         if (!Files.exists(netnsFile)) {
             return found;
         }
-        String wanted = "net:[" + Files.getAttribute(netnsFile, "unix:ino") + "]";
+        String wanted = namespace(netnsFile);
         long self = ProcessHandle.current().pid();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(PROC, "[0-9]*")) {
             for (Path entry : entries) {
@@ -67,6 +67,27 @@ final class Processes {
             }
         }
         return found;
+    }
+
+    /** Those of {@code known} that are still in there, as they are now; without a look at all processes of the node. */
+    List<Process> still(Path netnsFile, List<Process> known) throws IOException {
+        List<Process> found = new ArrayList<>();
+        if (known.isEmpty() || !Files.exists(netnsFile)) {
+            return found;
+        }
+        String wanted = namespace(netnsFile);
+        for (Process process : known) {
+            Path entry = PROC.resolve(Integer.toString(process.pid()));
+            if (wanted.equals(namespaceOf(entry))) {
+                found.add(new Process(process.pid(), comm(entry)));
+            }
+        }
+        return found;
+    }
+
+    /** One process, if it is in there. */
+    Optional<Process> one(Path netnsFile, int pid) throws IOException {
+        return still(netnsFile, List.of(new Process(pid, ""))).stream().findFirst();
     }
 
     Optional<Process> find(Path netnsFile, String program) throws IOException {
@@ -97,6 +118,10 @@ final class Processes {
                 }
             }
         }
+    }
+
+    private static String namespace(Path netnsFile) throws IOException {
+        return "net:[" + Files.getAttribute(netnsFile, "unix:ino") + "]";
     }
 
     private static String namespaceOf(Path proc) {

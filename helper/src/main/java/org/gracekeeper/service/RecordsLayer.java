@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.net.RpcClient;
@@ -47,6 +48,9 @@ final class RecordsLayer implements UncheckedLayer {
     private static final int GRACE_HOLDERS_EACH = 4;
     private static final int MIN_GRACE_HOLDERS = 100;
 
+    /** Stands in the recovery set for hosts of which not even the names are known. */
+    private static final String UNKNOWN = "hosts that are not known";
+
     /** What {@link #opens} makes of the copy. */
     private static final String PUT = "before-last.sqlite";
 
@@ -70,7 +74,7 @@ final class RecordsLayer implements UncheckedLayer {
         RunningService service = operation.service();
         StateDirectory state = service.state();
         gather(state);
-        prepareClientDatabase(service);
+        prepareClientDatabase(operation);
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
         // A new lockd asks statd anew for whoever comes.
@@ -81,16 +85,20 @@ final class RecordsLayer implements UncheckedLayer {
         node.kernel().syncfs(state.root());
     }
 
-    private void prepareClientDatabase(RunningService service) throws IOException, OcfException {
-        StateDirectory state = service.state();
+    private void prepareClientDatabase(Operation operation) throws IOException, OcfException {
+        StateDirectory state = operation.state();
         Path database = Files.exists(state.clientDatabaseBefore()) ? state.clientDatabaseBefore() : state.clientDatabase();
+        // Both come with a service that has served. Perhaps somebody gave the clients up: see lost().
+        if (!Files.exists(database) && (Files.exists(put(state)) || Files.exists(state.ledger()))) {
+            operation.warn("the list of NFSv4 clients is missing (" + database + "): none of them can reclaim what it had");
+        }
         try {
             endRecoveryThatIsOver(state);
             if (Files.exists(database)) {
                 new NfsdcldDb(database).reclaimers(); // before a copy is made that the next start would go by
             }
             keepClientDatabase(state);
-            holdV4Grace(service);
+            holdV4Grace(operation.service());
         } catch (NfsdcldDb.OtherSchemaException e) {
             throw new OcfException(OcfCode.INSTALLED, e.getMessage() + ": another version of nfs-utils has made it; install"
                     + " that version of nfs-utils, or of gracekeeper, that fits the other", e);
@@ -193,7 +201,7 @@ final class RecordsLayer implements UncheckedLayer {
         }
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
         long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
-        if (!records.names(state.nsm()).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
+        if (!recoverySet(state).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
             database.recordForRecovery(graceHolders(clients));
         }
     }
@@ -257,6 +265,9 @@ final class RecordsLayer implements UncheckedLayer {
             }
         }
         node.kernel().fsync(state.nsm());
+        if (still.getAsBoolean()) {
+            files.deleteTree(state.nsmLost());
+        }
     }
 
     /**
@@ -355,7 +366,8 @@ final class RecordsLayer implements UncheckedLayer {
 
     /** The hosts that have to be told, or may still reclaim. */
     List<String> recoverySet(StateDirectory state) throws IOException {
-        return records.names(state.nsm());
+        List<String> hosts = records.names(state.nsm());
+        return Files.exists(state.nsmLost()) ? Stream.concat(hosts.stream(), Stream.of(UNKNOWN)).toList() : hosts;
     }
 
     /** The hosts that statd monitors now. */

@@ -248,15 +248,21 @@ final class Recovery {
         }
         // NLM first: were it to outlast the NFSv4 grace, a client with a delegation could lose a lock.
         if (decision.endNlm()) {
-            end(service, NLM, decision.nlmReason(), lockd::endGrace);
+            end(service, NLM, decision.nlmReason(), level(service, decision, NLM), lockd::endGrace);
         }
         if (decision.endV4()) {
-            end(service, NFSV4, decision.v4Reason(), nfsd::endV4Grace);
+            end(service, NFSV4, decision.v4Reason(), level(service, decision, NFSV4), nfsd::endV4Grace);
         }
     }
 
+    /** After a crash somebody is always missing by what is known; by a ledger it is a lock that its owner had. */
+    private System.Logger.Level level(RunningService service, RecoveryDecision decision, String which) {
+        boolean missing = decision.missing().stream().anyMatch(one -> one.protocol().equals("NFSv3") == which.equals(NLM));
+        return missing && seen(service).hasLedger() ? System.Logger.Level.WARNING : System.Logger.Level.INFO;
+    }
+
     /** nfsd does it in its own time: until then a look still sees grace, and ends it again. It is told of once. */
-    private void end(RunningService service, String which, String reason, Ending ending)
+    private void end(RunningService service, String which, String reason, System.Logger.Level level, Ending ending)
             throws IOException, InterruptedException {
         SeenBack sofar = seen(service);
         // Before the end, or another look could see it and take it for the kernel's.
@@ -274,7 +280,7 @@ final class Recovery {
             }
         }
         if (first) {
-            log(service, which, reason); // not inside, where /run is another one
+            log(service, which, reason, level); // not inside, where /run is another one
         }
     }
 
@@ -287,10 +293,10 @@ final class Recovery {
         SeenBack sofar = seen(service);
         Grace ended = sofar.ended(now);
         if (ended.nlm() && sofar.tell(NLM)) {
-            log(service, NLM, "by the kernel");
+            log(service, NLM, "by the kernel", System.Logger.Level.INFO);
         }
         if (ended.v4() && sofar.tell(NFSV4)) {
-            log(service, NFSV4, "by the kernel");
+            log(service, NFSV4, "by the kernel", System.Logger.Level.INFO);
         }
     }
 
@@ -307,10 +313,10 @@ final class Recovery {
         return seen.computeIfAbsent(service.config().name(), n -> new SeenBack(ledgers.find(service.state()).ledger()));
     }
 
-    private void log(RunningService service, String which, String reason) throws IOException {
+    private void log(RunningService service, String which, String reason, System.Logger.Level level) throws IOException {
         double seconds = node.bootSeconds() - service.startedAt();
         timeline.graceEnded(service.config().name(), which, seconds, reason);
-        LOG.log(System.Logger.Level.INFO, String.format("service %s: %s grace ended after %.1f s: %s",
+        LOG.log(level, String.format("service %s: %s grace ended after %.1f s: %s",
                 service.config().name(), which, seconds, reason));
     }
 

@@ -21,6 +21,9 @@ final class RecoveryWatch {
      */
     private static final Duration TELL_AFTER = Duration.ofSeconds(5);
     private static final long END_MILLIS = 2000;
+    /** More services that recover at once, as after an outage of all nodes, share the looks of so many. */
+    private static final int CROWD = 8;
+    private static final Duration LONGEST_IN_CROWD = Duration.ofSeconds(1);
     /** Between two looks of which the first failed. */
     private static final Duration LONGEST = Duration.ofSeconds(2);
 
@@ -97,13 +100,27 @@ final class RecoveryWatch {
                         LOG.log(System.Logger.Level.WARNING, "service " + name + ": recovery: " + problem);
                     }
                 }
-                Thread.sleep(pause.toMillis());
+                Thread.sleep(inCrowd(pause, watches.size()).toMillis());
             }
         } catch (InterruptedException e) {
             LOG.log(System.Logger.Level.DEBUG, "service {0}: no longer watched", name);
         } finally {
             watches.remove(name, Thread.currentThread());
         }
+    }
+
+    /**
+     * A look is some ten files and a database: ten in a second for each of so many services would leave their clients, and the
+     * starts that are still under way, no processor.
+     *
+     * @param watched how many services recover
+     */
+    static Duration inCrowd(Duration pause, int watched) {
+        if (watched <= CROWD || pause.compareTo(LONGEST_IN_CROWD) >= 0) {
+            return pause;
+        }
+        Duration longer = pause.multipliedBy(watched).dividedBy(CROWD);
+        return longer.compareTo(LONGEST_IN_CROWD) < 0 ? longer : LONGEST_IN_CROWD;
     }
 
     /** @return after which time to look again; empty when there is nothing to watch any more */

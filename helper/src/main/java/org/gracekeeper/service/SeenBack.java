@@ -53,6 +53,11 @@ final class SeenBack {
         return ended;
     }
 
+    /** Whether it is known what has to come back. */
+    synchronized boolean hasLedger() {
+        return ledger.isPresent();
+    }
+
     /** Whether there are locks of the ledger that have not been seen back. */
     synchronized boolean wantsLocks(Recovery.Grace grace) {
         return ledger.isPresent() && (grace.nlm() && !ledger.get().nlmCoverage().missingFrom(nlm).isEmpty()

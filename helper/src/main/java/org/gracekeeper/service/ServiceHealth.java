@@ -79,7 +79,15 @@ final class ServiceHealth {
     }
 
     private void look(RunningService service, DaemonHealth daemon) throws IOException {
-        Optional<DaemonProcess> process = probe.daemon(service.instance(), daemon.name());
+        Optional<DaemonProcess> before;
+        synchronized (this) {
+            before = daemon.process();
+        }
+        // A unit has another process only when the one before has ended.
+        Optional<DaemonProcess> process = before.isPresent() ? probe.still(before.get()) : Optional.empty();
+        if (process.isEmpty()) {
+            process = probe.daemon(service.instance(), daemon.name());
+        }
         synchronized (this) {
             daemon.see(process, clock.getAsLong());
         }

@@ -84,6 +84,7 @@ public final class Services {
         OpenLayer open = new OpenLayer(registry, link, guard, firewall, records, recovery, connections, notifications,
                 announcements, holdings);
         DaemonUnits units = new DaemonUnits(node);
+        HealthProbe probe = new HealthProbe(node, units);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
         List<Layer> layers = List.of(
                 claim,
@@ -93,7 +94,8 @@ public final class Services {
                 records,
                 new NotifyLayer(files, peers, notifications),
                 exports,
-                new DaemonsLayer(node, units, processes, notifications),
+                new DaemonsLayer(node, units, processes, probe, notifications,
+                        new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances"))),
                 server,
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
@@ -140,7 +142,7 @@ public final class Services {
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
         HealthWatch health = new HealthWatch(
-                registry, new HealthProbe(node, units), new ClusterFailure(node), manager::whileIdle,
+                registry, probe, new ClusterFailure(node), manager::whileIdle,
                 Instance.SERVICES, System::nanoTime);
         return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery),
                 new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health);

@@ -73,10 +73,14 @@ final class SnapshotLayer implements UncheckedLayer {
     }
 
     /** Without a ledger clients may wait for the full time, which somebody may have to be told why; a first start has none. */
-    private static void tell(Operation operation, LedgerStore.Found found) {
+    private void tell(Operation operation, LedgerStore.Found found) throws IOException {
         String without = "recovering without a ledger: " + found.problem();
         if (found.ledger().isPresent()) {
             operation.info(summary(found.ledger().get()));
+            if (found.ledger().get().nlmLocks() > 0 && records.recoverySet(operation.state()).isEmpty()) {
+                operation.warn("no NFSv3 host is recorded that could be notified: these NLM locks are lost, and new locks wait"
+                        + " for the full grace time");
+            }
         } else if (found.first()) {
             operation.info(without);
         } else {

@@ -56,6 +56,11 @@ public record StateDirectory(Path root) {
         return root.resolve("nsm");
     }
 
+    /** There while the recovery set may lack hosts, because it was not there, see {@link ClaimLayer}. */
+    public Path nsmLost() {
+        return root.resolve("nsm-lost");
+    }
+
     /** statd's records of hosts that an administrator ended, see {@link RecordsLayer#expire}. */
     public Path expired() {
         return root.resolve("expired");

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -84,6 +85,30 @@ class NsmRecordsTest {
             Files.writeString(file, text);
             assertThrows(UnexpectedFormatException.class, () -> records.read(file), text);
         }
+    }
+
+    /** sm-notify passes over a record that it cannot read, and the host would never hear of the restart. */
+    @Test
+    void whatSmNotifyCouldNotReadIsMadeAnewFromTheName() throws Exception {
+        String line = "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff 192.0.2.21 web\n";
+        Path record = dir.resolve("192.0.2.21");
+        Path to = Files.createDirectory(dir.resolve("to"));
+        Path copy = to.resolve("192.0.2.21");
+        for (String whole : List.of(line, line + line, line.replace("web\n", "web of another version\n"))) {
+            Files.writeString(record, whole);
+            assertEquals(List.of(), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"));
+            assertEquals(whole, Files.readString(copy));
+        }
+        for (String damaged : List.of("", "\n", line.substring(0, 50), line + "garbage\n", "\0".repeat(line.length()),
+                "\u00ff\u00fe{}", line.repeat(1000))) {
+            Files.writeString(record, damaged, StandardCharsets.ISO_8859_1);
+            assertEquals(List.of("192.0.2.21"), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"), damaged);
+            List<NsmRecord> made = records.read(copy);
+            assertEquals(1, made.size(), damaged);
+            assertEquals("192.0.2.21", made.get(0).host());
+            assertTrue(Files.readString(copy).endsWith(" 192.0.2.21 web\n"), damaged);
+        }
+        assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web"));
     }
 
     @Test

@@ -59,6 +59,9 @@ class ClaimLayerTest {
         layer = new ClaimLayer(new Node(kernel, null), registry, files, null, new Reserve(kernel, files), ledgers,
                 mock(TimelineLog.class));
         registry.save(TestService.at(dir), TestService.parameters(dir));
+        for (Path each : List.of(state.nsm(), state.sm())) {
+            Files.createDirectories(each);
+        }
         record("web");
         ledger("web");
     }
@@ -181,6 +184,77 @@ class ClaimLayerTest {
         assertEquals(new String(damaged, StandardCharsets.ISO_8859_1),
                 Files.readString(dir.resolve("gracekeeper.json.damaged"), StandardCharsets.ISO_8859_1));
         assertEquals(claim.generation() + 1, start().generation(), "from then on as ever");
+    }
+
+    @Test
+    void aMissingRecordCostsNoMoreThanTime() throws Exception {
+        Files.delete(state.record());
+
+        ClaimLayer.Claim claim = start();
+
+        assertTrue(claim.generation() >= Instant.now().getEpochSecond() - 60);
+        assertEquals(Optional.empty(), ledgers.find(state).ledger());
+        assertFalse(ledgers.find(state).first(), "or that there is no ledger would be no warning");
+        assertTrue(ledgers.expectsAnybody(state));
+        assertTrue(said.stream().anyMatch(line -> line.contains("gracekeeper.json is missing")), said.toString());
+        assertFalse(Files.exists(dir.resolve("gracekeeper.json.damaged")));
+        assertEquals(claim.generation() + 1, start().generation(), "from then on as ever");
+    }
+
+    /** After a crash there is no ledger that would tell of a service. */
+    @Test
+    void norDoesOneWithoutALedger() throws Exception {
+        Files.delete(state.record());
+        Files.delete(state.ledger());
+        Files.createDirectories(state.clientDatabase().getParent());
+        Files.createFile(state.clientDatabase());
+        assertTrue(start().generation() > GENERATION);
+        assertTrue(said.stream().anyMatch(line -> line.contains("taken for granted")), said.toString());
+    }
+
+    @Test
+    void aDirectoryWithoutAServiceIsNew() throws Exception {
+        Files.delete(state.record());
+        Files.delete(state.ledger());
+        assertEquals(1, start().generation());
+        assertEquals(List.of(), said);
+    }
+
+    @Test
+    void theLedgerOfAMissingRecordTellsWhoseDirectoryItIs() throws Exception {
+        Files.delete(state.record());
+        ledger("db");
+        assertTrue(refused().getMessage().contains("belongs to service db"));
+    }
+
+    /** The hosts in it may be all there were: without a ledger, an empty recovery set would end NLM grace at once. */
+    @Test
+    void missingDirectoriesOfHostsAreNoted() throws Exception {
+        start();
+        assertFalse(Files.exists(state.nsmLost()));
+        for (Path each : List.of(state.nsm(), state.sm())) {
+            Files.delete(each);
+            said.clear();
+            start();
+            assertTrue(Files.exists(state.nsmLost()), each.toString());
+            assertTrue(said.stream().anyMatch(line -> line.contains(each + " is not there")), said.toString());
+            Files.delete(state.nsmLost());
+        }
+        start();
+        assertFalse(Files.exists(state.nsmLost()), "it has made them again");
+    }
+
+    @Test
+    void thereAreNoneAtTheFirstStartNorWithoutNfsV3() throws Exception {
+        Files.delete(state.nsm());
+        layer.up(TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), said));
+        assertFalse(Files.exists(state.nsmLost()));
+        Files.delete(state.nsm());
+        Files.delete(state.record());
+        Files.delete(state.ledger());
+        start();
+        assertFalse(Files.exists(state.nsmLost()));
+        assertTrue(Files.isDirectory(state.nsm()));
     }
 
     @Test

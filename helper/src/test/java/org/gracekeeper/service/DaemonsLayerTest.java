@@ -6,8 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
@@ -24,9 +29,11 @@ class DaemonsLayerTest {
     private final List<String> called = new ArrayList<>();
     private final Node node = mock(Node.class);
     private final Processes processes = mock(Processes.class);
+    private final HealthProbe probe = mock(HealthProbe.class);
     private final Notifications notifications = mock(Notifications.class);
+    private final InotifyRoom room = mock(InotifyRoom.class);
     private final DaemonUnits units = new DaemonUnits(node);
-    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, notifications);
+    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications, room);
     private final RpcbindLayer rpcbind = new RpcbindLayer(units);
     private Operation operation;
 
@@ -69,6 +76,13 @@ class DaemonsLayerTest {
         rpcbind.up(operation);
         layer.up(operation);
         assertEquals(List.of("systemctl start nfsdcld mountd"), called);
+    }
+
+    @Test
+    void roomThatCannotBeMadeIsNoFailure() throws Exception {
+        doThrow(new IOException("read-only")).when(room).make();
+        layer.up(operation);
+        assertEquals(List.of("systemctl start nfsdcld statd mountd"), called);
     }
 
     @Test
@@ -156,6 +170,53 @@ class DaemonsLayerTest {
         when(processes.in(any())).thenReturn(List.of(new Processes.Process(1, "rpcbind"), new Processes.Process(2, "nfsdcld"),
                 new Processes.Process(3, "rpc.statd"), new Processes.Process(4, "rpc.mountd")));
         assertEquals(Optional.empty(), layer.check(operation));
+    }
+
+    /** Processes 1 to 4, each of the daemon's own unit. */
+    private void unitsHave(String... names) throws Exception {
+        for (int i = 0; i < names.length; i++) {
+            when(probe.daemon(any(), eq(Instance.DAEMONS.get(i))))
+                    .thenReturn(Optional.of(new DaemonProcess(i + 1, 'S', 1, 0)));
+            when(processes.one(any(), eq(i + 1))).thenReturn(Optional.of(new Processes.Process(i + 1, names[i])));
+        }
+    }
+
+    @Test
+    void theNodesProcessesAreNotSearchedForWhatUnitsHave() throws Exception {
+        unitsHave("rpcbind", "nfsdcld", "gk-statd", "gk-mountd");
+        assertEquals(Optional.empty(), layer.check(operation));
+        when(processes.watchesFiles(2)).thenReturn(true);
+        layer.up(operation);
+        verify(processes, never()).in(any());
+        verify(processes, never()).find(any(), any());
+    }
+
+    @Test
+    void whatIsNotAsItsUnitHasItIsSearchedFor() throws Exception {
+        unitsHave("rpcbind", "nfsdcld", "nsenter", "gk-mountd");
+        when(processes.one(any(), eq(4))).thenReturn(Optional.empty()); // in another namespace
+        Processes.Process statd = new Processes.Process(7, "rpc.statd");
+        when(processes.in(any())).thenReturn(List.of(statd, new Processes.Process(8, "rpc.mountd"))).thenReturn(List.of(statd));
+        assertEquals(Optional.empty(), layer.check(operation));
+        assertEquals("rpc.mountd does not run", layer.check(operation).orElseThrow().substring(0, 23));
+    }
+
+    @Test
+    void aUnitThatCannotBeLookedAtIsNoFailure() throws Exception {
+        when(probe.daemon(any(), any())).thenThrow(new IOException("odd"));
+        when(processes.in(any())).thenReturn(List.of(new Processes.Process(1, "rpcbind"), new Processes.Process(2, "nfsdcld"),
+                new Processes.Process(3, "gk-statd"), new Processes.Process(4, "gk-mountd")));
+        assertEquals(Optional.empty(), layer.check(operation));
+        layer.up(operation);
+    }
+
+    @Test
+    void inAStopAllProcessesAreLookedThroughAgainWhenThoseThatWereSeenHaveGone() throws Exception {
+        List<Processes.Process> mountd = List.of(new Processes.Process(4, "gk-mountd"));
+        when(processes.in(any())).thenReturn(mountd).thenReturn(List.of());
+        when(processes.still(any(), any())).thenReturn(mountd).thenReturn(mountd).thenReturn(List.of());
+        layer.down(operation);
+        verify(processes, times(2)).in(any());
     }
 
     @Test

@@ -77,6 +77,22 @@ class HealthProbeTest {
     }
 
     @Test
+    void theSameProcessIsKnownWithoutItsUnitUntilItHasEnded() throws Exception {
+        process("S", 4711);
+        DaemonProcess before = statd("a-b").orElseThrow();
+        process("T", 4711);
+        Files.delete(dir.resolve("cgroup/gracekeeper.slice/gracekeeper-a.slice/gracekeeper-a-b.slice/"
+                + "gracekeeper-statd@a-b.service/cgroup.procs"));
+        assertTrue(probe.still(before).orElseThrow().isStopped());
+        process("Z", 4711);
+        assertEquals(Optional.empty(), probe.still(before));
+        process("S", 9999);
+        assertEquals(Optional.empty(), probe.still(before));
+        Files.delete(dir.resolve("proc/42/stat"));
+        assertEquals(Optional.empty(), probe.still(before));
+    }
+
+    @Test
     void whatIsNoProcessIsAnError() throws Exception {
         process("S", 4711);
         Files.writeString(dir.resolve("proc/42/stat"), "42 (rpc.statd) S 1 42\n");

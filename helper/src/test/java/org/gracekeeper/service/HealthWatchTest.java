@@ -192,6 +192,14 @@ class HealthWatchTest {
     }
 
     @Test
+    void aProcessThatIsStillThereIsSeenWithoutItsUnit() throws Exception {
+        looks(1);
+        doThrow(new IOException("odd")).when(probe).daemon(any(), eq("statd"));
+        doReturn(Optional.of(new DaemonProcess(12, 'T', 12, 0))).when(probe).still(new DaemonProcess(12, 'S', 12, 0));
+        assertEquals(List.of("goes on 12"), looks(1));
+    }
+
+    @Test
     void oneThatCannotBeLookedAtKeepsNoOtherFromIt() throws Exception {
         doThrow(new IOException("odd")).when(probe).daemon(any(), eq("rpcbind"));
         is("mountd", 13, 'T');

@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.net.InetAddress;
@@ -49,8 +50,13 @@ class NotifyLayerTest {
         }
         Files.write(state.nsmState(), new NsmState(9).bytes());
         for (String host : List.of("192.0.2.20", "192.0.2.21", "fd77::20", "alpha.example")) {
-            Files.writeString(state.nsm().resolve(host), "record of " + host);
+            Files.writeString(state.nsm().resolve(host), record(host));
         }
+    }
+
+    /** As statd makes it. */
+    private static String record(String host) {
+        return "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff " + host + " web\n";
     }
 
     private Operation operation(String... more) throws Exception {
@@ -86,8 +92,26 @@ class NotifyLayerTest {
                 prepared());
         assertEquals("/var/lib/nfs/notify/192.0.2.1 web-0 then\n/var/lib/nfs/notify/fd77::1 web-1 then\n", Files.readString(list));
         assertEquals(List.of("notifying 3 hosts from 192.0.2.1", "notifying 2 hosts from fd77::1"), said);
-        assertEquals("record of fd77::20", Files.readString(state.notify(
+        assertEquals(record("fd77::20"), Files.readString(state.notify(
                 InetAddress.getByName("fd77::1"), false).resolve("sm/fd77::20")));
+    }
+
+    /** A power cut has left one empty, which statd had just begun, and another is notified from both addresses. */
+    @Test
+    void hostsWithDamagedRecordsAreNotifiedToo() throws Exception {
+        Files.writeString(state.nsm().resolve("192.0.2.20"), "");
+        Files.writeString(state.nsm().resolve("alpha.example"), record("alpha.example").substring(0, 40));
+        layer.up(operation());
+
+        assertEquals(Map.of("192.0.2.1", "192.0.2.20 192.0.2.21 alpha.example", "fd77::1", "alpha.example fd77::20"),
+                prepared());
+        Path told = state.notify(InetAddress.getByName("192.0.2.1"), false).resolve("sm");
+        assertTrue(Files.readString(told.resolve("192.0.2.20")).endsWith(" 192.0.2.20 web\n"));
+        assertEquals(record("192.0.2.21"), Files.readString(told.resolve("192.0.2.21")));
+        assertEquals(Files.getOwner(state.nfs()), Files.getOwner(told.resolve("192.0.2.20")), "for sm-notify to read it");
+        assertEquals(state.nsm() + " has damaged records of 192.0.2.20, alpha.example: they are notified all the same, by these"
+                + " names", said.get(2));
+        assertEquals(3, said.size(), said.toString());
     }
 
     @Test
@@ -117,12 +141,13 @@ class NotifyLayerTest {
     void smNotifyGetsWhatItNeeds() throws Exception {
         Root.required();
         LinuxKernel.load().chown(state.nfs(), STATD, 0);
+        Files.writeString(state.nsm().resolve("192.0.2.20"), "");
         Files.createDirectories(state.notifyRoot().resolve("192.0.2.9/sm")); // of an earlier start
         layer.up(operation());
 
         assertEquals("[192.0.2.1, fd77::1]", prepared().keySet().toString());
         Path own = state.notifyRoot().resolve("192.0.2.1");
-        for (Path each : List.of(own, own.resolve("sm"), own.resolve("sm.bak"))) {
+        for (Path each : List.of(own, own.resolve("sm"), own.resolve("sm.bak"), own.resolve("sm/192.0.2.20"))) {
             assertEquals(STATD, Files.getAttribute(each, "unix:uid"), each.toString());
         }
         assertArrayEquals(new NsmState(9).bytes(), Files.readAllBytes(own.resolve("state")));
@@ -155,7 +180,7 @@ class NotifyLayerTest {
         layer.down(operation());
         assertFalse(Files.exists(list));
         assertFalse(Files.exists(state.notifyRoot()));
-        assertEquals("record of 192.0.2.20", Files.readString(state.nsm().resolve("192.0.2.20")));
+        assertEquals(record("192.0.2.20"), Files.readString(state.nsm().resolve("192.0.2.20")));
         layer.down(operation());
     }
 }

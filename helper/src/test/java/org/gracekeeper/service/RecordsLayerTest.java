@@ -236,6 +236,46 @@ class RecordsLayerTest {
         assertEquals(List.of(), said);
     }
 
+    private boolean holdsV4Grace() throws IOException {
+        return new NfsdcldDb(state.clientDatabase()).reclaimers().stream().anyMatch(RecordsLayer::isGraceHolder);
+    }
+
+    /** Until the end of a recovery somebody may come who is not known. */
+    @Test
+    void lostRecordsOfHostsAreInTheRecoverySet() throws Exception {
+        sql("DELETE FROM \"rec-0000000000000001\"");
+        layer.up(operation);
+        assertFalse(holdsV4Grace(), "there is nobody to wait for");
+        layer.opens(state);
+        Files.createFile(state.nsmLost());
+
+        layer.up(operation);
+
+        assertTrue(holdsV4Grace(), "as long as that of NLM");
+        assertEquals(List.of("hosts that are not known"), layer.recoverySet(state));
+        statdMonitors(HOST);
+        layer.gather(state);
+        assertEquals(List.of(HOST, "hosts that are not known"), layer.recoverySet(state));
+        layer.recovered(state, () -> false);
+        assertTrue(Files.exists(state.nsmLost()));
+        layer.recovered(state, () -> true);
+        assertEquals(List.of(), layer.recoverySet(state));
+        assertFalse(Files.exists(state.nsmLost()));
+    }
+
+    @Test
+    void aMissingListOfNfsV4ClientsIsAWarning() throws Exception {
+        Files.delete(state.clientDatabase());
+        layer.up(operation);
+        assertEquals(List.of(), said, "it may be the first start");
+
+        Files.createFile(state.ledger());
+        layer.up(operation);
+
+        assertEquals(1, said.size(), said.toString());
+        assertTrue(said.get(0).contains("list of NFSv4 clients is missing (" + state.clientDatabase()), said.get(0));
+    }
+
     private static final String HOST = "192.0.2.21";
     private static final TcpPeer OLD = TcpPeer.parse("192.0.2.1:2049 192.0.2.21:817").orElseThrow();
     private static final TcpPeer NEW = TcpPeer.parse("192.0.2.1:2049 192.0.2.21:818").orElseThrow();

@@ -26,6 +26,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.gracekeeper.model.FileSystems;
 import org.gracekeeper.model.HeldState;
 import org.gracekeeper.model.Ledger;
@@ -278,6 +281,57 @@ class RecoveryTest {
         RunningService next = service.notStarted().started(7).withOpened();
         recovery.endNow(next);
         verify(nfsd).endV4Grace();
+    }
+
+    private List<String> toldWhenTimeIsOver() throws Exception {
+        List<String> told = new ArrayList<>();
+        Logger logger = Logger.getLogger(Recovery.class.getName());
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                told.add(entry.getLevel() + " " + entry.getMessage());
+            }
+
+            @Override
+            public void flush() {
+                // It is all there.
+            }
+
+            @Override
+            public void close() {
+                // Nothing is open.
+            }
+        };
+        when(node.bootSeconds()).thenReturn(service.startedAt() + service.graceTime() + 1);
+        logger.addHandler(handler);
+        try {
+            recovery.step(service);
+        } finally {
+            logger.removeHandler(handler);
+        }
+        return told;
+    }
+
+    private static void isTold(String level, String which, String reason, String told) {
+        assertTrue(told.startsWith(level + " service web: " + which + " grace ended after "), told);
+        assertTrue(told.endsWith(" s: " + reason), told);
+    }
+
+    /** As with a recovery set of another time. After a crash whose locks they were is not known, and all may be back. */
+    @Test
+    void thatLocksOfTheLedgerDidNotComeBackIsAWarning() throws Exception {
+        Files.createFile(state.nsm().resolve("192.0.2.9"));
+        List<String> crash = toldWhenTimeIsOver();
+        assertEquals(2, crash.size(), crash.toString());
+        isTold("INFO", "NLM", "its time is over, 1 hosts may reclaim, their locks are not known", crash.get(0));
+        isTold("INFO", "NFSv4", "its time is over, 0 of 1 clients done", crash.get(1));
+
+        recovery.open(service.config().name());
+        ledger(List.of(LOCK));
+        List<String> stop = toldWhenTimeIsOver();
+
+        isTold("WARNING", "NLM", "its time is over, 0 of 1 locks back", stop.get(0));
+        isTold("INFO", "NFSv4", "its time is over", stop.get(1));
     }
 
     /** nfsd ends its grace from its laundromat, some time after it has been asked to. */

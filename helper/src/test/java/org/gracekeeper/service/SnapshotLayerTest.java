@@ -27,6 +27,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.gracekeeper.model.FileSystems;
+import org.gracekeeper.model.Ledger;
+import org.gracekeeper.model.LockCoverage.Range;
+import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.nfsd.NfsdFs;
@@ -168,6 +171,18 @@ class SnapshotLayerTest {
                 saidByAStartThat(new LedgerStore.Found(Optional.empty(), "cut short", false)));
         assertEquals(List.of("INFO recovering without a ledger: the first start"),
                 saidByAStartThat(new LedgerStore.Found(Optional.empty(), "the first start", true)));
+    }
+
+    @Test
+    void nlmLocksOfWhichNobodyCanBeToldAreAWarning() throws Exception {
+        Ledger ledger = new Ledger("web", 2, "web", 90, 90, "", "",
+                List.of(new Range("/srv/a", 12, LockLine.Access.WRITE, 0, 9, 1)), List.of(), List.of());
+        LedgerStore.Found found = new LedgerStore.Found(Optional.of(ledger), "", false);
+        String info = "INFO to come back: 1 NLM locks, the state of 0 NFSv4 clients";
+        assertEquals(List.of(info, "WARN no NFSv3 host is recorded that could be notified: these NLM locks are lost, and new"
+                + " locks wait for the full grace time"), saidByAStartThat(found));
+        when(records.recoverySet(any())).thenReturn(List.of("192.0.2.21"));
+        assertEquals(List.of(info), saidByAStartThat(found));
     }
 
     @Test
