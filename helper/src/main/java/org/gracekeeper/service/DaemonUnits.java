@@ -14,14 +14,9 @@ final class DaemonUnits {
         this.node = node;
     }
 
-    /** Returns when systemd has executed nsenter for each; what becomes of that shows when the daemon is waited for. */
-    void start(Operation operation, List<String> daemons) throws IOException {
-        systemctl(operation, List.of("start"), units(operation, daemons));
-    }
-
-    /** As {@link #start}, without waiting for systemd either. */
-    void requestStart(Operation operation, String daemon) throws IOException {
-        systemctl(operation, List.of("--no-block", "start"), units(operation, List.of(daemon)));
+    /** Does not wait for systemd: what becomes of it shows when the daemon is waited for. */
+    void requestStart(Operation operation, List<String> daemons) throws IOException {
+        systemctl(operation, List.of("--no-block", "start"), units(operation, daemons));
     }
 
     /** Restarts daemons of a service that runs; does not wait for it. */

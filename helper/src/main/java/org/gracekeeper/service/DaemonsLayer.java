@@ -17,7 +17,7 @@ import org.gracekeeper.sys.ProcessCalls;
 /**
  * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
  * units that enter its namespaces: systemd supervises them, and they outlive the helper. rpcbind has been started by
- * {@link RpcbindLayer}. All have to be ready before nfsd: from then on clients' grace time runs.
+ * {@link RpcbindLayer}. statd and mountd, which clients alone need, get ready while nfsd starts, see {@link RegisteredLayer}.
  */
 final class DaemonsLayer implements Layer {
     private static final Duration READY = Duration.ofSeconds(60);
@@ -67,11 +67,17 @@ final class DaemonsLayer implements Layer {
             // Waits by itself until clients can be reached.
             daemons.add(Instance.NOTIFY);
         }
-        units.start(operation, daemons);
+        units.requestStart(operation, daemons);
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
         await(operation, ready, "nfsdcld", () -> find(instance, "nfsdcld")
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
-        if (v3) {
+    }
+
+    /** Until those are ready that answer clients. */
+    void awaitAll(Operation operation) throws IOException, OcfException, InterruptedException {
+        Instance instance = operation.instance();
+        Deadline ready = operation.deadline().part(READY);
+        if (operation.service().config().hasNfsV3()) {
             await(operation, ready, "statd", () -> node.in(instance.network(),
                     () -> RpcClient.registered(RpcClient.STATD, 1)));
             await(operation, ready, "mountd", () -> node.in(instance.network(),

@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.util.List;
 
 /**
  * The service's rpcbind, without which nothing else can register, needs nothing of the storage: it becomes ready while the
@@ -23,7 +24,7 @@ final class RpcbindLayer implements UncheckedLayer {
     @Override
     public void up(Operation operation) throws IOException {
         if (operation.service().config().hasNfsV3()) {
-            units.requestStart(operation, "rpcbind");
+            units.requestStart(operation, List.of("rpcbind"));
         }
     }
 

@@ -86,6 +86,8 @@ public final class Services {
         DaemonUnits units = new DaemonUnits(node);
         HealthProbe probe = new HealthProbe(node, units);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
+        DaemonsLayer daemons = new DaemonsLayer(node, units, processes, probe, notifications,
+                new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances")));
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
@@ -94,9 +96,9 @@ public final class Services {
                 records,
                 new NotifyLayer(files, peers, notifications),
                 exports,
-                new DaemonsLayer(node, units, processes, probe, notifications,
-                        new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances"))),
+                daemons,
                 server,
+                new RegisteredLayer(daemons),
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,
