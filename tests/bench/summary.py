@@ -237,15 +237,15 @@ def cost_goals(lines):
     yield limited("the helper's resident memory", max(memory, default=None), 64, " MB", 1)
 
 
-def goals(lines):
-    found = collect(lines)
+def goals(found, lines):
+    """FOUND is what collect() has of the lines."""
     return [*gap_goals(found), *lock_goals(found), *cost_goals(lines)]
 
 
-def report(kernel, lines):
-    """(its text as lines, its goals)."""
-    reached = goals(lines)
-    return ([f"kernel {kernel}", ""] + table(collect(lines)) + ["what gracekeeper is to reach:"] + [goal.row() for goal in reached]
+def report(kernel, found, lines):
+    """(its text as lines, its goals). FOUND is what collect() has of the lines."""
+    reached = goals(found, lines)
+    return ([f"kernel {kernel}", ""] + table(found) + ["what gracekeeper is to reach:"] + [goal.row() for goal in reached]
             + costs(lines) + [""]), reached
 
 
@@ -294,16 +294,17 @@ def main():
     args = parser.parse_args()
     with open(args.file, encoding="utf-8") as file:
         kernels = by_kernel(json.loads(line) for line in file)
+    outages = {kernel: collect(lines) for kernel, lines in kernels.items()}
     states = set() if kernels else {LACKING}
     for kernel, lines in kernels.items():
-        rows, reached = report(kernel, lines)
+        rows, reached = report(kernel, outages[kernel], lines)
         states |= {goal.state for goal in reached}
         print("\n".join(rows))
-    found = {line["kind"] for lines in kernels.values() for line in lines}
-    print("\n".join(described([kind for kind in KINDS if kind in found])) if kernels else "nothing was measured yet")
+    kinds = {line["kind"] for lines in kernels.values() for line in lines}
+    print("\n".join(described([kind for kind in KINDS if kind in kinds])) if kernels else "nothing was measured yet")
     if args.svg:
         with open(args.svg, "w", encoding="utf-8") as picture:
-            picture.write(svg({kernel: collect(lines) for kernel, lines in kernels.items()}))
+            picture.write(svg(outages))
     if not args.judge:
         return 0
     return MISSED if MISSED in states else LACKING if LACKING in states else 0

@@ -257,7 +257,7 @@ class JudgeTest(unittest.TestCase):
     """Whatever is missed is found, and what is not measured is not taken for reached."""
 
     def states(self, lines):
-        return {state: [goal.text for goal in summary.goals(lines) if goal.state == state]
+        return {state: [goal.text for goal in summary.goals(summary.collect(lines), lines) if goal.state == state]
                 for state in (0, summary.MISSED, summary.LACKING)}
 
     def changed(self, kind, what, change):

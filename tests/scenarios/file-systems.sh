@@ -80,10 +80,25 @@ configuration() {
 	echo "location l-tree g-tree 50: node1"
 }
 
+declare -A ROOTS=()
 mount_at() { # HOST POINT SOURCE OPTIONS: below /mnt
 	on "$1" sh -c "mkdir -p /mnt/$2 && mount -t nfs -o $4 $3 /mnt/$2" || return 1
-	MOUNTED[$1]+=" /mnt/$2"
+	case $2 in
+	root*) ROOTS[$1]+=" /mnt/$2" ;;
+	*) MOUNTED[$1]+=" /mnt/$2" ;;
+	esac
 }
+
+# With all that the client has itself mounted below, at once: one by one some are mounted again by whoever looks for the next.
+unmount_roots() {
+	local host
+	for host in "${!ROOTS[@]}"; do
+		# shellcheck disable=SC2086 # a list of mount points
+		on "$host" umount -l ${ROOTS[$host]} || return 1
+	done
+}
+# No server, and so nothing of one, that the host's NFS client still knows.
+unmounted() { on "$1" sh -c '! tail -n +2 /proc/net/nfsfs/volumes | grep .'; } # HOST
 
 # In "a" and "b", slot 0 is locked over NFSv3, 1 over NFSv4.0, 2 over NFSv4.2. Of "n" and "d" there is one more over NFSv3, by a
 # mount of that export alone: the same file, by another file handle than through the export around it where that has it, too.
@@ -246,8 +261,9 @@ need "the mounts go" on node2 umount /srv/third/export/inner /srv/again /srv/our
 all_locks node2
 
 check "the logs come home" end_load
+check "NFSv4's roots are unmounted" unmount_roots
 check_load
-for host in "${CLIENTS[@]}"; do check "$host has unmounted everything" on "$host" sh -c '! findmnt -t nfs,nfs4'; done
+for host in "${CLIENTS[@]}"; do check "$host has unmounted everything" until_true 60 unmounted "$host"; done
 audit "xfs=node2:$ADDRESS_XFS" "tree=node2:$ADDRESS_TREE"
 for service in xfs tree; do check "service $service stops" remove $service; done
 audit

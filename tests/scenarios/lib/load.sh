@@ -274,14 +274,15 @@ crash_client() {
 }
 
 unmount_clients() {
-	local host pids=()
+	local host pid pids=() status=0
 	for host in "${!MOUNTED[@]}"; do
 		# The client has itself mounted what it found below (nested file systems).
 		# shellcheck disable=SC2086 # a list of mount points
 		on "$host" umount -R ${MOUNTED[$host]} & pids+=($!)
 	done
-	((${#pids[@]} == 0)) || wait "${pids[@]}"
+	for pid in "${pids[@]}"; do wait "$pid" || status=1; done
 	MOUNTED=()
+	return $status
 }
 
 # hammer IPV4: a second contender on client3, for the shared file's locks over three versions, once a second each: none of them
