@@ -16,7 +16,8 @@ BARE=10.77.0.11 # node1's own
 
 # What a probe on node1 found would be node1's own nfs-server: so there is none.
 crm_for_old() {
-	local operations='op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=20s timeout=60s'
+	# Each look of these takes an emulated node seconds: every 20 s, as documented for them, is more than it can do.
+	local operations='op start timeout=180s interval=0s op stop timeout=180s interval=0s op monitor interval=60s timeout=60s'
 	cat <<-X
 		primitive fs-old Filesystem params device="/dev/disk/by-id/virtio-shared2" directory="/srv/old" fstype=ext4 $operations
 		primitive server-old nfsserver params nfs_shared_infodir=/srv/old/info nfs_server_scope=old nfs_no_notify=true $operations
