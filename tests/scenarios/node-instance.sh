@@ -73,6 +73,13 @@ refuses() { ! answers "$@"; }
 ends_foreign() { says "$(log_of node1 "$1")" 'enforce: ended all that NFSv4\.2 10\.77\.0\.53:[0-9]+ \(through 10\.77\.0\.11\) had'; } # SINCE
 ordered() { on "$1" systemctl -q is-active gracekeeper-node.target; } # NODE
 restarts() { kernel_of "$1" "$2" | grep -cE 'NFSD: (starting [0-9]+-second grace|no clients to reclaim)'; } # NODE SINCE
+# On the lab's other network, from which nodes tell hosts too, clients are not.
+all_have_answered() { # NODE
+	on "$1" sh -c 'for unit in $(systemctl list-units --all --plain --no-legend "gracekeeper-notify-node*" | cut -d " " -f 1); do
+		which=${unit#*@} which=${which%.service}
+		echo "$which" && grep "^192\.168\.77\." "/run/gracekeeper-notify/$which/hosts" || exit 1
+	done'
+}
 both_kept() { # NODE SINCE: all of both services is there when their recovery has ended
 	local name host
 	for name in a b; do check "recovery of $name ends" until_true 120 serves "$1" $name; done
@@ -274,8 +281,8 @@ for node in "${NODES[@]}"; do
 		! ls /etc/exports.d/gracekeeper-* /run/gracekeeper/restart/threads 2>/dev/null | grep . &&
 		! ip address show | grep -F -e 10.77.0.100 -e 10.77.0.101 && ! nft list tables | grep gracekeeper'
 	check "$node ends its nfsd and Pacemaker in any order" eval "! ordered $node"
-	check "nor anybody who tells hosts" until_true 60 on "$node" sh -c \
-		"! systemctl list-units --all --plain --no-legend 'gracekeeper-notify-node*' | grep ."
+	check "nor anybody who tells hosts, but from where they do not answer" until_true 60 all_have_answered "$node"
+	need "which would go on for a quarter of an hour" on "$node" systemctl stop 'gracekeeper-notify-node@*'
 	need "the nfsd of $node ends" guest "$node" bare-nfsd stop
 	if [ "$KERNEL" = 6.1 ]; then
 		# Its lockd complains of hosts that hold locks when nfsd stops, as with every restart of nfs-server.service; client3 may.
