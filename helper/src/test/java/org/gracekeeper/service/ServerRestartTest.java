@@ -26,6 +26,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.nfsd.LockdFs;
@@ -152,8 +153,16 @@ class ServerRestartTest {
 
     /** What follows when nfsd serves again is waited for by nobody. */
     private void awaitEnd() throws Exception {
+        await(() -> done.contains("notified") && !state.isUnfinished());
+    }
+
+    private void awaitFinished() throws Exception {
+        await(() -> !state.isUnfinished());
+    }
+
+    private void await(BooleanSupplier condition) throws Exception {
         Deadline deadline = Deadline.after(PATIENCE);
-        while (!done.contains("notified") || state.isUnfinished()) {
+        while (!condition.getAsBoolean()) {
             assertFalse(deadline.passed(), done.toString());
             Thread.sleep(5);
         }
@@ -356,11 +365,7 @@ class ServerRestartTest {
 
         restart.finish(Deadline.after(PATIENCE));
 
-        Deadline deadline = Deadline.after(PATIENCE);
-        while (state.isUnfinished()) {
-            assertFalse(deadline.passed(), done.toString());
-            Thread.sleep(5);
-        }
+        awaitFinished();
         assertEquals(List.of("doors open"), done);
     }
 
@@ -392,11 +397,7 @@ class ServerRestartTest {
 
         restart.finish(Deadline.after(PATIENCE));
 
-        Deadline deadline = Deadline.after(PATIENCE);
-        while (state.isUnfinished()) {
-            assertFalse(deadline.passed(), done.toString());
-            Thread.sleep(5);
-        }
+        awaitFinished();
         assertEquals(List.of("doors open"), done);
     }
 
