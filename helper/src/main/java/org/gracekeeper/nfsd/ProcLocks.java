@@ -42,6 +42,24 @@ public final class ProcLocks {
         return parse(text());
     }
 
+    /** Those on {@code devices} that {@code wanted} accepts, in one reading. Lines about other devices are not looked at. */
+    public List<LockLine> read(Collection<DeviceId> devices, Predicate<LockLine> wanted) throws IOException {
+        List<LockLine> lines = new ArrayList<>();
+        for (String text : textsAbout(devices)) {
+            LockLine line = parseLine(text);
+            if (devices.contains(line.dev()) && wanted.test(line)) {
+                lines.add(line);
+            }
+        }
+        return lines;
+    }
+
+    /** The lines that may be about them. */
+    private List<String> textsAbout(Collection<DeviceId> devices) throws IOException {
+        List<String> marks = devices.stream().map(ProcLocks::mark).toList();
+        return text().lines().filter(text -> marks.stream().anyMatch(text::contains)).toList();
+    }
+
     private String text() throws IOException {
         return new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1);
     }
@@ -56,16 +74,12 @@ public final class ProcLocks {
      */
     public List<Map<LockLine, Integer>> readings(Collection<DeviceId> devices, Predicate<LockLine> wanted, int count)
             throws IOException {
-        List<String> marks = devices.stream().map(ProcLocks::mark).toList();
         // Most lines are the same in all readings but for the number before them: to parse is what costs.
         Map<String, LockLine> parsed = new HashMap<>();
         List<Map<LockLine, Integer>> readings = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             Map<LockLine, Integer> lines = new HashMap<>();
-            for (String text : text().split("\n")) {
-                if (marks.stream().noneMatch(text::contains)) {
-                    continue;
-                }
+            for (String text : textsAbout(devices)) {
                 String unnumbered = text.substring(text.indexOf(':') + 1);
                 LockLine line = parsed.get(unnumbered);
                 if (line == null) {

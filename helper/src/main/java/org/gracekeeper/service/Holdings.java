@@ -157,11 +157,8 @@ final class Holdings {
     /** Everything of the NFS server's on the service's file systems in /proc/locks, delegations and waiters included. */
     List<LockLine> lines(RunningService service) throws IOException {
         Map<Integer, Protocol> protocols = new HashMap<>();
-        List<LockLine> lines = new ArrayList<>();
-        locks.readings(service.devices(), line -> service.devices().contains(line.dev())
-                && protocols.computeIfAbsent(line.pid(), Holdings::protocol) != Protocol.LOCAL, 1).get(0)
-                .forEach((line, times) -> lines.addAll(Collections.nCopies(times, line)));
-        return lines;
+        return locks.read(service.devices(),
+                line -> protocols.computeIfAbsent(line.pid(), Holdings::protocol) != Protocol.LOCAL);
     }
 
     /** Whether the server has neither a lock nor an NFSv4 client. */
@@ -172,10 +169,8 @@ final class Holdings {
     /** How many byte-range locks NFSv3 hosts hold on the service's file systems, an owner's adjacent ranges being one. */
     int nlmLocks(RunningService service) throws IOException {
         Map<Integer, Protocol> protocols = new HashMap<>();
-        return locks.readings(service.devices(), line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()
-                && service.devices().contains(line.dev())
-                && protocols.computeIfAbsent(line.pid(), Holdings::protocol) == Protocol.NLM, 1).get(0)
-                .values().stream().mapToInt(Integer::intValue).sum();
+        return locks.read(service.devices(), line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()
+                && protocols.computeIfAbsent(line.pid(), Holdings::protocol) == Protocol.NLM).size();
     }
 
     /** @throws IOException the NFS server still has something on the service's file systems */
