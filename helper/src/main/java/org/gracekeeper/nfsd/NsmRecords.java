@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -80,9 +81,10 @@ public final class NsmRecords {
      * by its name.
      *
      * @param server see {@link NsmRecord#forNotification}
-     * @return the names of those; they are root's
+     * @param owner for whom sm-notify gives up root; of those that are made anew, the others keep theirs
+     * @return the names of those that were made anew
      */
-    public List<String> copyForNotification(Collection<String> names, Path from, Path to, String server)
+    public List<String> copyForNotification(Collection<String> names, Path from, Path to, String server, UserPrincipal owner)
             throws IOException {
         List<String> whole = new ArrayList<>();
         List<String> damaged = new ArrayList<>();
@@ -92,6 +94,7 @@ public final class NsmRecords {
         copy(whole, from, to);
         for (String name : damaged) {
             files.write(to.resolve(name), NsmRecord.forNotification(name, server).getBytes(StandardCharsets.ISO_8859_1));
+            Files.setOwner(to.resolve(name), owner);
         }
         return damaged;
     }

@@ -16,7 +16,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
@@ -84,6 +86,7 @@ final class HostNotifier {
                     + String.join(", ", unknown) + "; see fs.nfs.nsm_use_hostnames");
         }
         List<String> told = new ArrayList<>();
+        Set<String> damaged = new TreeSet<>();
         for (int i = 0; i < addresses.size(); i++) {
             InetAddress address = addresses.get(i);
             List<String> names = new ArrayList<>(address instanceof Inet4Address ? hosts.ipv4() : hosts.ipv6());
@@ -95,7 +98,8 @@ final class HostNotifier {
             if (!names.isEmpty()) {
                 String which = name + SEPARATOR + i + "-" + number.value();
                 try {
-                    Path directory = prepare(which, records, names, number);
+                    Path directory = root.resolve(which);
+                    damaged.addAll(prepare(directory, records, names, number, name));
                     describe(directory, address, name + "-" + i, named);
                     node.run(deadline, "systemctl", "start", unit(which));
                     told.add(names.size() + " hosts from " + AddressText.of(address));
@@ -103,6 +107,10 @@ final class HostNotifier {
                     problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());
                 }
             }
+        }
+        if (!damaged.isEmpty()) {
+            problems.accept("statd's records of NFSv3 hosts are damaged: " + String.join(", ", damaged)
+                    + ": they are notified all the same, by these names");
         }
         return told;
     }
@@ -125,21 +133,22 @@ final class HostNotifier {
         }
     }
 
-    private Path prepare(String which, Path records, List<String> hosts, NsmState number) throws IOException {
-        Path directory = root.resolve(which);
+    /** @return hosts with records that sm-notify could not have read */
+    private List<String> prepare(Path directory, Path records, List<String> hosts, NsmState number, String server)
+            throws IOException {
         UserPrincipal user = owner.get();
         for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             Files.createDirectories(each);
             Files.setOwner(each, user);
         }
-        nsm.copy(hosts, records, directory.resolve("sm"));
+        List<String> damaged = nsm.copyForNotification(hosts, records, directory.resolve("sm"), server, user);
         Files.write(directory.resolve("state"), number.bytes());
         Files.setOwner(directory.resolve("state"), user);
         // sm-notify is not root when it comes here again.
         for (Path each : List.of(root, directory)) {
             Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
-        return directory;
+        return damaged;
     }
 
     /** What nfs-notify goes by, and what sm-notify sees in place of the node's own. */

@@ -113,16 +113,13 @@ final class NotifyLayer implements UncheckedLayer {
         for (Path each : List.of(state.notifyRoot(), directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             ClaimLayer.directory(each, "rwxr-xr-x");
         }
-        List<String> damaged = records.copyForNotification(
-                hosts, state.nsm(), directory.resolve("sm"), service.config().name().value());
-        files.copyFile(state.nsmState(), directory.resolve("state"));
         // sm-notify gives up root for the owner of its directory, as statd does.
         UserPrincipal owner = Files.getOwner(state.nfs());
+        List<String> damaged = records.copyForNotification(
+                hosts, state.nsm(), directory.resolve("sm"), service.config().name().value(), owner);
+        files.copyFile(state.nsmState(), directory.resolve("state"));
         for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
             Files.setOwner(each, owner);
-        }
-        for (String host : damaged) {
-            Files.setOwner(directory.resolve("sm").resolve(host), owner);
         }
         return damaged;
     }

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -94,21 +95,22 @@ class NsmRecordsTest {
         Path record = dir.resolve("192.0.2.21");
         Path to = Files.createDirectory(dir.resolve("to"));
         Path copy = to.resolve("192.0.2.21");
+        UserPrincipal owner = Files.getOwner(dir);
         for (String whole : List.of(line, line + line, line.replace("web\n", "web of another version\n"))) {
             Files.writeString(record, whole);
-            assertEquals(List.of(), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"));
+            assertEquals(List.of(), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web", owner));
             assertEquals(whole, Files.readString(copy));
         }
         for (String damaged : List.of("", "\n", line.substring(0, 50), line + "garbage\n", "\0".repeat(line.length()),
                 "\u00ff\u00fe{}", line.repeat(1000))) {
             Files.writeString(record, damaged, StandardCharsets.ISO_8859_1);
-            assertEquals(List.of("192.0.2.21"), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"), damaged);
+            assertEquals(List.of("192.0.2.21"), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web", owner), damaged);
             List<NsmRecord> made = records.read(copy);
             assertEquals(1, made.size(), damaged);
             assertEquals("192.0.2.21", made.get(0).host());
             assertTrue(Files.readString(copy).endsWith(" 192.0.2.21 web\n"), damaged);
         }
-        assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web"));
+        assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web", owner));
     }
 
     @Test

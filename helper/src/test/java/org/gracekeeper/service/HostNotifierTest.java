@@ -94,6 +94,19 @@ class HostNotifierTest {
         assertEquals(List.of(), problems);
     }
 
+    /** A power cut leaves such a record, and sm-notify passes over it. */
+    @Test
+    void hostsWithDamagedRecordsAreToldByTheirNames() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        Files.createFile(records.resolve("192.0.2.72"));
+
+        assertEquals(List.of("2 hosts from 192.0.2.1"), begin("web", "192.0.2.1"));
+
+        assertEquals("192.0.2.72", new NsmRecords(files).read(root.resolve("web--0-1001/sm/192.0.2.72")).get(0).host());
+        assertEquals(List.of("statd's records of NFSv3 hosts are damaged: 192.0.2.72: they are notified all the same, by these"
+                + " names"), problems);
+    }
+
     /** sm-notify reads it when it is not root any more; the helper's umask is 0077. */
     @Test
     void whatItReadsIsReadable() throws Exception {
