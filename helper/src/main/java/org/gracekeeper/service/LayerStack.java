@@ -69,7 +69,7 @@ abstract class LayerStack {
     /** Whoever starts it hears at once what the monitor will say. */
     private void warn(Operation operation) throws InterruptedException {
         try {
-            remark(operation).ifPresent(operation::warn);
+            remarks(operation).forEach(operation::warn);
         } catch (IOException e) {
             operation.warn(e.getMessage());
         }
@@ -162,15 +162,13 @@ abstract class LayerStack {
         return problem;
     }
 
-    /** What is not as it should be, and would not be better after a start anew. */
-    Optional<String> remark(Operation operation) throws IOException, InterruptedException {
+    /** All that is not as it should be, and would not be better after a start anew; mostly nothing. */
+    List<String> remarks(Operation operation) throws IOException, InterruptedException {
+        List<String> remarks = new ArrayList<>();
         for (Layer layer : layers) {
-            Optional<String> remark = layer.remark(operation);
-            if (remark.isPresent()) {
-                return remark;
-            }
+            layer.remark(operation).ifPresent(remarks::add);
         }
-        return Optional.empty();
+        return remarks;
     }
 
     private Optional<String> problem(Operation operation) throws IOException, InterruptedException {

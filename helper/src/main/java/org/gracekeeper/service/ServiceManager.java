@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -156,13 +157,14 @@ public final class ServiceManager {
             if (problem.isPresent()) {
                 throw new OcfException(OcfCode.GENERIC, "service " + name + ": " + problem.get());
             }
-            Optional<String> remark = stack.remark(operation);
-            if (remark.isPresent()) {
-                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but " + remark.get());
-            }
+            List<String> remarks = new ArrayList<>();
             if (!service.get().refused().isEmpty()) {
-                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but with the parameters it had"
-                        + " before the last change, and will not start anew: " + service.get().refused());
+                remarks.add("with the parameters it had before the last change, and will not start anew: "
+                        + service.get().refused());
+            }
+            remarks.addAll(stack.remarks(operation));
+            if (!remarks.isEmpty()) {
+                throw new OcfException(OcfCode.DEGRADED, "service " + name + " serves, but " + String.join("; ", remarks));
             }
             return OcfCode.SUCCESS;
         } finally {

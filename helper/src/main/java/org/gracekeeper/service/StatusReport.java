@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -43,7 +44,7 @@ public final class StatusReport {
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
      * @param refused why parameters that came later are not those it runs with; empty when none did
-     * @param remark what else the monitor reports; empty when nothing
+     * @param remarks what else the monitor reports
      */
     public record ServiceStatus(
             String service,
@@ -58,7 +59,18 @@ public final class StatusReport {
             List<RecoveryDecision.Missing> missing,
             List<LayerStack.LayerState> layers,
             String refused,
-            String remark) {}
+            List<String> remarks) {
+
+        public ServiceStatus {
+            remarks = List.copyOf(remarks);
+        }
+
+        /** All of them as one text, for who reads the JSON and does not know that there may be several. */
+        @JsonProperty("remark")
+        public String remark() {
+            return String.join("; ", remarks);
+        }
+    }
 
     /**
      * A client that holds or may hold state.
@@ -93,12 +105,21 @@ public final class StatusReport {
         return table.toString();
     }
 
-    /** The first that is wrong; where nothing is, how many are waited for. */
+    /** The first layer that is wrong; where none is, all that the monitor reports, or else how many are waited for. */
     private static String remark(ServiceStatus s) {
-        return s.layers().stream().filter(layer -> !layer.state().equals("ok")).findFirst()
-                .map(layer -> oneLine(layer.layer() + ": " + layer.state()))
-                .orElse(!s.refused().isEmpty() ? oneLine(NOT_IN_FORCE + s.refused()) : !s.remark().isEmpty() ? oneLine(s.remark())
-                        : s.missing().isEmpty() ? "" : s.missing().size() + " missing");
+        Optional<LayerStack.LayerState> wrong = s.layers().stream().filter(layer -> !layer.state().equals("ok")).findFirst();
+        if (wrong.isPresent()) {
+            return oneLine(wrong.get().layer() + ": " + wrong.get().state());
+        }
+        List<String> all = new ArrayList<>();
+        if (!s.refused().isEmpty()) {
+            all.add(NOT_IN_FORCE + s.refused());
+        }
+        all.addAll(s.remarks());
+        if (all.isEmpty()) {
+            return s.missing().isEmpty() ? "" : s.missing().size() + " missing";
+        }
+        return oneLine(String.join("; ", all));
     }
 
     private static String oneLine(String text) {
@@ -133,9 +154,7 @@ public final class StatusReport {
             if (!s.refused().isEmpty()) {
                 text.append("  problem    ").append(NOT_IN_FORCE).append(oneLine(s.refused())).append('\n');
             }
-            if (!s.remark().isEmpty()) {
-                text.append("  remark     ").append(oneLine(s.remark())).append('\n');
-            }
+            s.remarks().forEach(remark -> text.append("  remark     ").append(oneLine(remark)).append('\n'));
         }
         return text.toString();
     }
@@ -160,7 +179,7 @@ public final class StatusReport {
     /** One that nothing is known of is no reason to hide the others. */
     private static ServiceStatus unreadable(ServiceName name, IOException e) {
         return new ServiceStatus(name.value(), "damaged", List.of(), "", List.of(), "unknown", 0, 0, List.of(), List.of(),
-                List.of(new LayerStack.LayerState("record", String.valueOf(e.getMessage()))), "", "");
+                List.of(new LayerStack.LayerState("record", String.valueOf(e.getMessage()))), "", List.of());
     }
 
     private ServiceStatus status(RunningService service) throws InterruptedException {
@@ -174,7 +193,7 @@ public final class StatusReport {
         long locks = 0;
         List<Holder> holders = List.of();
         List<RecoveryDecision.Missing> missing = List.of();
-        String remark = "";
+        List<String> remarks = List.of();
         String state = service.stopping() ? "stopping" : !service.opened() ? "starting"
                 : healthy ? "serving" : "damaged";
         try {
@@ -187,7 +206,7 @@ public final class StatusReport {
             // Of a shared nfsd it is not known who has yet to reclaim what.
             missing = service.serving() && seen.active() && !service.config().isShared()
                     ? recovery.decide(service, seen).missing() : missing;
-            remark = service.serving() ? stack.remark(operation).orElse("") : "";
+            remarks = service.serving() ? stack.remarks(operation) : remarks;
             state = service.serving() && healthy && seen.active() ? "recovering" : state;
         } catch (IOException e) {
             state = service.serving() ? "damaged" : state;
@@ -205,7 +224,7 @@ public final class StatusReport {
                 missing,
                 layers,
                 service.refused(),
-                remark);
+                remarks);
     }
 
     private static String words(Recovery.Grace grace) {

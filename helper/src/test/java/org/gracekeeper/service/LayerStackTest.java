@@ -44,7 +44,7 @@ class LayerStackTest {
 
         @Override
         public Optional<String> remark(Operation operation) {
-            return name.equals("high") ? Optional.of("mounted here") : Optional.empty();
+            return name.equals("low") ? Optional.empty() : Optional.of(name + " is odd");
         }
 
         @Override
@@ -86,8 +86,14 @@ class LayerStackTest {
     @Test
     void aRemarkIsNoProblem() throws Exception {
         assertEquals(Optional.empty(), stack(null).monitor(on(started().withOpened())));
-        assertEquals(Optional.of("mounted here"), stack(null).remark(on(started().withOpened())));
-        assertEquals(Optional.empty(), of(new Recorder("low", null)).remark(on(started().withOpened())));
+        assertEquals(List.of("high is odd"), stack(null).remarks(on(started().withOpened())));
+        assertEquals(List.of(), of(new Recorder("low", null)).remarks(on(started().withOpened())));
+    }
+
+    @Test
+    void noRemarkHidesAnother() throws Exception {
+        assertEquals(List.of("high is odd", "higher is odd"), of(new Recorder("low", null), new Recorder("high", null),
+                new Recorder("higher", null)).remarks(on(started().withOpened())));
     }
 
     @Test

@@ -54,7 +54,7 @@ class ReloadTest {
                 call -> new RunningService(call.getArgument(0), "eth0", List.of(), List.of(), List.of(), 90, 0, false, false,
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
-        when(stack.remark(any())).thenReturn(Optional.empty());
+        when(stack.remarks(any())).thenReturn(List.of());
         doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver,
                 new Stacks(stack, null, null, null, null, null), null, null, null, null);
@@ -127,13 +127,24 @@ class ReloadTest {
 
     @Test
     void whatIsNotTheServicesFaultIsSaidAndLeftAlone() throws Exception {
-        when(stack.remark(any())).thenReturn(Optional.of("this node has it mounted at /mnt"));
+        when(stack.remarks(any())).thenReturn(List.of("this node has it mounted at /mnt"));
 
         OcfException degraded = assertThrows(OcfException.class, () -> manager.monitor(call(BEFORE), false));
         assertEquals(OcfCode.DEGRADED, degraded.code());
         assertEquals("service web serves, but this node has it mounted at /mnt", degraded.getMessage());
         when(stack.monitor(any())).thenReturn(Optional.of("nfsd has no threads"));
         assertEquals(OcfCode.GENERIC, assertThrows(OcfException.class, () -> manager.monitor(call(BEFORE), false)).code());
+    }
+
+    @Test
+    void allOfItIsSaid() throws Exception {
+        refused("data *(rw)", "exports");
+        when(stack.remarks(any())).thenReturn(List.of("clients use it through others", "hosts are one client"));
+
+        String said = assertThrows(OcfException.class, () -> manager.monitor(call(BEFORE), false)).getMessage();
+
+        assertTrue(said.startsWith("service web serves, but with the parameters it had before the last change"), said);
+        assertTrue(said.endsWith("; clients use it through others; hosts are one client"), said);
     }
 
     @Test

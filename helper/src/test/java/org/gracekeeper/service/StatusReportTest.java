@@ -8,6 +8,8 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,20 +28,20 @@ import org.junit.jupiter.api.io.TempDir;
 
 class StatusReportTest {
     private static final ServiceStatus SERVING = new ServiceStatus("data_nfs", "serving", List.of("192.0.2.10/24"), "eth0",
-            List.of("/srv/data"), "none", 12.3, 0, List.of(), List.of(), List.of(new LayerState("link", "ok")), "", "");
+            List.of("/srv/data"), "none", 12.3, 0, List.of(), List.of(), List.of(new LayerState("link", "ok")), "", List.of());
     private static final ServiceStatus REFUSED = new ServiceStatus("y", "serving", List.of("192.0.2.13/24"), "eth0",
-            List.of("/srv/y"), "none", 0, 0, List.of(), List.of(), List.of(), "no client\nfor /srv/y", "");
+            List.of("/srv/y"), "none", 0, 0, List.of(), List.of(), List.of(), "no client\nfor /srv/y", List.of());
     private static final ServiceStatus RECOVERING = new ServiceStatus("web", "recovering",
             List.of("192.0.2.11/24", "2001:db8::11/64"), "eth0", List.of("/srv/web"), "NLM and NFSv4", 12.3, 14,
             List.of(new Holder("NFSv4.2", "192.0.2.21:817", "confirmed, 2 states"),
                     new Holder("NFSv3", "192.0.2.22", "monitored by statd"), new Holder("NFSv3", "192.0.2.22", "may reclaim")),
             List.of(new Missing("NFSv3", "192.0.2.22", "of all such hosts: 1 of 2 locks back"),
                     new Missing("NFSv3", "192.0.2.23", "of all such hosts: 1 of 2 locks back")),
-            List.of(new LayerState("link", "ok")), "", "");
+            List.of(new LayerState("link", "ok")), "", List.of());
     private static final ServiceStatus DAMAGED = new ServiceStatus("x", "damaged", List.of("192.0.2.12/24"), "eth0",
             List.of("/srv/x"), "unknown", 0, 0, List.of(), List.of(),
             List.of(new LayerState("link", "ok"), new LayerState("server", "somebody\nstopped it"),
-                    new LayerState("open", "down")), "", "");
+                    new LayerState("open", "down")), "", List.of());
 
     @Test
     void severalServicesAreALineEach() {
@@ -61,9 +63,33 @@ class StatusReportTest {
     @Test
     void whatElseTheMonitorReportsIsARemark() {
         ServiceStatus mounted = new ServiceStatus("z", "serving", List.of("192.0.2.14/24"), "eth0", List.of("/srv/z"), "none", 0,
-                0, List.of(), List.of(), List.of(), "", "mounted\nhere");
-        assertTrue(StatusReport.table(List.of(SERVING, mounted)).endsWith("  mounted here\n"));
-        assertTrue(StatusReport.details(List.of(mounted)).endsWith("  remark     mounted here\n"));
+                0, List.of(), List.of(), List.of(), "no client", List.of("mounted\nhere", "used there"));
+        assertTrue(StatusReport.table(List.of(SERVING, mounted)).endsWith(
+                "  parameters of the last change are not in force: no client; mounted here; used there\n"));
+        assertTrue(StatusReport.details(List.of(mounted)).endsWith("  remark     mounted here\n  remark     used there\n"));
+    }
+
+    /** As a list, and as the one text that it was when there could be one only. */
+    @Test
+    void theJsonHasAllOfThem(@TempDir Path dir) throws Exception {
+        Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        Parameters parameters = TestService.parameters(dir);
+        registry.save(TestService.of("web", parameters).started(5).withOpened(), parameters);
+        OwnStack stack = mock(OwnStack.class);
+        when(stack.states(any())).thenReturn(List.of());
+        when(stack.remarks(any())).thenReturn(List.of("mounted here", "used there")).thenReturn(List.of());
+        Recovery recovery = mock(Recovery.class);
+        when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
+        StatusReport report = new StatusReport(registry, new Stacks(stack, null, null, null, null, null), mock(Holdings.class),
+                mock(RecordsLayer.class), recovery);
+
+        JsonNode web = new ObjectMapper().readTree(report.json(Optional.empty())).get(0);
+
+        assertEquals("mounted here; used there", web.get("remark").textValue());
+        assertEquals(new ObjectMapper().valueToTree(List.of("mounted here", "used there")), web.get("remarks"));
+        web = new ObjectMapper().readTree(report.json(Optional.empty())).get(0);
+        assertEquals("", web.get("remark").textValue());
+        assertEquals(0, web.get("remarks").size());
     }
 
     @Test
