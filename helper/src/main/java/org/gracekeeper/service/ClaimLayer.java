@@ -19,14 +19,15 @@ import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 
 /**
- * The bottom layer: this node has the service. Refuses what another service here has already, lays out the state
- * directory, and at the end of a stop gives the proof that nothing is left.
+ * The bottom layer: this node has the service. Refuses what another service has already, and changes nothing before that is
+ * decided; lays out the state directory, and at the end of a stop gives the proof that nothing is left.
  */
 final class ClaimLayer implements Layer {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -86,11 +87,19 @@ final class ClaimLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, OcfException {
         RunningService service = operation.service();
-        refuseSharing(service);
         StateDirectory state = service.state();
-        Claim previous = previous(operation);
+        ServiceName name = service.config().name();
+        Map<Path, DeviceId> devices = devices(service);
+        // First: that a running service has the file system says more than whose the directory is.
+        refuseSharing(service, devices, registry.others(name));
+        Previous found = find(operation);
+        refuseAnothers(service, found.claim());
+        // Once more: another start may have come to this meanwhile. The storage is not read here, since it may hang.
+        registry.claim(name, others -> refuseSharing(service, devices, others));
+        tell(operation, found);
+        Claim previous = found.claim();
         if (previous != null) {
-            timeline.before(service.config().name(), previous.node(), previous.clean());
+            timeline.before(name, previous.node(), previous.clean());
         }
         reserve.release(state);
         noteLostRecords(operation, previous);
@@ -112,18 +121,21 @@ final class ClaimLayer implements Layer {
         long generation = previous == null ? 1 : previous.generation() + 1;
         // Until recovery has ended there may be clients that still go by the lease of before.
         int lease = Math.max(service.config().leaseTime(), previous == null ? 0 : previous.leaseTime());
-        write(state, new Claim(Claim.FORMAT, service.config().name().value(), service.config().scope(), node.hostname(),
+        write(state, new Claim(Claim.FORMAT, name.value(), service.config().scope(), node.hostname(),
                 node.bootId(), generation, lease, service.graceTime(), false));
-        registry.claimed(service.config().name(), generation);
+        registry.counted(name, generation);
     }
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         operation.info("stopped: " + proof.require(operation));
+        if (!registry.isClaimed(operation.instance().name())) {
+            return; // a start that was refused is taken down too: the state directory may be another's
+        }
         try {
             StateDirectory state = operation.state();
             Claim claim = read(state);
-            // A start that was refused is taken down too: what it found there is another's, or nobody's yet.
+            // A start that did not come as far as to be counted leaves the last one's.
             if (claim != null && claim.service().equals(operation.instance().name().value())
                     && claim.bootId().equals(node.bootId())) {
                 write(state, claim.stopped());
@@ -137,6 +149,10 @@ final class ClaimLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException {
+        if (!registry.isClaimed(operation.instance().name())) {
+            // All the rest may look well: it is that of the service for which the start was refused.
+            return Optional.of("it has nothing on this node yet: its start has just begun, or was cut short");
+        }
         Path record = operation.state().record();
         if (!Files.isReadable(record)) {
             return Optional.of("the state directory " + operation.state().root() + " cannot be read: is its file system"
@@ -168,9 +184,10 @@ final class ClaimLayer implements Layer {
                 + " notified, so they lose their locks, and new locks wait for the full grace time");
     }
 
-    private void refuseSharing(RunningService service) throws IOException, OcfException {
-        Map<Path, DeviceId> devices = devices(service);
-        for (RunningService other : registry.others(service.config().name())) {
+    /** @param devices of the file systems that the service uses, by path */
+    private static void refuseSharing(RunningService service, Map<Path, DeviceId> devices, List<RunningService> others)
+            throws OcfException {
+        for (RunningService other : others) {
             // In the other's namespace, where a look at the node's devices does not find it.
             if (!other.config().isShared() && !service.config().isShared() && other.parent().equals(service.parent())
                     && other.config().linkType() != service.config().linkType()) {
@@ -217,36 +234,33 @@ final class ClaimLayer implements Layer {
         return devices;
     }
 
-    /** The record of the start before, as far as it can be read; null when there is none. */
-    private Claim previous(Operation operation) throws IOException, OcfException {
+    /**
+     * What there is of the start before.
+     *
+     * @param claim its record, as far as it can be read; null when there is none
+     * @param damage what it costs that the record is damaged or missing; empty when it is whole, or there never was one
+     * @param missing whether it is not there, though it should be
+     */
+    private record Previous(Claim claim, String damage, boolean missing) {}
+
+    private Previous find(Operation operation) throws IOException {
         StateDirectory state = operation.state();
-        DamagedClaim rest;
-        boolean missing = false;
         try {
             Claim found = read(state);
-            if (found != null) {
-                check(operation, found);
-                return found;
+            if (found != null || !hasServed(state)) {
+                return new Previous(found, "", false);
             }
-            if (!hasServed(state)) {
-                return null;
-            }
-            missing = true;
-            rest = new DamagedClaim("");
+            return remains(operation, new DamagedClaim(""), true);
         } catch (UnexpectedFormatException e) {
-            rest = DamagedClaim.read(state);
+            return remains(operation, DamagedClaim.read(state), false);
         }
-        Optional<Ledger> ledger = ledgers.stored(state);
-        Claim claim = rest.claim(ledger, operation.service().config());
-        check(operation, claim);
-        String meaning = "new locks wait for the full grace time" + (rest.service(ledger).isPresent() ? ""
-                : ", and that it is the directory of this service is taken for granted");
-        if (missing) {
-            operation.warn(state.record() + " is missing, and what else a service leaves is there: " + meaning);
-        } else {
-            Damaged.keep(operation, files, state.record(), "it is no record of a service", meaning);
-        }
-        return claim;
+    }
+
+    private Previous remains(Operation operation, DamagedClaim rest, boolean missing) {
+        Optional<Ledger> ledger = ledgers.stored(operation.state());
+        return new Previous(rest.claim(ledger, operation.service().config()),
+                "new locks wait for the full grace time" + (rest.service(ledger).isPresent() ? ""
+                        : ", and that it is the directory of this service is taken for granted"), missing);
     }
 
     /** Whether there is what no directory has in which a service was never started. */
@@ -254,8 +268,10 @@ final class ClaimLayer implements Layer {
         return Files.exists(state.ledger()) || Files.exists(state.clientDatabase());
     }
 
-    private void check(Operation operation, Claim previous) throws OcfException, IOException {
-        RunningService service = operation.service();
+    private static void refuseAnothers(RunningService service, Claim previous) throws OcfException {
+        if (previous == null) {
+            return;
+        }
         if (previous.format() > Claim.FORMAT) {
             throw new OcfException(OcfCode.ARGS, "state directory " + service.state().root() + " has format "
                     + previous.format() + ", this version knows " + Claim.FORMAT + ": install the newer version here");
@@ -263,6 +279,15 @@ final class ClaimLayer implements Layer {
         if (!previous.service().equals(service.config().name().value())) {
             throw new OcfException(OcfCode.CONFIGURED, "parameter state_dir: " + service.state().root() + " belongs to"
                     + " service " + previous.service() + ": give " + service.config().name() + " a directory of its own");
+        }
+    }
+
+    /** What it means for this start; a damaged record is kept, since it is replaced. */
+    private void tell(Operation operation, Previous found) throws IOException {
+        RunningService service = operation.service();
+        Claim previous = found.claim();
+        if (previous == null) {
+            return;
         }
         if (!previous.scope().equals(service.config().scope())) {
             operation.warn("scope was " + previous.scope() + " and is now " + service.config().scope()
@@ -274,6 +299,11 @@ final class ClaimLayer implements Layer {
         if (service.graceTime() > service.config().graceTime()) {
             operation.warn("grace time is " + service.graceTime() + " s this once: the lease time before was "
                     + previous.leaseTime() + " s, and clients that idle come as late as that");
+        }
+        if (found.missing()) {
+            operation.warn(service.state().record() + " is missing, and what else a service leaves is there: " + found.damage());
+        } else if (!found.damage().isEmpty()) {
+            Damaged.keep(operation, files, service.state().record(), "it is no record of a service", found.damage());
         }
     }
 

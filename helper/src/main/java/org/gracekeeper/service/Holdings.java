@@ -175,15 +175,7 @@ final class Holdings {
 
     /** @throws IOException the NFS server still has something on the service's file systems */
     void requireNone(RunningService service) throws IOException {
-        requireNone(service, Set.of());
-    }
-
-    /**
-     * @param others file systems of services that serve: what is locked there is theirs
-     * @throws IOException the NFS server still has something on the service's file systems
-     */
-    void requireNone(RunningService service, Set<DeviceId> others) throws IOException {
-        long held = lines(service).stream().filter(line -> !others.contains(line.dev())).count();
+        int held = lines(service).size();
         if (held > 0) {
             throw new IOException(held + " locks of NFS clients are still held on the exported file systems");
         }

@@ -96,6 +96,8 @@ abstract class LayerStack {
     }
 
     /**
+     * Takes down what its start has come to.
+     *
      * @throws OcfException (GENERIC) only when the proof fails: a client could still reach the data, or the kernel
      *     still holds the file system
      */
@@ -103,7 +105,8 @@ abstract class LayerStack {
         long begin = System.nanoTime();
         List<String> errors = new ArrayList<>();
         timeline.stopBegins(operation, "");
-        String proof = down(operation, 0, errors);
+        // Without its claim nothing above was built, and what the layers would take down is another's.
+        String proof = down(operation, registry.isClaimed(operation.instance().name()) ? layers : layers.subList(0, 1), errors);
         attribute.delete(operation.instance().name());
         timeline.done(operation, proof == null ? "" : proof);
         timeline.handOn(operation);
@@ -118,25 +121,28 @@ abstract class LayerStack {
     /** After a stop, when the service is not recorded any more. */
     void gone(Operation operation) {}
 
-    /** Where the layer is; for what takes only a part of the stack down. */
-    int indexOf(Layer layer) {
-        return layers.indexOf(layer);
+    /** The layer with all above it; for what takes only these down. */
+    List<Layer> from(Layer layer) {
+        return layers.subList(layers.indexOf(layer), layers.size());
     }
 
     List<Layer> layers() {
         return layers;
     }
 
-    /** @return why the lowest layer is not down, or null */
-    String down(Operation operation, int lowest, List<String> errors) throws InterruptedException {
+    /**
+     * @param standing neighbouring layers, the lowest first
+     * @return why the lowest of them is not down, or null
+     */
+    String down(Operation operation, List<Layer> standing, List<String> errors) throws InterruptedException {
         String proof = null;
         try {
             registry.update(operation.instance().name(), RunningService::withStopping);
         } catch (IOException e) {
             errors.add("record: " + e.getMessage());
         }
-        for (int i = layers.size() - 1; i >= lowest; i--) {
-            Layer layer = layers.get(i);
+        for (int i = standing.size() - 1; i >= 0; i--) {
+            Layer layer = standing.get(i);
             try {
                 Duration limit = operation.deadline().remaining().dividedBy(2);
                 timeline.timed(operation, Kind.DOWN, layer,
@@ -145,7 +151,7 @@ abstract class LayerStack {
                 String text = layer.name() + ": " + e.getMessage();
                 LOG.log(System.Logger.Level.WARNING, "service " + operation.instance().name() + ": stop: " + text, e);
                 errors.add(text);
-                proof = i == lowest ? e.getMessage() : proof;
+                proof = i == 0 ? e.getMessage() : proof;
             }
         }
         return proof;

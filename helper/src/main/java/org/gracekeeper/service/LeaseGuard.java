@@ -73,7 +73,8 @@ final class LeaseGuard {
     private boolean anyWithoutDelegations() throws IOException {
         for (ServiceName name : registry.names()) {
             try {
-                Optional<RunningService> service = registry.load(name);
+                // A start that has no claim yet may come to nothing.
+                Optional<RunningService> service = registry.isClaimed(name) ? registry.load(name) : Optional.empty();
                 if (service.isPresent() && !service.get().config().delegations()) {
                     return true;
                 }

@@ -4,9 +4,6 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.Set;
-import java.util.stream.Collectors;
-import org.gracekeeper.model.DeviceId;
 
 /** Of a service with an nfsd instance of its own: all of it is in its namespaces. Thread-safe. */
 final class OwnProof implements Proof {
@@ -28,20 +25,11 @@ final class OwnProof implements Proof {
             throw new IOException("network namespace " + instance.netns() + " is still there"
                     + (left.isEmpty() ? "" : ", with " + left));
         }
-        holdings.requireNone(operation.service(), devicesOfOthers(operation.service()));
-        return "no namespace, no process, no lock of an NFS client left";
-    }
-
-    /**
-     * Where another service that serves has a file system of this one's, this one's start was refused for that and is being
-     * taken down: clients have locks there, and may.
-     */
-    private Set<DeviceId> devicesOfOthers(RunningService service) {
-        try {
-            return registry.others(service.config().name()).stream().filter(RunningService::opened)
-                    .flatMap(other -> other.devices().stream()).collect(Collectors.toSet());
-        } catch (IOException e) {
-            return Set.of(); // one of them is damaged: the proof asks for too much rather than too little
+        if (!registry.isClaimed(instance.name())) {
+            // Its start was refused, perhaps because of a service that has its file systems: clients have locks there, and may.
+            return "no namespace, no process left";
         }
+        holdings.requireNone(operation.service());
+        return "no namespace, no process, no lock of an NFS client left";
     }
 }

@@ -41,10 +41,10 @@ final class OwnStack extends LayerStack {
      * to the node where it is.
      */
     void recoverAnew(Operation operation) throws IOException, OcfException, InterruptedException {
-        int lowest = indexOf(rpcbind);
+        List<Layer> upper = from(rpcbind);
         List<String> errors = new ArrayList<>();
         timeline.stopBegins(operation, "for a new grace period");
-        down(operation, lowest, errors);
+        down(operation, upper, errors);
         Operation start = operation.with(operation.service().notStarted()).askedFor(timeline.done(operation, ""));
         errors.forEach(operation::warn);
         // What is left would be taken for locks that have been reclaimed.
@@ -53,7 +53,7 @@ final class OwnStack extends LayerStack {
         registry.update(start.instance().name(), RunningService::notStarted);
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
         List<Layer> missing = new ArrayList<>(List.of(layers().get(0)));
-        missing.addAll(layers().subList(lowest, layers().size()));
+        missing.addAll(upper);
         up(start, missing);
     }
 

@@ -31,8 +31,13 @@ import org.gracekeeper.store.DurableFiles;
  * The services of this node, as directories below {@link Instance#SERVICES}. It is on a tmpfs: after a boot there is
  * none. Beside the helper's own record each has plain files for the agent's emergency stop. Thread-safe: a record is
  * changed by one at a time, from what it is then.
+ *
+ * <p>A service is recorded from before its start does anything, and what its parameters name may be another's then. It is its
+ * own from {@link #claim} on: before that nobody is refused because of it, and a stop leaves all of that alone.
  */
 final class Registry {
+    /** There until the claim is made; the emergency stop knows it. Not the other way round: an older version's record has none. */
+    private static final String UNCLAIMED = "unclaimed";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path root;
@@ -92,6 +97,44 @@ final class Registry {
         return Files.isDirectory(directory(name));
     }
 
+    /** Records a service whose start begins; it has nothing yet. */
+    synchronized void begin(RunningService service, Parameters parameters) throws IOException {
+        Path directory = directory(service.config().name());
+        Files.createDirectories(directory);
+        // First: the rest says what to stop.
+        mark(directory, UNCLAIMED, true);
+        save(service, parameters);
+    }
+
+    /** Why a service cannot have what its parameters name. */
+    @FunctionalInterface
+    interface Refusal {
+        /**
+         * @param others all other services that have made their claim
+         * @throws OcfException one of them has it
+         */
+        void check(List<RunningService> others) throws OcfException;
+    }
+
+    /**
+     * What a service's parameters name is its own from now on, unless that is refused: of two that start at once and want the
+     * same one gets it.
+     *
+     * @throws IOException the service is not on this node any more, or a record cannot be read or written
+     */
+    synchronized void claim(ServiceName name, Refusal refusal) throws IOException, OcfException {
+        if (!exists(name)) {
+            throw gone(name); // a stop did not wait for storage that the start waited for
+        }
+        refusal.check(others(name));
+        mark(directory(name), UNCLAIMED, false);
+    }
+
+    /** Whether it is recorded, and has made its claim. */
+    boolean isClaimed(ServiceName name) {
+        return exists(name) && !Files.exists(directory(name).resolve(UNCLAIMED));
+    }
+
     synchronized void save(RunningService service, Parameters parameters) throws IOException {
         Path directory = directory(service.config().name());
         Files.createDirectories(directory);
@@ -145,13 +188,17 @@ final class Registry {
 
     private Stored recorded(ServiceName name) throws IOException {
         if (!exists(name)) {
-            throw new IOException("the record of service " + name + " is gone");
+            throw gone(name);
         }
         return read(name);
     }
 
+    private static IOException gone(ServiceName name) {
+        return new IOException("the record of service " + name + " is gone");
+    }
+
     /** Remembers which start, as the state directory counts them, this node made. */
-    synchronized void claimed(ServiceName name, long generation) throws IOException {
+    synchronized void counted(ServiceName name, long generation) throws IOException {
         write(directory(name), "generation", List.of(Long.toString(generation)));
     }
 
@@ -222,11 +269,11 @@ final class Registry {
         return names().stream().filter(name -> only.isEmpty() || only.get().equals(name)).toList();
     }
 
-    /** Every service but {@code except}, which may be null. */
+    /** Every service that has made its claim, but {@code except}, which may be null. */
     List<RunningService> others(ServiceName except) throws IOException {
         List<RunningService> others = new ArrayList<>();
         for (ServiceName name : names()) {
-            if (!name.equals(except)) {
+            if (!name.equals(except) && isClaimed(name)) {
                 load(name).ifPresent(others::add);
             }
         }
@@ -243,6 +290,14 @@ final class Registry {
 
     private Path directory(ServiceName name) {
         return root.resolve(name.value());
+    }
+
+    private void mark(Path directory, String file, boolean there) throws IOException {
+        if (there) {
+            files.write(directory.resolve(file), new byte[0]);
+        } else {
+            files.deleteTree(directory.resolve(file));
+        }
     }
 
     private void write(Path directory, String file, List<String> lines) throws IOException {

@@ -184,7 +184,8 @@ public final class ServiceManager {
         ServiceSlot slot = slot(name);
         slot.acquire(call.deadline(), true);
         try {
-            RunningService running = registry.load(name).orElseThrow(() -> new OcfException(
+            // One whose start was cut short before its claim would be given what another has.
+            RunningService running = registry.load(name).filter(s -> registry.isClaimed(name)).orElseThrow(() -> new OcfException(
                     OcfCode.NOT_RUNNING, "service " + name + " does not run here: start it"));
             RunningService wanted;
             try {
@@ -345,7 +346,7 @@ public final class ServiceManager {
         ServiceName name = resolved.config().name();
         Duration budget = call.deadline().remaining();
         Deadline work = call.deadline().part(Duration.ofMillis((long) (budget.toMillis() * (1 - UNDO_SHARE))));
-        registry.save(resolved, parameters);
+        registry.begin(resolved, parameters);
         try {
             stacks.of(resolved.config()).up(new Operation(resolved, work, call.requested(), call.log()));
         } catch (OcfException | IOException | InterruptedException | RuntimeException e) {

@@ -7,9 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
-import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.mock;
-import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.when;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
@@ -19,10 +18,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
@@ -56,14 +54,20 @@ class ClaimLayerTest {
         state = new StateDirectory(dir);
         ledgers = new LedgerStore(files);
         registry = new Registry(run, files, Metadata.defaults());
-        layer = new ClaimLayer(new Node(kernel, null), registry, files, null, new Reserve(kernel, files), ledgers,
-                mock(TimelineLog.class));
+        layer = layer(ledgers);
         registry.save(TestService.at(dir), TestService.parameters(dir));
         for (Path each : List.of(state.nsm(), state.sm())) {
             Files.createDirectories(each);
         }
         record("web");
         ledger("web");
+    }
+
+    private ClaimLayer layer(LedgerStore store) {
+        Kernel kernel = LinuxKernel.load();
+        DurableFiles files = new DurableFiles(kernel);
+        return new ClaimLayer(
+                new Node(kernel, null), registry, files, null, new Reserve(kernel, files), store, mock(TimelineLog.class));
     }
 
     private void record(String service) throws Exception {
@@ -108,23 +112,55 @@ class ClaimLayerTest {
         assertTrue(why.contains("eth0 already carries macvlan, for service db") && why.contains("link_type=macvlan"), why);
     }
 
-    /** A start that was refused because of them is taken down while clients of the other have locks there. */
+    /** It may be refused itself, and its stop may be long in coming. */
     @Test
-    void theProofLeavesFileSystemsToAServiceThatServes() throws Exception {
-        Kernel kernel = LinuxKernel.load();
-        Holdings holdings = mock(Holdings.class);
-        ClaimLayer proving = new ClaimLayer(new Node(kernel, null), registry, new DurableFiles(kernel),
-                new OwnProof(registry, null, holdings), null, ledgers, mock(TimelineLog.class));
-        Parameters other = TestService.parameters(dir, "ip", "192.0.2.2/24");
-        RunningService starting = new RunningService(TestService.of("db", other).config(), "eth0", List.of(), List.of(),
-                List.of(new DeviceId(254, 16)), 90, 0, false, false, false, "");
-        registry.save(starting, other);
-        proving.down(TestService.operation(TestService.at(dir), said));
-        verify(holdings).requireNone(any(), eq(Set.of()));
+    void aStartWithoutAClaimIsInNobodysWay() throws Exception {
+        Parameters parameters = TestService.parameters(dir);
+        RunningService other = TestService.of("db", parameters);
+        registry.begin(other, parameters);
 
-        registry.save(starting.started(5).withOpened(), other);
-        proving.down(TestService.operation(TestService.at(dir), said));
-        verify(holdings).requireNone(any(), eq(Set.of(new DeviceId(254, 16))));
+        assertEquals(GENERATION + 1, start().generation());
+
+        registry.claim(other.config().name(), others -> { });
+        assertTrue(refused().getMessage().contains("192.0.2.1 is already an address of service db"));
+    }
+
+    /** Each looks at what others have, reads its storage, which may take long, and only then has its claim. */
+    @Test
+    void ofTwoThatStartAtOnceOneGetsWhatBothWant() throws Exception {
+        Parameters parameters = TestService.parameters(dir);
+        RunningService other = TestService.of("db", parameters);
+        registry.begin(TestService.at(dir), parameters);
+        registry.begin(other, parameters);
+        LedgerStore meanwhile = mock(LedgerStore.class);
+        when(meanwhile.stored(any())).thenAnswer(call -> {
+            registry.claim(other.config().name(), others -> { });
+            return Optional.empty();
+        });
+        layer = layer(meanwhile);
+        cut(5); // has the ledger read
+
+        assertTrue(refused().getMessage().contains("192.0.2.1 is already an address of service db"));
+
+        assertFalse(registry.isClaimed(TestService.at(dir).config().name()));
+    }
+
+    @Test
+    void theClaimIsMadeBeforeAnythingIsWritten() throws Exception {
+        Parameters parameters = TestService.parameters(dir);
+        ServiceName web = TestService.at(dir).config().name();
+        registry.begin(TestService.at(dir), parameters);
+        assertEquals("it has nothing on this node yet: its start has just begun, or was cut short",
+                layer.check(TestService.operation(TestService.at(dir), said)).orElseThrow());
+        record("db");
+        refused();
+        assertFalse(registry.isClaimed(web));
+        record("web");
+
+        start();
+
+        assertTrue(registry.isClaimed(web));
+        assertEquals(Optional.empty(), layer.check(TestService.operation(TestService.at(dir), said)));
     }
 
     @Test

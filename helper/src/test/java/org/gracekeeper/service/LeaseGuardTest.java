@@ -73,6 +73,18 @@ class LeaseGuardTest {
     }
 
     @Test
+    void norDoesAStartThatMayBeRefused() throws Exception {
+        Parameters parameters = TestService.parameters(dir, "delegations", "no");
+        RunningService starting = TestService.of("a", parameters);
+        registry.begin(starting, parameters);
+        guard().update();
+        assertEquals("1", value());
+        registry.claim(starting.config().name(), others -> { });
+        guard().update();
+        assertEquals("0", value());
+    }
+
+    @Test
     void whatSomebodySetMeanwhileIsSetBack() throws Exception {
         service("a", "no");
         guard().update();

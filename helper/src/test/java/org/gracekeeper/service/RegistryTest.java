@@ -18,7 +18,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.UnaryOperator;
+import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
@@ -123,6 +126,46 @@ class RegistryTest {
         assertFalse(before.recovered());
         registry.remove(name);
         assertEquals(Optional.empty(), registry.load(name));
+    }
+
+    private RunningService begin(String other) throws Exception {
+        Parameters parameters = TestService.parameters(dir);
+        RunningService begun = TestService.of(other, parameters);
+        registry.begin(begun, parameters);
+        return begun;
+    }
+
+    @Test
+    void aServiceCountsFromItsClaimOn() throws Exception {
+        ServiceName other = begin("db").config().name();
+        assertTrue(registry.load(other).isPresent());
+        assertFalse(registry.isClaimed(other));
+        assertEquals(List.of(service), registry.others(null));
+
+        registry.update(other, RunningService::withStopping);
+        assertFalse(registry.isClaimed(other), "no change is a claim");
+        assertThrows(OcfException.class, () -> registry.claim(other, others -> {
+            assertEquals(List.of(service), others);
+            throw new OcfException(OcfCode.ARGS, "web has it");
+        }));
+        assertFalse(registry.isClaimed(other));
+
+        registry.claim(other, others -> { });
+        assertTrue(registry.isClaimed(other));
+        assertEquals(2, registry.others(null).size());
+        registry.remove(other);
+        assertFalse(registry.isClaimed(other));
+        assertThrows(IOException.class, () -> registry.claim(other, others -> { }), "a stop was quicker");
+    }
+
+    /** An older version's: there was no claim to be made. */
+    @Test
+    void aRecordWithoutAWordOfItHasItsClaim() throws Exception {
+        assertTrue(registry.isClaimed(name));
+        Files.createDirectories(dir.resolve("services/half"));
+        assertThrows(IOException.class, () -> registry.others(name), "what it has is not known");
+        Files.createFile(dir.resolve("services/half/unclaimed"));
+        assertEquals(List.of(), registry.others(name));
     }
 
     @Test
