@@ -38,6 +38,8 @@ import org.gracekeeper.store.DurableFiles;
 final class Registry {
     /** There until the claim is made; the emergency stop knows it. Not the other way round: an older version's record has none. */
     private static final String UNCLAIMED = "unclaimed";
+    /** There until clients may come to a service of the node's own nfsd; the emergency stop knows it. */
+    private static final String CLOSED = "closed";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path root;
@@ -141,6 +143,8 @@ final class Registry {
         write(directory, "state_dir", List.of(service.config().stateDir().toString()));
         write(directory, "addresses", service.config().addresses().stream().map(Object::toString).toList());
         if (service.config().isShared()) {
+            // Before it is recorded as open: its addresses come after that, and a stop must see them.
+            mark(directory, CLOSED, !service.opened());
             write(directory, "shared", List.of(service.parent()));
             write(directory, "unexport", SharedExportsLayer.arguments(service.exports()));
             write(directory, "devices", service.devices().stream()

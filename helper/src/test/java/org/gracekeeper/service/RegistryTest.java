@@ -128,8 +128,8 @@ class RegistryTest {
         assertEquals(Optional.empty(), registry.load(name));
     }
 
-    private RunningService begin(String other) throws Exception {
-        Parameters parameters = TestService.parameters(dir);
+    private RunningService begin(String other, String... more) throws Exception {
+        Parameters parameters = TestService.parameters(dir, more);
         RunningService begun = TestService.of(other, parameters);
         registry.begin(begun, parameters);
         return begun;
@@ -166,6 +166,20 @@ class RegistryTest {
         assertThrows(IOException.class, () -> registry.others(name), "what it has is not known");
         Files.createFile(dir.resolve("services/half/unclaimed"));
         assertEquals(List.of(), registry.others(name));
+    }
+
+    @Test
+    void theEmergencyStopKnowsWhetherClientsMayHaveCome() throws Exception {
+        ServiceName other = begin("db", "instance", "node", "grace", "none").config().name();
+        Path closed = dir.resolve("services/db/closed");
+        assertTrue(Files.exists(closed));
+        registry.update(other, s -> s.started(6));
+        assertTrue(Files.exists(closed));
+        registry.update(other, RunningService::withOpened);
+        assertFalse(Files.exists(closed));
+        registry.update(other, RunningService::withStopping);
+        assertFalse(Files.exists(closed));
+        assertFalse(Files.exists(dir.resolve("services/web/closed")));
     }
 
     @Test
