@@ -221,8 +221,8 @@ public final class ServiceManager {
     /** Those that the node itself has because it has the service. */
     private Set<InetAddress> addressesHere(ServiceName name) {
         try {
-            return registry.load(name).filter(service -> service.config().isShared()).map(service -> service.config()
-                    .addresses().stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
+            return registry.load(name).filter(service -> service.config().isShared() && service.opened()).map(service ->
+                    service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
         } catch (IOException e) {
             return Set.of(); // a record that cannot be read is what the action will find
         }
