@@ -78,7 +78,7 @@ public final class NsmRecords {
     /**
      * Copies records durably for sm-notify. It passes over one that it cannot read (support/nsm/file.c, nsm_load_host), such as
      * a power cut leaves that comes when statd has just made the file, and the host would lose its locks. So that is made anew,
-     * by its name.
+     * by its name. The emergency stop goes by the same rules (find_damaged in agent/nfs-emergency).
      *
      * @param server see {@link NsmRecord#forNotification}
      * @param owner for whom sm-notify gives up root; of those that are made anew, the others keep theirs

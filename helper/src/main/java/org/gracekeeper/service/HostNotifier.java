@@ -5,12 +5,10 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,7 +35,6 @@ import org.gracekeeper.store.DurableFiles;
 final class HostNotifier {
     private static final System.Logger LOG = System.getLogger(HostNotifier.class.getName());
     private static final Duration LIMIT = Duration.ofSeconds(10);
-    private static final Path NFS_CONF = Path.of("/etc/nfs.conf");
     /** No name of a service has it, or ends with a hyphen. */
     private static final String SEPARATOR = "--";
 
@@ -98,9 +95,9 @@ final class HostNotifier {
             if (!names.isEmpty()) {
                 String which = name + SEPARATOR + i + "-" + number.value();
                 try {
-                    Path directory = root.resolve(which);
-                    damaged.addAll(prepare(directory, records, names, number, name));
-                    describe(directory, address, name + "-" + i, named);
+                    NotifierDirectory directory = new NotifierDirectory(files, root.resolve(which));
+                    damaged.addAll(directory.fill(records, names, number, name, owner.get()));
+                    directory.describe(address, name + "-" + i, named);
                     node.run(deadline, "systemctl", "start", unit(which));
                     told.add(names.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {
@@ -131,52 +128,6 @@ final class HostNotifier {
         for (Path each : directories) {
             files.deleteTree(each);
         }
-    }
-
-    /** @return hosts with records that sm-notify could not have read */
-    private List<String> prepare(Path directory, Path records, List<String> hosts, NsmState number, String server)
-            throws IOException {
-        UserPrincipal user = owner.get();
-        for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
-            Files.createDirectories(each);
-            Files.setOwner(each, user);
-        }
-        List<String> damaged = nsm.copyForNotification(hosts, records, directory.resolve("sm"), server, user);
-        Files.write(directory.resolve("state"), number.bytes());
-        Files.setOwner(directory.resolve("state"), user);
-        // sm-notify is not root when it comes here again.
-        for (Path each : List.of(root, directory)) {
-            Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
-        }
-        return damaged;
-    }
-
-    /** What nfs-notify goes by, and what sm-notify sees in place of the node's own. */
-    private static void describe(Path directory, InetAddress address, String monitorName, Map<String, InetAddress> named)
-            throws IOException {
-        write(directory.resolve("name"), monitorName + "\n");
-        write(directory.resolve("hosts"), hosts(address, monitorName, named));
-        write(directory.resolve("nsswitch.conf"), MountNamespace.nsswitch());
-        if (Files.exists(NFS_CONF)) {
-            write(directory.resolve("nfs.conf"), "[sm-notify]\nlift-grace=n\n");
-        }
-    }
-
-    /** sm-notify reads it when it is not root any more. */
-    private static void write(Path file, String text) throws IOException {
-        Files.writeString(file, text, StandardCharsets.ISO_8859_1);
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
-    }
-
-    /**
-     * sm-notify insists on names that can be looked up: the address's own, and those of hosts. No resolver is asked, since one
-     * that hangs would hold up all.
-     */
-    private static String hosts(InetAddress address, String monitorName, Map<String, InetAddress> named) {
-        StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName
-                + "\n");
-        named.forEach((name, its) -> text.append(AddressText.of(its)).append(' ').append(name).append('\n'));
-        return text.toString();
     }
 
     /**

@@ -5,7 +5,6 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +14,7 @@ import java.util.stream.Collectors;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.nfsd.NsmRecords;
+import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.store.DurableFiles;
 
 /**
@@ -103,25 +103,12 @@ final class NotifyLayer implements UncheckedLayer {
         }
     }
 
-    /**
-     * What sm-notify consumes. Nothing of it has to outlast a crash: the next start makes it anew.
-     *
-     * @return hosts with records that it could not have read
-     */
+    /** @return hosts with records that sm-notify could not have read */
     private List<String> fill(RunningService service, Path directory, List<String> hosts) throws IOException {
         StateDirectory state = service.state();
-        for (Path each : List.of(state.notifyRoot(), directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
-            ClaimLayer.directory(each, "rwxr-xr-x");
-        }
-        // sm-notify gives up root for the owner of its directory, as statd does.
-        UserPrincipal owner = Files.getOwner(state.nfs());
-        List<String> damaged = records.copyForNotification(
-                hosts, state.nsm(), directory.resolve("sm"), service.config().name().value(), owner);
-        files.copyFile(state.nsmState(), directory.resolve("state"));
-        for (Path each : List.of(directory, directory.resolve("sm"), directory.resolve("sm.bak"))) {
-            Files.setOwner(each, owner);
-        }
-        return damaged;
+        NsmState number = NsmState.read(state.nsmState()).orElseThrow(() -> new IOException(state.nsmState() + " is gone"));
+        return new NotifierDirectory(files, directory)
+                .fill(state.nsm(), hosts, number, service.config().name().value(), Files.getOwner(state.nfs()));
     }
 
     @Override

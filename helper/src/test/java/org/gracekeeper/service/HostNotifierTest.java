@@ -14,7 +14,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,19 +104,6 @@ class HostNotifierTest {
         assertEquals("192.0.2.72", new NsmRecords(files).read(root.resolve("web--0-1001/sm/192.0.2.72")).get(0).host());
         assertEquals(List.of("statd's records of NFSv3 hosts are damaged: 192.0.2.72: they are notified all the same, by these"
                 + " names"), problems);
-    }
-
-    /** sm-notify reads it when it is not root any more; the helper's umask is 0077. */
-    @Test
-    void whatItReadsIsReadable() throws Exception {
-        record("192.0.2.71", "192.0.2.71");
-
-        begin("web", "192.0.2.1");
-
-        for (String file : List.of("name", "hosts", "nsswitch.conf")) {
-            assertEquals("rw-r--r--", PosixFilePermissions.toString(
-                    Files.getPosixFilePermissions(root.resolve("web--0-1001").resolve(file))));
-        }
     }
 
     @Test
