@@ -137,8 +137,10 @@ final class ServerRestart {
      * @param recorded whether there are NFSv4 clients that may reclaim
      * @param nlmPaths where NLM locks are that the stop leaves
      * @param sharing services that clients have come to
+     * @param number what NFSv3 hosts are told
      */
-    private record Plan(RestartState.Unfinished start, boolean recorded, List<Path> nlmPaths, List<RunningService> sharing) {}
+    private record Plan(RestartState.Unfinished start, boolean recorded, List<Path> nlmPaths, List<RunningService> sharing,
+            NsmState number) {}
 
     /**
      * For a service that starts: returns when nfsd has restarted since, and knows the service's NFSv4 clients. Where nobody is
@@ -202,7 +204,10 @@ final class ServerRestart {
             if (left.isPresent()) {
                 LOG.log(System.Logger.Level.WARNING, "a restart of nfsd did not end: going on with it");
                 nodeLockd.untouched(() -> start(left.get()));
-                afterwards(open(), served);
+                List<RunningService> sharing = open();
+                runsAgain(sharing, served);
+                tellAnew(sharing);
+                state.finished();
             }
         });
     }
@@ -354,7 +359,9 @@ final class ServerRestart {
                     + " wait meanwhile"));
             nodeLockd.untouched(() -> stopAndStart(plan, !arriving.isEmpty()));
             verify(plan, asking);
-            afterwards(plan.sharing(), served);
+            runsAgain(plan.sharing(), served);
+            tell(plan.sharing(), plan.number());
+            state.finished();
         });
     }
 
@@ -377,12 +384,13 @@ final class ServerRestart {
             }
         }
         state.keepHosts(records.statd());
-        state.nextNumber(Instant.now()); // should the emergency stop have to tell them
+        // Not when they are told: should the emergency stop have to do that, it takes what it finds.
+        NsmState number = state.nextNumber(Instant.now());
         Set<String> holders = holders();
         tellMeetings(arriving, holders);
         boolean recorded = recordClients(arriving, holders);
         return new Plan(new RestartState.Unfinished(node.in(Namespaces.HOST, nfsd::threads), scope(arriving)), recorded,
-                nlmPaths(mounts.isEmpty()), sharing);
+                nlmPaths(mounts.isEmpty()), sharing, number);
     }
 
     private void stopAndStart(Plan plan, boolean doorsMatter) throws IOException, InterruptedException {
@@ -477,9 +485,8 @@ final class ServerRestart {
         }
     }
 
-    /** What it means for those that were here before; nothing of it is a reason for who asked for the restart to fail. */
-    private void afterwards(List<RunningService> sharing, CompletableFuture<Void> served)
-            throws IOException, InterruptedException {
+    /** Those that were here before recover, too. From here on nothing is a reason for who asked for the restart to fail. */
+    private void runsAgain(List<RunningService> sharing, CompletableFuture<Void> served) throws IOException {
         double now = node.bootSeconds();
         for (RunningService service : sharing) {
             try {
@@ -489,16 +496,31 @@ final class ServerRestart {
             }
         }
         served.complete(null);
-        tell(sharing);
-        state.finished();
+    }
+
+    private void tell(List<RunningService> sharing, NsmState number) throws IOException, InterruptedException {
+        if (haveToBeTold()) {
+            send(sharing, number);
+        }
+    }
+
+    /**
+     * For a restart that did not end. Some may have been told its number, by the helper before or by the emergency stop, and by
+     * now of an nfsd that has ended: they would not heed it again. Nor is a unit that is just being killed sure to start, and
+     * units are called by the number ({@link HostNotifier}). So it is another one.
+     */
+    private void tellAnew(List<RunningService> sharing) throws IOException, InterruptedException {
+        if (haveToBeTold()) {
+            send(sharing, state.nextNumber(Instant.now()));
+        }
     }
 
     /** Never without grace: hosts would try to reclaim, be refused, and forget their locks. */
-    private void tell(List<RunningService> sharing) throws IOException, InterruptedException {
-        if (state.isTold() || node.in(Namespaces.HOST, lockd::graceEnded)) {
-            return;
-        }
-        NsmState number = state.nextNumber(Instant.now());
+    private boolean haveToBeTold() throws IOException, InterruptedException {
+        return !state.isTold() && !node.in(Namespaces.HOST, lockd::graceEnded);
+    }
+
+    private void send(List<RunningService> sharing, NsmState number) throws IOException, InterruptedException {
         List<String> told = notifier.begin(NODE, state.hosts(), addresses(sharing), number, Deadline.after(ATTEMPT),
                 problem -> LOG.log(System.Logger.Level.ERROR, "restart of nfsd: " + problem));
         if (!told.isEmpty()) {

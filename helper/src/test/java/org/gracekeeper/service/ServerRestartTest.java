@@ -44,6 +44,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ServerRestartTest {
     private static final Duration PAUSE = Duration.ofMillis(300);
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** Larger than any that the clock gives. */
+    private static final NsmState BEFORE = new NsmState(2_000_000_001);
 
     @TempDir
     private Path dir;
@@ -61,6 +63,8 @@ class ServerRestartTest {
     private volatile String refused = "";
     private volatile String late = "";
     private volatile Set<String> recordedAtStop = Set.of();
+    private volatile Optional<NsmState> numberAtStop = Optional.empty();
+    private final List<NsmState> told = Collections.synchronizedList(new ArrayList<>());
     private ServerRestart restart;
 
     @BeforeEach
@@ -105,6 +109,7 @@ class ServerRestartTest {
         }).when(records).gatherNow(any());
         HostNotifier notifier = mock(HostNotifier.class);
         when(notifier.begin(any(), any(), any(), any(), any(), any())).thenAnswer(call -> {
+            told.add(call.getArgument(3));
             done.add("notified");
             return List.of();
         });
@@ -119,6 +124,9 @@ class ServerRestartTest {
         }
         if (count.equals("0") && Files.exists(database)) {
             recordedAtStop = new NfsdcldDb(database).reclaimers();
+        }
+        if (count.equals("0")) {
+            numberAtStop = NsmState.read(dir.resolve("restart/state"));
         }
         done.add("rpc.nfsd " + count);
         fake.threads(Integer.parseInt(count));
@@ -149,6 +157,11 @@ class ServerRestartTest {
                     + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
                     + "INSERT OR FAIL INTO parameters values (\"version\", \"4\");");
         }
+    }
+
+    private void countedSoFar(NsmState number) throws Exception {
+        Files.createDirectories(dir.resolve("restart"));
+        Files.write(dir.resolve("restart/state"), number.bytes());
     }
 
     /** What follows when nfsd serves again is waited for by nobody. */
@@ -382,12 +395,27 @@ class ServerRestartTest {
     }
 
     @Test
-    void theEmergencyStopHasANumberToTellThem() throws Exception {
-        refused = "8";
+    void itsNumberIsCountedUpOnceAndBeforeItStops() throws Exception {
+        countedSoFar(BEFORE);
 
-        assertThrows(IOException.class, () -> restart.join(operation("web")));
+        restart.join(operation("web"));
 
-        assertTrue(NsmState.read(dir.resolve("restart/state")).isPresent());
+        awaitEnd();
+        assertEquals(List.of(BEFORE.next()), told);
+        assertEquals(Optional.of(BEFORE.next()), numberAtStop, "the emergency stop would tell another");
+        assertEquals(Optional.of(BEFORE.next()), NsmState.read(dir.resolve("restart/state")));
+    }
+
+    @Test
+    void aNumberThatMayHaveBeenToldIsNotToldAgain() throws Exception {
+        countedSoFar(BEFORE);
+        state.begin(new RestartState.Unfinished(8, null));
+        fake.threads(0);
+
+        restart.finish(Deadline.after(PATIENCE));
+
+        awaitEnd();
+        assertEquals(List.of(BEFORE.next()), told);
     }
 
     @Test
