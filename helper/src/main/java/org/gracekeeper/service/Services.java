@@ -115,11 +115,20 @@ public final class Services {
         SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
                 node, files, nfsd, holdings, records, peers, registry, gate);
         SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
-        ServerRestart restart = new ServerRestart(node, nfsd, lockd, nodeLockd, registry, servers, holdings, nlm, sharedRecords,
-                gate, notifier, owners, new RestartState(files, Instance.RUN.resolve("restart")),
-                MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"), ServerRestart.PAUSE);
+        NodeServer nodeServer = new NodeServer(node, nfsd);
+        NodeGrace nodeGrace = new NodeGrace(node, nfsd, lockd, nodeServer, sharedRecords);
+        SharedServices sharing = new SharedServices(registry);
+        RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
+        RestartHosts restartHosts = new RestartHosts(node, nodeGrace, sharedRecords, notifier, restartState);
+        RestartClients restartClients = new RestartClients(
+                node, nfsd, owners, MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"));
+        NlmLeftovers leftovers = new NlmLeftovers(node, servers, holdings, nlm);
+        ServerRestart restart = new ServerRestart(node, nodeLockd, sharing, sharedRecords, gate,
+                new RestartPlanner(nodeServer, sharing, sharedRecords, restartHosts, restartClients, leftovers),
+                new RestartCycle(nodeServer, new ServerDoors(node), leftovers, restartState, ServerRestart.PAUSE),
+                restartClients, restartHosts, restartState, ServerRestart.PAUSE);
         ShutdownOrder order = new ShutdownOrder(node, registry);
-        SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, restart, gate,
+        SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, nodeServer, nodeGrace, restart, gate,
                 new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), owners,
                 attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
@@ -128,7 +137,7 @@ public final class Services {
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
                 node, registry, new ForeignUse(node, holdings), nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
-                node, registry, ip, guard, announcer, announcements, connections, sharedRecords, restart);
+                node, registry, ip, guard, announcer, announcements, connections, sharedRecords, nodeGrace);
         SharedStack shared = new SharedStack(registry, node,
                 List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords,
                         address, new SharedNotifyLayer(notifier)),

@@ -28,11 +28,11 @@ final class SharedAddressLayer implements Layer {
     private final Announcements announcements;
     private final ConnectionReset connections;
     private final SharedRecordsLayer records;
-    private final ServerRestart restart;
+    private final NodeGrace grace;
     private final LocalAddresses local;
 
     SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
-            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, ServerRestart restart) {
+            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, NodeGrace grace) {
         this.node = node;
         this.registry = registry;
         this.ip = ip;
@@ -41,7 +41,7 @@ final class SharedAddressLayer implements Layer {
         this.announcements = announcements;
         this.connections = connections;
         this.records = records;
-        this.restart = restart;
+        this.grace = grace;
         this.local = new LocalAddresses(node.kernel());
     }
 
@@ -55,7 +55,7 @@ final class SharedAddressLayer implements Layer {
         RunningService service = operation.service();
         guard.require(operation);
         if (service.config().shared().orElseThrow().restart()) {
-            restart.requireGrace(operation);
+            grace.require(operation);
         }
         registry.update(operation.instance().name(), RunningService::withOpened);
         // Without it the first address of a network takes the others with it when it goes.

@@ -15,6 +15,8 @@ final class SharedServerLayer implements Layer {
 
     private final Node node;
     private final NfsdFs nfsd;
+    private final NodeServer server;
+    private final NodeGrace grace;
     private final ServerRestart restart;
     private final RestartGate gate;
     private final SharedRelease release;
@@ -25,11 +27,13 @@ final class SharedServerLayer implements Layer {
     private final SharedOwners owners;
     private final ClusterAttribute attribute;
 
-    SharedServerLayer(Node node, NfsdFs nfsd, ServerRestart restart, RestartGate gate, SharedRelease release,
-            Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit, SharedOwners owners,
-            ClusterAttribute attribute) {
+    SharedServerLayer(Node node, NfsdFs nfsd, NodeServer server, NodeGrace grace, ServerRestart restart, RestartGate gate,
+            SharedRelease release, Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit,
+            SharedOwners owners, ClusterAttribute attribute) {
         this.node = node;
         this.nfsd = nfsd;
+        this.server = server;
+        this.grace = grace;
         this.restart = restart;
         this.gate = gate;
         this.release = release;
@@ -50,7 +54,7 @@ final class SharedServerLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         restart.finish(operation.deadline());
         awaitBoot(operation);
-        if (!restart.serverRuns()) {
+        if (!server.runs()) {
             throw new OcfException(OcfCode.GENERIC, "the node's own nfsd does not run, and instance=node needs it: start"
                     + " nfs-server.service on every node (systemctl enable --now nfs-server), before the service");
         }
@@ -84,7 +88,7 @@ final class SharedServerLayer implements Layer {
     /** Nothing orders Pacemaker after it when the node boots. */
     private void awaitBoot(Operation operation) throws IOException, InterruptedException {
         Deadline patience = operation.deadline().part(operation.deadline().remaining().dividedBy(2));
-        while (!restart.serverRuns() && !patience.passed() && hasJob(operation, patience)) {
+        while (!server.runs() && !patience.passed() && hasJob(operation, patience)) {
             Thread.sleep(PAUSE_MILLIS);
         }
     }
@@ -109,7 +113,7 @@ final class SharedServerLayer implements Layer {
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
         long mark = gate.mark();
-        return restart.serverRuns() || gate.disturbed(mark) ? Optional.empty()
+        return server.runs() || gate.disturbed(mark) ? Optional.empty()
                 : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
     }
 
@@ -133,7 +137,7 @@ final class SharedServerLayer implements Layer {
                 return;
             }
             boolean late = node.bootSeconds() - service.startedAt() > service.graceTime();
-            if (restart.inGrace()) {
+            if (grace.inGrace()) {
                 if (late) {
                     node.in(Namespaces.HOST, () -> {
                         nfsd.endV4Grace();

@@ -28,6 +28,7 @@ import org.mockito.InOrder;
 class SharedServerLayerTest {
     private final Node node = mock(Node.class);
     private final NfsdFs nfsd = mock(NfsdFs.class);
+    private final NodeServer server = mock(NodeServer.class);
     private final ServerRestart restart = mock(ServerRestart.class);
     private final LeaseGuard leases = mock(LeaseGuard.class);
     private final ShutdownOrder order = mock(ShutdownOrder.class);
@@ -39,12 +40,12 @@ class SharedServerLayerTest {
     @BeforeEach
     void anNfsdThatRuns() throws Exception {
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
-        when(restart.serverRuns()).thenReturn(true);
+        when(server.runs()).thenReturn(true);
         when(nfsd.graceTime()).thenReturn(90);
         when(nfsd.leaseTime()).thenReturn(90);
         when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.empty());
-        layer = new SharedServerLayer(node, nfsd, restart, new RestartGate(), mock(SharedRelease.class), mock(Registry.class),
-                leases, order, unit, owners, mock(ClusterAttribute.class));
+        layer = new SharedServerLayer(node, nfsd, server, mock(NodeGrace.class), restart, new RestartGate(),
+                mock(SharedRelease.class), mock(Registry.class), leases, order, unit, owners, mock(ClusterAttribute.class));
     }
 
     private Operation operation(String grace) throws Exception {
@@ -86,7 +87,7 @@ class SharedServerLayerTest {
 
     @Test
     void aServerThatIsBeingStartedIsWaitedFor() throws Exception {
-        when(restart.serverRuns()).thenReturn(false, false, true);
+        when(server.runs()).thenReturn(false, false, true);
         when(unit.hasJob(any())).thenReturn(true);
 
         layer.up(operation("none"));
@@ -96,7 +97,7 @@ class SharedServerLayerTest {
 
     @Test
     void oneThatIsNotIsNot() throws Exception {
-        when(restart.serverRuns()).thenReturn(false);
+        when(server.runs()).thenReturn(false);
 
         OcfException e = assertThrows(OcfException.class, () -> layer.up(operation("none")));
 
@@ -114,7 +115,7 @@ class SharedServerLayerTest {
 
     @Test
     void whatSystemdDoesNotTellIsNoReasonToWait() throws Exception {
-        when(restart.serverRuns()).thenReturn(false);
+        when(server.runs()).thenReturn(false);
         when(unit.hasJob(any())).thenThrow(new IOException("no systemd"));
 
         OcfException e = assertThrows(OcfException.class, () -> layer.up(operation("none")));

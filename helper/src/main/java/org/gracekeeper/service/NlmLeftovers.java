@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.MountTable;
+
+/** The NLM locks that a stop of the node's own nfsd leaves, and what keeps lockd running beyond it. Thread-safe. */
+final class NlmLeftovers {
+    private static final System.Logger LOG = System.getLogger(NlmLeftovers.class.getName());
+    /** For the locks of one file system. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+    private static final Path MOUNTS = Path.of("/proc/1/mounts");
+
+    private final Node node;
+    private final NfsServers servers;
+    private final Holdings holdings;
+    private final NlmRelease nlm;
+
+    NlmLeftovers(Node node, NfsServers servers, Holdings holdings, NlmRelease nlm) {
+        this.node = node;
+        this.servers = servers;
+        this.holdings = holdings;
+        this.nlm = nlm;
+    }
+
+    /** Where the node has mounted something itself that keeps lockd running. */
+    List<String> ownMounts() throws IOException {
+        return nlmMounts(new String(node.kernel().read(MOUNTS, 4 << 20), StandardCharsets.UTF_8));
+    }
+
+    /** What is mounted over NFSv3, with locks that go to the server (fs/nfs/client.c, nfs_start_lockd). */
+    static List<String> nlmMounts(String mounts) {
+        return mounts.lines().map(line -> line.split(" ")).filter(f -> f.length > 3 && f[2].equals("nfs")
+                && f[3].contains("vers=3") && !f[3].contains("local_lock=all")).map(f -> f[1]).toList();
+    }
+
+    /**
+     * Where those locks are. Before 6.3 nfsd's stop leaves them as long as anything else on the node uses lockd, a service of its
+     * own for one.
+     *
+     * @param lockdEnds whether nothing of {@link #ownMounts} keeps lockd running: then they stay, as lockd does
+     */
+    List<Path> paths(boolean lockdEnds) throws IOException, InterruptedException {
+        List<Path> paths = new ArrayList<>();
+        if (lockdEnds && KernelVersion.parse(node.kernelRelease()).unlockFilesystemIsNlmOnly()) {
+            List<NfsServers.Server> all = servers.all();
+            MountTable mounts = servers.mounts();
+            for (DeviceId device : holdings.nlmDevices()) {
+                if (!NfsServers.isServices(device, all)) {
+                    mounts.whole(device).ifPresent(mount -> paths.add(mount.point()));
+                }
+            }
+        }
+        return paths;
+    }
+
+    /** One that cannot be released is reclaimed by the host that has it. */
+    void release(List<Path> paths) throws InterruptedException {
+        for (Path path : paths) {
+            try {
+                Bounded.run("release of the NLM locks on " + path, LIMIT, () -> nlm.release(path));
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.KernelException;
+import org.gracekeeper.sys.Namespaces;
+
+/** The node's own nfsd: whether it runs, its stop and its start. One attempt each, of at most half a minute. Thread-safe. */
+final class NodeServer {
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+
+    private final Node node;
+    private final NfsdFs nfsd;
+    private volatile double startedAt;
+
+    NodeServer(Node node, NfsdFs nfsd) {
+        this.node = node;
+        this.nfsd = nfsd;
+    }
+
+    /** Whether it has threads. */
+    boolean runs() throws IOException, InterruptedException {
+        try {
+            return threads() > 0;
+        } catch (KernelException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return false; // where its file system is not mounted, there is none
+            }
+            throw e;
+        }
+    }
+
+    int threads() throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, nfsd::threads);
+    }
+
+    /** @throws IOException rpc.nfsd's; it may have stopped all the same */
+    void stop() throws IOException, InterruptedException {
+        node.in(Namespaces.HOST, () -> node.run(Deadline.after(LIMIT), "rpc.nfsd", "0"));
+    }
+
+    /**
+     * Starts it.
+     *
+     * @param scope the nodename of who starts the threads, from which the kernel takes it; null for the node's own
+     * @throws IOException rpc.nfsd's; it may run all the same
+     */
+    void start(int threads, String scope) throws IOException, InterruptedException {
+        node.in(Namespaces.HOST, scope, () -> node.run(Deadline.after(LIMIT), "rpc.nfsd", Integer.toString(threads)));
+        startedAt = node.bootSeconds();
+    }
+
+    /** When this helper has started it, in seconds since the node's boot; 0 where it has not. */
+    double startedAt() {
+        return startedAt;
+    }
+}

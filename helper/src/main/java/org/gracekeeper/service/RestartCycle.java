@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The stop and the start of the node's own nfsd, as a restart has them, with its ports shut in between. To be called by who has
+ * the {@link RestartGate}. Whatever becomes of the stop, nfsd is started: without it nobody is served. Thread-safe as far as
+ * restarts do not overlap.
+ */
+final class RestartCycle {
+    private static final System.Logger LOG = System.getLogger(RestartCycle.class.getName());
+    private static final int ATTEMPTS = 5;
+
+    private final NodeServer server;
+    private final ServerDoors doors;
+    private final NlmLeftovers leftovers;
+    private final RestartState state;
+    private final Duration pause;
+
+    /** @param pause between two attempts to start nfsd */
+    RestartCycle(NodeServer server, ServerDoors doors, NlmLeftovers leftovers, RestartState state, Duration pause) {
+        this.server = server;
+        this.doors = doors;
+        this.leftovers = leftovers;
+        this.state = state;
+        this.pause = pause;
+    }
+
+    /**
+     * @param nlmPaths where NLM locks are that the stop leaves
+     * @param doorsMatter whether it is not to be stopped where its ports cannot be shut
+     * @throws IOException it was not stopped, and has been left as it was; or it does not start
+     */
+    void run(RestartState.Unfinished restart, List<Path> nlmPaths, boolean doorsMatter)
+            throws IOException, InterruptedException {
+        state.begin(restart);
+        Exception failed = null;
+        boolean stopped = true;
+        try {
+            shutDoors(doorsMatter);
+            server.stop();
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            failed = e;
+            stopped = !runsForSure();
+        }
+        if (stopped) {
+            leftovers.release(nlmPaths);
+        }
+        start(restart);
+        if (!stopped) {
+            state.finished(); // nobody has lost anything, and nobody has to be told
+            throw new IOException("nfsd was not restarted: " + failed.getMessage(), failed);
+        }
+        if (failed != null) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + failed.getMessage());
+        }
+    }
+
+    /**
+     * As often as it takes, within reason. Where nfsd runs, its ports are opened.
+     *
+     * @throws IOException it does not start, or its ports stay shut
+     */
+    void start(RestartState.Unfinished restart) throws IOException, InterruptedException {
+        IOException last = null;
+        for (int i = 0; i < ATTEMPTS; i++) {
+            try {
+                if (!server.runs()) {
+                    server.start(restart.threads(), restart.scope());
+                    state.forgetTold();
+                }
+                if (server.runs()) {
+                    doors.open();
+                    return;
+                }
+            } catch (IOException e) {
+                last = e;
+            }
+            Thread.sleep(pause.toMillis());
+        }
+        throw new IOException("the node's own nfsd does not start again, or its ports stay shut: see the kernel's log, 'rpc.nfsd "
+                + restart.threads() + "' and 'nft list ruleset'", last);
+    }
+
+    private void shutDoors(boolean theyMatter) throws IOException, InterruptedException {
+        try {
+            doors.shut();
+        } catch (IOException e) {
+            if (theyMatter) {
+                throw e;
+            }
+            // A stop: to have the node fenced would cost everybody more.
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: its ports stay open: " + e.getMessage());
+        }
+    }
+
+    private boolean runsForSure() throws InterruptedException {
+        try {
+            return server.runs();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.gracekeeper.nfsd.NsmState;
+
+/**
+ * What a restart of the node's own nfsd does before it is stopped: all that may fail or hang. Nobody notices a restart that ends
+ * here. To be called by who has the {@link RestartGate}. Thread-safe as far as restarts do not overlap.
+ */
+final class RestartPlanner {
+    private static final System.Logger LOG = System.getLogger(RestartPlanner.class.getName());
+    /** For what one service is asked. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    private final NodeServer server;
+    private final SharedServices services;
+    private final SharedRecordsLayer records;
+    private final RestartHosts hosts;
+    private final RestartClients clients;
+    private final NlmLeftovers leftovers;
+
+    RestartPlanner(NodeServer server, SharedServices services, SharedRecordsLayer records, RestartHosts hosts,
+            RestartClients clients, NlmLeftovers leftovers) {
+        this.server = server;
+        this.services = services;
+        this.records = records;
+        this.hosts = hosts;
+        this.clients = clients;
+        this.leftovers = leftovers;
+    }
+
+    /** @throws IOException nfsd does not run, or those that arrive could not reclaim */
+    RestartPlan plan(List<ArrivingService> arriving) throws IOException, InterruptedException {
+        if (!server.runs()) {
+            throw new IOException("the node's own nfsd does not run: start nfs-server.service");
+        }
+        List<String> mounts = leftovers.ownMounts();
+        if (!mounts.isEmpty() && arriving.stream().anyMatch(ArrivingService::hosts)) {
+            throw new IOException("this node has mounts over NFSv3 itself (" + mounts.get(0) + "), which keep lockd running:"
+                    + " it cannot get a grace period; unmount them, mount over NFSv4, or use grace=none");
+        }
+        List<RunningService> sharing = services.open();
+        for (RunningService service : sharing) {
+            gather(service);
+        }
+        NsmState number = hosts.keep();
+        Set<String> holders = clients.holders();
+        clients.tellMeetings(arriving, holders);
+        boolean recorded = clients.record(arriving, holders);
+        return new RestartPlan(new RestartState.Unfinished(server.threads(), RestartPlan.scope(arriving, sharing)), recorded,
+                leftovers.paths(mounts.isEmpty()), sharing, number);
+    }
+
+    private void gather(RunningService service) throws InterruptedException {
+        try {
+            Bounded.run("records of " + service.config().name(), LIMIT, () -> records.gatherNow(service));
+        } catch (IOException e) {
+            // As they were at its last monitor, then: one service's storage must not keep the others waiting.
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RestartClientsTest {
+    @TempDir
+    private Path dir;
+
+    private FakeRestart node;
+
+    @BeforeEach
+    void aNode() throws Exception {
+        node = new FakeRestart(dir);
+    }
+
+    @Test
+    void thoseWithStateAreItsHolders() throws Exception {
+        node.fake.client(7, "192.0.2.71:700", FakeServers.open(1, FakeServers.THERE, 1));
+        node.fake.client(8, "192.0.2.72:700");
+        assertEquals(Set.of("6337"), node.clients.holders());
+    }
+
+    @Test
+    void theyAreRecordedWithSomeThatNeverCome() throws Exception {
+        node.createDatabase();
+
+        assertTrue(node.clients.record(List.of(node.arriving("web", "other-boot", "6161")), Set.of("6337")));
+
+        assertTrue(node.recorded().containsAll(Set.of("6161", "6337")), node.recorded().toString());
+        assertTrue(node.recorded().stream().anyMatch(RecordsLayer::isGraceHolder), node.recorded().toString());
+    }
+
+    @Test
+    void thoseThatTheKernelMayHaveRecordedItselfAreNoReasonToFail() throws Exception {
+        assertTrue(node.clients.record(List.of(node.arriving("web", "")), Set.of("6337")));
+        assertFalse(node.clients.record(List.of(node.arriving("web", "")), Set.of()));
+    }
+
+    @Test
+    void aHostThatWasAClientOfBothNodesIsNamed() throws Exception {
+        Files.createDirectories(dir.resolve("services/web"));
+
+        node.clients.tellMeetings(List.of(node.arriving("web", "other-boot", "6161", "6337")), Set.of("6337"));
+
+        String why = "NFSv4 hosts used it on one node, and";
+        assertTrue(node.said.stream().anyMatch(line -> line.startsWith(why) && line.endsWith(": c7")), node.said.toString());
+        assertEquals("6337", Files.readString(dir.resolve("services/web/one-owner")));
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.gracekeeper.exec.CommandResult;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RestartCycleTest {
+    private static final RestartState.Unfinished RESTART = new RestartState.Unfinished(8, null);
+
+    @TempDir
+    private Path dir;
+
+    private FakeRestart node;
+
+    @BeforeEach
+    void anNfsdThatRuns() throws Exception {
+        node = new FakeRestart(dir);
+    }
+
+    @Test
+    void itIsUnfinishedUntilHostsHaveBeenTold() throws Exception {
+        node.cycle.run(RESTART, List.of(), true);
+
+        assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open"), node.done);
+        assertEquals(Optional.of(RESTART), node.state.unfinished());
+        assertEquals(100, node.server.startedAt());
+    }
+
+    @Test
+    void aStopThatFailsIsNoRestart() throws Exception {
+        node.refused = "0";
+
+        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+
+        assertTrue(e.getMessage().contains("no memory"), e.getMessage());
+        assertEquals(List.of("doors shut", "doors open"), node.done);
+        assertFalse(node.state.isUnfinished());
+    }
+
+    @Test
+    void aStopThatSucceedsAfterItsTimeIsOne() throws Exception {
+        node.late = "0";
+
+        node.cycle.run(RESTART, List.of(), true);
+
+        assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open"), node.done);
+    }
+
+    @Test
+    void doorsThatStayOpenAreAReasonWhereClientsReclaim() throws Exception {
+        when(node.fake.node.commands()).thenReturn((timeout, stdin, argv) ->
+                new CommandResult(argv, stdin.contains("chain") ? 1 : 0, "", "no nft", Duration.ZERO, false));
+
+        assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        assertEquals(List.of(), node.done);
+        assertFalse(node.state.isUnfinished());
+
+        node.cycle.run(RESTART, List.of(), false);
+        assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8"), node.done);
+    }
+
+    @Test
+    void whatDoesNotStartStaysUnfinished() throws Exception {
+        node.refused = "8";
+
+        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+
+        assertTrue(e.getMessage().contains("rpc.nfsd 8"), e.getMessage());
+        assertEquals(List.of("doors shut", "rpc.nfsd 0"), node.done);
+        assertTrue(node.state.isUnfinished());
+    }
+}
