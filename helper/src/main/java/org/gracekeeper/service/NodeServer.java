@@ -50,11 +50,12 @@ final class NodeServer {
      * @throws IOException rpc.nfsd's; it may run all the same
      */
     void start(int threads, String scope) throws IOException, InterruptedException {
-        node.in(Namespaces.HOST, scope, () -> node.run(Deadline.after(LIMIT), "rpc.nfsd", Integer.toString(threads)));
+        // Before: where rpc.nfsd fails and it runs all the same, its grace must not be taken for younger than it is.
         startedAt = node.bootSeconds();
+        node.in(Namespaces.HOST, scope, () -> node.run(Deadline.after(LIMIT), "rpc.nfsd", Integer.toString(threads)));
     }
 
-    /** When this helper has started it, in seconds since the node's boot; 0 where it has not. */
+    /** When this helper began to start it, in seconds since the node's boot; 0 where it has not. */
     double startedAt() {
         return startedAt;
     }

@@ -41,8 +41,9 @@ final class RestartCycle {
         state.begin(restart);
         Exception failed = null;
         boolean stopped = true;
+        boolean shut = false;
         try {
-            shutDoors(doorsMatter);
+            shut = shutDoors(doorsMatter);
             server.stop();
         } catch (IOException | InterruptedException | RuntimeException e) {
             failed = e;
@@ -51,7 +52,7 @@ final class RestartCycle {
         if (stopped) {
             leftovers.release(nlmPaths);
         }
-        start(restart);
+        start(restart, shut);
         if (!stopped) {
             state.finished(); // nobody has lost anything, and nobody has to be told
             throw new IOException("nfsd was not restarted: " + failed.getMessage(), failed);
@@ -64,18 +65,20 @@ final class RestartCycle {
     /**
      * As often as it takes, within reason. Where nfsd runs, its ports are opened.
      *
+     * @param shut whether they may be shut: else it is no failure that they cannot be opened
      * @throws IOException it does not start, or its ports stay shut
      */
-    void start(RestartState.Unfinished restart) throws IOException, InterruptedException {
+    void start(RestartState.Unfinished restart, boolean shut) throws IOException, InterruptedException {
         IOException last = null;
         for (int i = 0; i < ATTEMPTS; i++) {
             try {
                 if (!server.runs()) {
-                    server.start(restart.threads(), restart.scope());
+                    // First: it may run although rpc.nfsd fails, and its hosts have to be told of it.
                     state.forgetTold();
+                    server.start(restart.threads(), restart.scope());
                 }
                 if (server.runs()) {
-                    doors.open();
+                    openDoors(shut);
                     return;
                 }
             } catch (IOException e) {
@@ -87,15 +90,29 @@ final class RestartCycle {
                 + restart.threads() + "' and 'nft list ruleset'", last);
     }
 
-    private void shutDoors(boolean theyMatter) throws IOException, InterruptedException {
+    /** @return whether they are shut */
+    private boolean shutDoors(boolean theyMatter) throws IOException, InterruptedException {
         try {
             doors.shut();
+            return true;
         } catch (IOException e) {
             if (theyMatter) {
                 throw e;
             }
             // A stop: to have the node fenced would cost everybody more.
             LOG.log(System.Logger.Level.WARNING, "restart of nfsd: its ports stay open: " + e.getMessage());
+            return false;
+        }
+    }
+
+    private void openDoors(boolean shut) throws IOException, InterruptedException {
+        try {
+            doors.open();
+        } catch (IOException e) {
+            if (shut) {
+                throw e;
+            }
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
         }
     }
 

@@ -88,7 +88,7 @@ final class ServerRestart {
             Optional<RestartState.Unfinished> left = state.unfinished();
             if (left.isPresent()) {
                 LOG.log(System.Logger.Level.WARNING, "a restart of nfsd did not end: going on with it");
-                nodeLockd.untouched(() -> cycle.start(left.get()));
+                nodeLockd.untouched(() -> cycle.start(left.get(), true));
                 List<RunningService> sharing = services.open();
                 runsAgain(sharing, served);
                 hosts.tellAnew(sharing);

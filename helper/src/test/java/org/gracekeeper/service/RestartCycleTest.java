@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -71,6 +72,33 @@ class RestartCycleTest {
 
         node.cycle.run(RESTART, List.of(), false);
         assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8"), node.done);
+    }
+
+    @Test
+    void doorsThatCannotBeUsedAtAllDoNotKeepAStopFromItsRestart() throws Exception {
+        when(node.fake.node.commands()).thenReturn((timeout, stdin, argv) ->
+                new CommandResult(argv, 1, "", "no nft", Duration.ZERO, false));
+
+        node.cycle.run(RESTART, List.of(), false);
+        assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8"), node.done);
+
+        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        assertTrue(e.getMessage().contains("was not restarted") && e.getMessage().contains("no nft"), e.getMessage());
+        assertThrows(IOException.class, () -> node.cycle.start(RESTART, true), "those of a helper before may be shut");
+    }
+
+    /** Its hosts have been told of the one before, by the emergency stop. */
+    @Test
+    void anNfsdThatRunsAfterAllIsANewOne() throws Exception {
+        node.state.begin(RESTART);
+        Files.createFile(dir.resolve("restart/told"));
+        node.fake.threads(0);
+        node.late = "8";
+
+        node.cycle.start(RESTART, true);
+
+        assertFalse(node.state.isTold());
+        assertEquals(100, node.server.startedAt());
     }
 
     @Test
