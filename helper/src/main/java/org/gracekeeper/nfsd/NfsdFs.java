@@ -47,6 +47,18 @@ public final class NfsdFs {
         return number("threads");
     }
 
+    /** Whether it has threads. Where the nfsd file system is not mounted there is no server. */
+    public boolean runs() throws IOException {
+        try {
+            return threads() > 0;
+        } catch (KernelException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
     /**
      * Starts, resizes or stops the server. Stopping a stopped server writes nothing: on 6.12 that would start it first,
      * with sockets on all addresses. The calling thread must have the service's nodename at every change, not only the

@@ -15,8 +15,6 @@ import org.gracekeeper.model.MountTable;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.nfsd.ExportTable;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.sys.Errno;
-import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.NamespaceSet;
 import org.gracekeeper.sys.Namespaces;
 
@@ -60,13 +58,14 @@ final class NfsServers {
     /** The node's own first. */
     List<Server> all() throws IOException, InterruptedException {
         List<Server> servers = new ArrayList<>();
-        servers.add(new Server(Optional.empty(), Namespaces.HOST, runs(Namespaces.HOST), node.in(Namespaces.HOST, this::etab)));
+        servers.add(new Server(Optional.empty(), Namespaces.HOST, node.in(Namespaces.HOST, nfsd::runs),
+                node.in(Namespaces.HOST, this::etab)));
         for (RunningService service : registry.others(null)) {
             if (service.config().isShared()) {
                 continue; // what it exports is in the node's own table
             }
             NamespaceSet inside = service.instance().inside();
-            servers.add(new Server(Optional.of(service), inside, service.serving() && runs(inside),
+            servers.add(new Server(Optional.of(service), inside, service.serving() && node.in(inside, nfsd::runs),
                     service.exports().stream().map(export -> new Export(export.directory(), export.crossesMounts())).toList()));
         }
         return servers;
@@ -85,18 +84,6 @@ final class NfsServers {
     static boolean isServices(DeviceId device, Collection<Server> servers) {
         return servers.stream().anyMatch(
                 server -> server.service().map(service -> service.devices().contains(device)).orElse(false));
-    }
-
-    /** Where its file system is not mounted, there is no server. */
-    private boolean runs(NamespaceSet namespaces) throws IOException, InterruptedException {
-        try {
-            return node.in(namespaces, nfsd::threads) > 0;
-        } catch (KernelException e) {
-            if (e.errno() == Errno.ENOENT) {
-                return false;
-            }
-            throw e;
-        }
     }
 
     private List<Export> etab() throws IOException {

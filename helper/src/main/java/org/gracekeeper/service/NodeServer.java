@@ -5,8 +5,6 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.time.Duration;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.sys.Errno;
-import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.Namespaces;
 
 /** The node's own nfsd: whether it runs, its stop and its start. One attempt each, of at most half a minute. Thread-safe. */
@@ -24,14 +22,7 @@ final class NodeServer {
 
     /** Whether it has threads. */
     boolean runs() throws IOException, InterruptedException {
-        try {
-            return threads() > 0;
-        } catch (KernelException e) {
-            if (e.errno() == Errno.ENOENT) {
-                return false; // where its file system is not mounted, there is none
-            }
-            throw e;
-        }
+        return node.in(Namespaces.HOST, nfsd::runs);
     }
 
     int threads() throws IOException, InterruptedException {
