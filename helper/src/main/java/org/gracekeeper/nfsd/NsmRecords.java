@@ -3,6 +3,7 @@
 package org.gracekeeper.nfsd;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -28,7 +29,7 @@ public final class NsmRecords {
     private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%.+)?");
 
     /** Bytes; no host has so many lines. */
-    private static final long MAX_RECORD = 64 << 10;
+    private static final int MAX_RECORD = 64 << 10;
 
     private final DurableFiles files;
 
@@ -51,19 +52,24 @@ public final class NsmRecords {
     }
 
     /**
-     * What a record says, a line of it each.
+     * What a record says, a line of it each. A symbolic link is not followed: statd's directory is not root's.
      *
      * @return none when there is no such record
-     * @throws UnexpectedFormatException a line is none of statd's
+     * @throws UnexpectedFormatException a line is none of statd's, or there are too many
      */
     public List<NsmRecord> read(Path record) throws IOException {
-        List<NsmRecord> lines = new ArrayList<>();
-        try {
-            for (String line : Files.readString(record, StandardCharsets.ISO_8859_1).lines().toList()) {
-                lines.add(NsmRecord.parse(line));
-            }
+        byte[] bytes;
+        try (InputStream in = Files.newInputStream(record, LinkOption.NOFOLLOW_LINKS)) {
+            bytes = in.readNBytes(MAX_RECORD + 1);
         } catch (NoSuchFileException e) {
             return List.of(); // statd deleted it: the host is not monitored any more
+        }
+        if (bytes.length > MAX_RECORD) {
+            throw new UnexpectedFormatException("statd's record", "more than " + MAX_RECORD + " bytes");
+        }
+        List<NsmRecord> lines = new ArrayList<>();
+        for (String line : new String(bytes, StandardCharsets.ISO_8859_1).lines().toList()) {
+            lines.add(NsmRecord.parse(line));
         }
         return lines;
     }
@@ -99,21 +105,38 @@ public final class NsmRecords {
         return damaged;
     }
 
-    private boolean isWhole(Path record) throws IOException {
+    /** Whether sm-notify could read all of a record; false when there is none. */
+    public boolean isWhole(Path record) throws IOException {
         try {
-            return Files.size(record) <= MAX_RECORD && !read(record).isEmpty();
-        } catch (UnexpectedFormatException | NoSuchFileException e) {
+            return Files.isRegularFile(record, LinkOption.NOFOLLOW_LINKS) && !read(record).isEmpty();
+        } catch (UnexpectedFormatException e) {
             return false;
         }
     }
 
-    /** Copies records durably, with owner and mode; one that went away meanwhile is left out. */
+    /**
+     * Whether a record adds to what is kept of its host: where nothing is, or only a damaged record, and this one is whole.
+     *
+     * @param kept the host's record there, if there is one
+     */
+    public boolean adds(Path record, Path kept) throws IOException {
+        return !Files.exists(kept, LinkOption.NOFOLLOW_LINKS) || !isWhole(kept) && isWhole(record);
+    }
+
+    /**
+     * Copies records durably, with owner and mode, over those that are there; one that went away meanwhile is left out. A
+     * damaged one never replaces a whole one, which alone may have the host's address. So does the emergency stop
+     * (copy_records in agent/nfs-emergency).
+     */
     public void copy(Collection<String> names, Path from, Path to) throws IOException {
         for (String name : names) {
-            try {
-                files.copyFile(from.resolve(name), to.resolve(name));
-            } catch (NoSuchFileException e) {
-                // statd deleted it: the host is not monitored any more.
+            Path record = from.resolve(name);
+            if (isWhole(record) || !isWhole(to.resolve(name))) {
+                try {
+                    files.copyFile(record, to.resolve(name));
+                } catch (NoSuchFileException e) {
+                    // statd deleted it: the host is not monitored any more.
+                }
             }
         }
     }

@@ -96,8 +96,8 @@ final class HostNotifier {
                 String which = name + SEPARATOR + i + "-" + number.value();
                 try {
                     NotifierDirectory directory = new NotifierDirectory(files, root.resolve(which));
-                    damaged.addAll(directory.fill(records, names, number, name, owner.get()));
                     directory.describe(address, name + "-" + i, named);
+                    damaged.addAll(directory.fill(records, names, number, name, owner.get()));
                     node.run(deadline, "systemctl", "start", unit(which));
                     told.add(names.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {

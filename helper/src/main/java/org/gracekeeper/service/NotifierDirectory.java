@@ -33,8 +33,9 @@ import org.gracekeeper.store.DurableFiles;
  * <li>{@code hosts}, {@code nsswitch.conf}, {@code nfs.conf}: gracekeeper-notify-node@.service mounts them over those of /etc
  * </ul>
  *
- * <p>The emergency stop makes the same for the node's own nfsd (prepare_notification in agent/nfs-emergency). Nothing of it has to
- * outlast a crash. Thread-safe as far as the paths differ.
+ * <p>All of it is root's until it is complete, and then sm-notify's: nothing is written there any more, since sm-notify could put
+ * links in the way. The emergency stop makes the same for the node's own nfsd (prepare_notification in agent/nfs-emergency).
+ * Nothing of it has to outlast a crash. An object is for one thread, and no two at once for a path.
  */
 final class NotifierDirectory {
     private static final Path NFS_CONF = Path.of("/etc/nfs.conf");
@@ -42,8 +43,9 @@ final class NotifierDirectory {
     private final DurableFiles files;
     private final NsmRecords nsm;
     private final Path path;
+    private boolean made;
 
-    /** @param path its parent is made passable for all */
+    /** @param path what is there goes with the first call; its parent is made passable for all */
     NotifierDirectory(DurableFiles files, Path path) {
         this.files = files;
         this.nsm = new NsmRecords(files);
@@ -51,6 +53,8 @@ final class NotifierDirectory {
     }
 
     /**
+     * Completes it, and gives it to sm-notify.
+     *
      * @param records a directory of statd's records; what is used of it is copied
      * @param hosts names of those of them that are told
      * @param server see {@link NsmRecords#copyForNotification}
@@ -59,31 +63,43 @@ final class NotifierDirectory {
      */
     List<String> fill(Path records, Collection<String> hosts, NsmState number, String server, UserPrincipal owner)
             throws IOException {
+        make();
         Path sm = path.resolve("sm");
         Path bak = path.resolve("sm.bak");
         Path state = path.resolve("state");
-        for (Path each : List.of(path.getParent(), path, sm, bak)) {
-            Files.createDirectories(each);
-            // sm-notify is not root when it comes here again; the helper's umask is 0077.
-            Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
-        }
         List<String> damaged = nsm.copyForNotification(hosts, records, sm, server, owner);
         files.writeUnsynced(state, number.bytes());
-        // At the end: nobody but root can put anything in the way before.
+        // The directory is the last: nobody but root can put anything in the way before.
         for (Path each : List.of(state, sm, bak, path)) {
             Files.setOwner(each, owner);
         }
         return damaged;
     }
 
+    private void make() throws IOException {
+        if (!made) {
+            files.deleteTree(path); // sm-notify's of before
+            Files.createDirectories(path.getParent());
+            for (Path each : List.of(path, path.resolve("sm"), path.resolve("sm.bak"))) {
+                Files.createDirectory(each);
+            }
+            // sm-notify is not root when it comes here again; the helper's umask is 0077.
+            for (Path each : List.of(path.getParent(), path, path.resolve("sm"), path.resolve("sm.bak"))) {
+                Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
+            made = true;
+        }
+    }
+
     /**
-     * For sm-notify outside of a service's mount namespace.
+     * For sm-notify outside of a service's mount namespace. To be called before {@link #fill}.
      *
      * @param address that hosts are told from
      * @param monitorName by which sm-notify knows it
      * @param named addresses of hosts whose records are called by another name
      */
     void describe(InetAddress address, String monitorName, Map<String, InetAddress> named) throws IOException {
+        make();
         write("name", monitorName + "\n");
         write("hosts", hosts(address, monitorName, named));
         write("nsswitch.conf", MountNamespace.nsswitch());

@@ -249,9 +249,9 @@ final class RecordsLayer implements UncheckedLayer {
         // What the records are by now is what the next start begins with.
     }
 
-    /** Adds everybody statd knows to the recovery set; takes nobody away. */
+    /** Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away. */
     void gather(StateDirectory state) throws IOException {
-        for (Path from : List.of(state.sm(), state.smBak())) {
+        for (Path from : List.of(state.smBak(), state.sm())) {
             records.copy(records.names(from), from, state.nsm());
         }
     }

@@ -85,13 +85,14 @@ final class RestartState {
 
     /**
      * A stop of lockd makes statd forget its hosts. They are added to those of a restart before, as long as they may reclaim; and
-     * to those that statd has to notify should the node boot.
+     * to those that statd has to notify should the node boot. Of several records of a host the one that statd has now counts,
+     * unless it is damaged: what is left in sm.bak may be of any age.
      *
      * @param statd its directory
      */
     void keepHosts(Path statd) throws IOException {
         Files.createDirectories(hosts());
-        for (Path from : List.of(statd.resolve("sm"), statd.resolve("sm.bak"))) {
+        for (Path from : List.of(statd.resolve("sm.bak"), statd.resolve("sm"))) {
             nsm.copy(nsm.names(from), from, hosts());
         }
         Path bak = statd.resolve("sm.bak");

@@ -43,9 +43,16 @@ final class SharedRecordsLayer implements UncheckedLayer {
     private final PeerList peers;
     private final Registry registry;
     private final RestartGate gate;
+    private final List<Path> statd;
 
     SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
             Registry registry, RestartGate gate) {
+        this(node, files, nfsd, holdings, records, peers, registry, gate, STATD);
+    }
+
+    /** @param statd where statd's directory may be, the last one where there is none */
+    SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
+            Registry registry, RestartGate gate, List<Path> statd) {
         this.node = node;
         this.files = files;
         this.nfsd = nfsd;
@@ -55,6 +62,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
         this.peers = peers;
         this.registry = registry;
         this.gate = gate;
+        this.statd = statd;
     }
 
     @Override
@@ -106,7 +114,12 @@ final class SharedRecordsLayer implements UncheckedLayer {
         // All is read before anything is written: storage that hangs must not have this see another nfsd.
         Map<String, Path> hosts = new TreeMap<>();
         for (Path directory : List.of(statd().resolve("sm.bak"), statd().resolve("sm"))) {
-            nsm.names(directory).forEach(host -> hosts.put(host, directory));
+            for (String host : nsm.names(directory)) {
+                // statd's own over what is left of one before, unless it is damaged.
+                if (!hosts.containsKey(host) || nsm.isWhole(directory.resolve(host))) {
+                    hosts.put(host, directory);
+                }
+            }
         }
         Set<String> clients = new TreeSet<>();
         Set<DeviceId> devices = Set.copyOf(service.devices());
@@ -116,7 +129,8 @@ final class SharedRecordsLayer implements UncheckedLayer {
             clients.addAll(clients(state));
         }
         for (Map.Entry<String, Path> host : hosts.entrySet()) {
-            if (!Files.exists(state.nsm().resolve(host.getKey()))) {
+            // Only what adds something: every monitor comes here, and the storage is slow.
+            if (nsm.adds(host.getValue().resolve(host.getKey()), state.nsm().resolve(host.getKey()))) {
                 nsm.copy(List.of(host.getKey()), host.getValue(), state.nsm());
             }
         }
@@ -160,7 +174,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
 
     /** Where the node's statd keeps its records. */
     Path statd() {
-        return STATD.stream().filter(directory -> Files.isDirectory(directory.resolve("sm"))).findFirst()
-                .orElse(MountNamespace.NFS_STATE);
+        return statd.stream().filter(directory -> Files.isDirectory(directory.resolve("sm"))).findFirst()
+                .orElse(statd.get(statd.size() - 1));
     }
 }

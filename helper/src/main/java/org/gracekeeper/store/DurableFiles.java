@@ -11,8 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
@@ -70,24 +72,36 @@ public final class DurableFiles {
 
     /**
      * Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed.
+     *
+     * @throws IOException also where a link takes a directory's place meanwhile, as the owner of the one above it can do
      */
     public void deleteTree(Path path) throws IOException {
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
-        delete(path);
+        try (DirectoryStream<Path> parent = Files.newDirectoryStream(directoryOf(path))) {
+            delete((SecureDirectoryStream<Path>) parent, path.getFileName()); // as all are on Linux
+        }
         kernel.fsync(directoryOf(path));
     }
 
-    private static void delete(Path path) throws IOException {
-        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-            try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
-                for (Path entry : entries) {
-                    delete(entry);
+    /** By names in open directories, since a path may lead elsewhere a moment later. */
+    private static void delete(SecureDirectoryStream<Path> directory, Path name) throws IOException {
+        try {
+            if (directory.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).readAttributes()
+                    .isDirectory()) {
+                try (SecureDirectoryStream<Path> below = directory.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+                    for (Path entry : below) {
+                        delete(below, entry.getFileName());
+                    }
                 }
+                directory.deleteDirectory(name);
+            } else {
+                directory.deleteFile(name);
             }
+        } catch (NoSuchFileException e) {
+            // somebody else deleted it
         }
-        Files.deleteIfExists(path);
     }
 
     private void copy(Path from, Path to) throws IOException {

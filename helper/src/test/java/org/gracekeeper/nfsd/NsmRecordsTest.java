@@ -4,11 +4,14 @@ package org.gracekeeper.nfsd;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Instant;
@@ -60,6 +63,38 @@ class NsmRecordsTest {
         assertEquals("record\n", Files.readString(to.resolve("192.0.2.21")));
     }
 
+    /** One with a name is told by the address in its record alone. */
+    @Test
+    void aDamagedRecordNeverReplacesAWholeOne() throws Exception {
+        String host = "alpha.example";
+        String line = "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff 192.0.2.21 web\n";
+        Path record = dir.resolve(host);
+        Path kept = Files.createDirectory(dir.resolve("to")).resolve(host);
+        // What is copied, what is there, and what it comes to.
+        for (List<String> each : List.of(List.of("", line, line), List.of(line.substring(0, 50), line, line),
+                List.of(line.repeat(1000), line, line), List.of(line, "", line), List.of(line + line, line, line + line),
+                List.of("damaged", "", "damaged"))) {
+            Files.writeString(record, each.get(0));
+            Files.writeString(kept, each.get(1));
+            boolean adds = records.adds(record, kept);
+            records.copy(List.of(host), dir, kept.getParent());
+            assertEquals(each.get(2), Files.readString(kept), each.toString());
+            assertEquals(each.get(0).equals(line) && each.get(1).isEmpty(), adds, each.toString());
+        }
+        Files.delete(kept);
+        Files.writeString(record, "");
+        assertTrue(records.adds(record, kept));
+        records.copy(List.of(host), dir, kept.getParent());
+        assertEquals("", Files.readString(kept), "more than nothing: it has the name");
+        Path other = Files.writeString(dir.resolve("other"), line);
+        Files.delete(kept);
+        Files.createSymbolicLink(kept, other);
+        assertFalse(records.isWhole(kept), "a link is no record");
+        records.copy(List.of(host), dir, kept.getParent());
+        assertTrue(Files.isRegularFile(kept, LinkOption.NOFOLLOW_LINKS));
+        assertEquals(line, Files.readString(other));
+    }
+
     /** As lockd of 6.12 and statd made it for a client; with a second line, as of a lockd that has asked twice. */
     @Test
     void aRecordTellsHowLockdWantsToBeTold() throws Exception {
@@ -82,10 +117,14 @@ class NsmRecordsTest {
     void whatStatdWouldNotWriteIsNoRecord() throws Exception {
         Path file = dir.resolve("10.77.0.51");
         for (String text : List.of("record\n", "\n", "0100007f 000186b5 00000003 00000010 8f01 10.77.0.51 web\n",
-                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff\n")) {
+                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff\n",
+                "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff 10.77.0.51 web\n".repeat(1000))) {
             Files.writeString(file, text);
             assertThrows(UnexpectedFormatException.class, () -> records.read(file), text);
         }
+        Path link = Files.createSymbolicLink(dir.resolve("link"), dir.resolve("secret"));
+        Files.writeString(dir.resolve("secret"), "of root's");
+        assertFalse(assertThrows(IOException.class, () -> records.read(link)).getMessage().contains("of root's"));
     }
 
     /** sm-notify passes over a record that it cannot read, and the host would never hear of the restart. */

@@ -106,6 +106,25 @@ class HostNotifierTest {
                 + " names"), problems);
     }
 
+    /** Who has it then could put links in the way. */
+    @Test
+    void nothingIsWrittenWhenTheDirectoryIsSmNotifys() throws Exception {
+        record("192.0.2.71", "192.0.2.71");
+        Path given = root.resolve("web--0-1001");
+        List<String> before = new ArrayList<>();
+        notifier = new HostNotifier(node, files, root, () -> {
+            for (String each : List.of("name", "hosts", "nsswitch.conf")) {
+                before.add(Files.readString(given.resolve(each)));
+            }
+            return Files.getOwner(dir);
+        });
+
+        begin("web", "192.0.2.1");
+
+        assertEquals(List.of("web-0\n", Files.readString(given.resolve("hosts")), Files.readString(given.resolve("nsswitch.conf"))),
+                before, problems.toString());
+    }
+
     @Test
     void aHostThatIsRecordedWithoutAnAddressIsNamed() throws Exception {
         record("192.0.2.71", "192.0.2.71");

@@ -119,21 +119,30 @@ class NotifierDirectoryTest {
     @Test
     void nothingIsWrittenThroughALink() throws Exception {
         Path other = Files.writeString(dir.resolve("other"), "of others");
+        Path others = Files.createDirectory(dir.resolve("others"));
         Files.createDirectories(path);
-        Files.createSymbolicLink(path.resolve("state"), other);
+        for (String each : List.of("state", "name", "hosts", "nsswitch.conf", "nfs.conf")) {
+            Files.createSymbolicLink(path.resolve(each), other);
+        }
+        for (String each : List.of("sm", "sm.bak")) {
+            Files.createSymbolicLink(path.resolve(each), others);
+        }
 
+        directory.describe(InetAddress.getByName("192.0.2.1"), "web-0", Map.of());
         fill("192.0.2.71");
 
         assertEquals("of others", Files.readString(other));
+        assertEquals(List.of(), new NsmRecords(files).names(others));
         assertEquals(Optional.of(NUMBER), NsmState.read(path.resolve("state")));
+        assertEquals("web-0\n", Files.readString(path.resolve("name")));
+        assertEquals(List.of("192.0.2.71"), new NsmRecords(files).names(path.resolve("sm")));
     }
 
     @Test
     void standsForWhatSmNotifyLooksUp() throws Exception {
-        fill("192.0.2.71");
-
         directory.describe(InetAddress.getByName("2001:db8::1"), "web-0",
                 Map.of("alpha.example", InetAddress.getByName("2001:db8::72")));
+        fill("192.0.2.71");
 
         assertEquals("web-0\n", Files.readString(path.resolve("name")));
         assertEquals("127.0.0.1 localhost\n::1 localhost\n2001:db8::1 web-0\n2001:db8::72 alpha.example\n",
@@ -149,8 +158,8 @@ class NotifierDirectoryTest {
     /** It is mounted over the node's. */
     @Test
     void hasSettingsWhereTheNodeHasSome() throws Exception {
-        fill("192.0.2.71");
         directory.describe(InetAddress.getByName("192.0.2.1"), "web-0", Map.of());
+        fill("192.0.2.71");
 
         Path settings = path.resolve("nfs.conf");
         if (Files.exists(Path.of("/etc/nfs.conf"))) {

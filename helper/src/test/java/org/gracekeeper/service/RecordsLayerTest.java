@@ -291,6 +291,29 @@ class RecordsLayerTest {
         assertEquals(recovering, layer.recoverySet(state));
     }
 
+    /** What is in sm.bak is older, and a damaged record may be anywhere. */
+    @Test
+    void theNewestRecordThatIsWholeIsGathered() throws Exception {
+        statdMonitors(HOST);
+        Path sm = state.sm().resolve(HOST);
+        Path bak = state.smBak().resolve(HOST);
+        Path gathered = state.nsm().resolve(HOST);
+        String record = Files.readString(sm);
+        for (String left : List.of("", "garbage", record.replace("web", "before"))) {
+            Files.writeString(bak, left);
+            layer.gather(state);
+            assertEquals(record, Files.readString(gathered), left);
+        }
+        Files.writeString(sm, "");
+        Files.delete(bak);
+        layer.gather(state);
+        assertEquals(record, Files.readString(gathered));
+        Files.writeString(gathered, "");
+        Files.writeString(bak, record);
+        layer.gather(state);
+        assertEquals(record, Files.readString(gathered));
+    }
+
     @Test
     void anEndedHostIsNeitherNotifiedNorWaitedFor() throws Exception {
         statdMonitors(HOST);

@@ -91,6 +91,34 @@ class RestartStateTest {
         assertEquals(List.of("192.0.2.1", "192.0.2.2"), names(statd.resolve("sm.bak")));
     }
 
+    /** A host with a name is told by the address in its record. */
+    @Test
+    void theNewestRecordOfAHostThatIsWholeIsKept() throws Exception {
+        Path sm = statd.resolve("sm").resolve("alpha.example");
+        Path bak = statd.resolve("sm.bak").resolve("alpha.example");
+        Path kept = state.hosts().resolve("alpha.example");
+        for (String left : List.of("", "garbage", record("192.0.2.9"))) {
+            Files.writeString(sm, record("192.0.2.1"));
+            Files.writeString(bak, left);
+            state.keepHosts(statd);
+            assertEquals(record("192.0.2.1"), Files.readString(kept), left);
+            assertEquals(record("192.0.2.1"), Files.readString(bak), left);
+            state.forgetHosts(statd);
+        }
+        Files.writeString(sm, "");
+        Files.writeString(bak, record("192.0.2.1"));
+        state.keepHosts(statd);
+        assertEquals(record("192.0.2.1"), Files.readString(kept), "statd's is damaged");
+        Files.writeString(bak, "");
+        state.keepHosts(statd);
+        assertEquals(record("192.0.2.1"), Files.readString(kept), "all but that of a restart before are");
+        assertEquals(record("192.0.2.1"), Files.readString(bak));
+    }
+
+    private static String record(String address) {
+        return "0100007f 000186b5 00000003 00000010 8f01a6d3050000000058c2410a88ffff " + address + " node1\n";
+    }
+
     @Test
     void noNumberIsUsedTwice() throws Exception {
         int first = state.nextNumber(NOW).value();

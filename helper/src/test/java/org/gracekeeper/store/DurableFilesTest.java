@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -33,6 +34,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DurableFilesTest {
+    /** It takes a moment to delete so many. */
+    private static final int MANY = 5000;
+
     private final DurableFiles files = new DurableFiles(LinuxKernel.load());
 
     @TempDir
@@ -141,6 +145,34 @@ class DurableFilesTest {
 
         assertFalse(Files.exists(tree, LinkOption.NOFOLLOW_LINKS));
         assertTrue(Files.exists(outside.resolve("keep")));
+    }
+
+    /** Its owner may be another user. */
+    @Test
+    void deleteTreeDoesNotFollowALinkThatComesMeanwhile() throws Exception {
+        Path outside = Files.createDirectory(dir.resolve("outside"));
+        Path tree = Files.createDirectories(dir.resolve("tree/a")).getParent();
+        for (int i = 0; i < MANY; i++) {
+            Files.createFile(outside.resolve("f" + i));
+            Files.createFile(tree.resolve("a/f" + i));
+        }
+        ExecutorService threads = Executors.newFixedThreadPool(1);
+        try {
+            Future<?> other = threads.submit(() -> {
+                while (names(tree.resolve("a")).size() == MANY) {
+                    continue;
+                }
+                Files.move(tree.resolve("a"), dir.resolve("away"));
+                return Files.createSymbolicLink(tree.resolve("a"), outside);
+            });
+            files.deleteTree(tree);
+            other.get();
+        } catch (IOException | ExecutionException e) {
+            // It has seen the link, or was done before that came.
+        } finally {
+            threads.shutdown();
+        }
+        assertEquals(MANY, names(outside).size());
     }
 
     @Test
