@@ -257,8 +257,10 @@ check "nothing of the restart is left" on node2 sh -c \
 	'! [ -e /run/gracekeeper/restart/threads ] && ! nft list tables | grep gracekeeper_restart'
 
 event "grace=restart: node2 becomes a standby, and both services come to node1 together"
-# An emulated node mounts one a while after the other.
-need "their starts begin together" configure <<<'order together Optional: ( fs-a fs-b ) ( a b )'
+# An emulated node mounts one a while after the other. And of two actions at a time, the limit of the tests, the second service's
+# start may be the one that has to wait, for a monitor of the first one's file system and all of its start.
+need "their starts begin together" configure <<<'order together Optional: ( fs-a fs-b ) ( a b )
+property node-action-limit=4'
 since=$(now node1)
 need "node2 is a standby" cluster crm_standby -N node2 -v on
 for name in a b; do check "service $name is started on node1" wait_started $name node1 400; done
