@@ -46,6 +46,8 @@ final class SharedFirewallLayer implements UncheckedLayer {
     private final NfsdFs nfsd;
     private final Path marker;
     private final Map<ServiceName, Set<Long>> suspects = new ConcurrentHashMap<>();
+    /** Services of which this layer is down. They are recorded until all of their stop is over, and another may stop meanwhile. */
+    private final Set<ServiceName> down = ConcurrentHashMap.newKeySet();
 
     /** @param marker there while there are rules, with something in it when they are not what they should be; the emergency stop
      *     knows it */
@@ -64,6 +66,7 @@ final class SharedFirewallLayer implements UncheckedLayer {
 
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
+        down.remove(operation.instance().name());
         String problem = load(operation, Optional.of(operation.service()));
         if (!problem.isEmpty()) {
             throw new OcfException(OcfCode.INSTALLED, "enforce: the rules are refused (has the kernel nf_tables?): " + problem);
@@ -73,6 +76,7 @@ final class SharedFirewallLayer implements UncheckedLayer {
     /** Rules that cannot be made anew would refuse the service's hosts at all of the node's addresses: better none for a moment. */
     @Override
     public synchronized void down(Operation operation) throws IOException, InterruptedException {
+        down.add(operation.instance().name());
         String problem = load(operation, Optional.empty());
         if (problem.isEmpty()) {
             return;
@@ -146,7 +150,7 @@ final class SharedFirewallLayer implements UncheckedLayer {
     private synchronized String load(Operation operation, Optional<RunningService> arriving)
             throws IOException, InterruptedException {
         List<RunningService> services = new ArrayList<>(registry.others(operation.instance().name()).stream()
-                .filter(service -> service.config().isShared()).toList());
+                .filter(service -> service.config().isShared() && !down.contains(service.config().name())).toList());
         arriving.ifPresent(services::add);
         boolean any = services.stream().anyMatch(SharedFirewallLayer::enforces);
         if (!any && !Files.exists(marker)) {

@@ -69,6 +69,24 @@ class SharedFirewallLayerTest {
         assertEquals(2, loaded.size());
     }
 
+    /** All of them are recorded until all of their layers are down. */
+    @Test
+    void servicesThatStopTogetherTakeTheRulesWithThem(@TempDir Path dir) throws Exception {
+        Layer layer = layer(dir, "yes");
+        Operation db = TestService.operation(service("db", "192.0.2.2/24", "yes", "198.51.100.0/24"), new ArrayList<>());
+        layer.up(db);
+        layer.up(web("no"));
+        layer.down(db);
+        layer.down(web("no"));
+
+        assertEquals(List.of("rules", "rules", "nothing"), loaded);
+        assertFalse(Files.exists(marker));
+
+        layer.up(db);
+        layer.down(web("no"));
+        assertEquals(List.of("rules", "rules"), loaded.subList(3, 5), "one that has come back has its rules");
+    }
+
     @Test
     void rulesThatCannotBeMadeAnewGoUntilTheNextMonitor(@TempDir Path dir) throws Exception {
         Layer layer = layer(dir, "yes");
