@@ -153,6 +153,12 @@ final class ClaimLayer implements Layer {
             // All the rest may look well: it is that of the service for which the start was refused.
             return Optional.of("it has nothing on this node yet: its start has just begun, or was cut short");
         }
+        if (operation.service().stopping()) {
+            return Optional.of("its stop goes on, or was cut short");
+        }
+        if (!registry.isComplete(operation.instance().name())) {
+            return Optional.of("its start goes on, or was cut short: clients may not know yet that it is here");
+        }
         Path record = operation.state().record();
         if (!Files.isReadable(record)) {
             return Optional.of("the state directory " + operation.state().root() + " cannot be read: is its file system"

@@ -92,6 +92,7 @@ abstract class LayerStack {
                 current = current.with(current.service().withOpened());
             }
         }
+        registry.complete(current.instance().name());
         current.info(String.format("started in %.2f s", (System.nanoTime() - begin) / 1e9));
     }
 

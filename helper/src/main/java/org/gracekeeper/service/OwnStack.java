@@ -50,7 +50,7 @@ final class OwnStack extends LayerStack {
         // What is left would be taken for locks that have been reclaimed.
         holdings.requireNone(operation.service());
         timeline.startBegins(start, true);
-        registry.update(start.instance().name(), RunningService::notStarted);
+        registry.beginAnew(start.instance().name());
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
         List<Layer> missing = new ArrayList<>(List.of(layers().get(0)));
         missing.addAll(upper);
@@ -76,7 +76,8 @@ final class OwnStack extends LayerStack {
 
     @Override
     void resume(RunningService service) {
-        if (service.serving() && !service.recovered()) {
+        // Where the start was cut short its hosts may not have been notified: a recovery that ends would have them forgotten.
+        if (service.serving() && !service.recovered() && registry.isComplete(service.config().name())) {
             watch.begin(service.config().name());
         }
     }

@@ -38,6 +38,8 @@ import org.gracekeeper.store.DurableFiles;
 final class Registry {
     /** There until the claim is made; the emergency stop knows it. Not the other way round: an older version's record has none. */
     private static final String UNCLAIMED = "unclaimed";
+    /** There until the last layer is up; the emergency monitor knows it. An older version's record has none, as above. */
+    private static final String INCOMPLETE = "incomplete";
     /** There until clients may come to a service of the node's own nfsd; the emergency stop knows it. */
     private static final String CLOSED = "closed";
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -105,7 +107,38 @@ final class Registry {
         Files.createDirectories(directory);
         // First: the rest says what to stop.
         mark(directory, UNCLAIMED, true);
+        mark(directory, INCOMPLETE, true);
         save(service, parameters);
+    }
+
+    /** A service that keeps its claim is started once more. */
+    synchronized void beginAnew(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        // First: between the two it would look like one that serves.
+        mark(directory(name), INCOMPLETE, true);
+        update(name, RunningService::notStarted);
+    }
+
+    /**
+     * Its start has come to its end.
+     *
+     * @throws IOException the service is not on this node any more, or that cannot be recorded
+     */
+    synchronized void complete(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        mark(directory(name), INCOMPLETE, false);
+    }
+
+    /**
+     * Whether it is recorded, and its start has come to its end. Where that was cut short all layers that can be looked at may be
+     * well, and yet its clients know nothing of it: nothing stays of a notification.
+     */
+    boolean isComplete(ServiceName name) {
+        return exists(name) && !Files.exists(directory(name).resolve(INCOMPLETE));
     }
 
     /** Why a service cannot have what its parameters name. */

@@ -91,19 +91,16 @@ public final class ServiceManager {
         ServiceSlot slot = slot(config.name());
         slot.acquire(call.deadline(), true);
         try {
-            Call bringing = call;
-            if (registry.exists(config.name())) {
-                Optional<RunningService> running = registry.load(config.name());
-                if (running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call))
-                        .isEmpty()) {
-                    call.log().accept(Level.INFO, "already running");
-                    return OcfCode.SUCCESS;
-                }
+            if (!registry.exists(config.name())) {
+                bringUp(resolved, parameters(call), call);
+            } else if (runs(config.name(), call)) {
+                call.log().accept(Level.INFO, "already running");
+            } else {
                 call.log().accept(Level.WARN, "found half of the service running: taking it down first");
                 takeDown(config.name(), call);
-                bringing = call.again();
+                bringUp(resolved, parameters(call), call.again());
             }
-            bringUp(resolved, parameters(call), bringing);
+            // Also for one that runs: a helper may have been killed that waited.
             if (config.waitForRecovery()) {
                 awaitRecovery(config.name(), call);
             }
@@ -111,6 +108,12 @@ public final class ServiceManager {
         } finally {
             slot.release();
         }
+    }
+
+    /** For who has the service's slot. */
+    private boolean runs(ServiceName name, Call call) throws IOException, InterruptedException {
+        Optional<RunningService> running = registry.load(name);
+        return running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call)).isEmpty();
     }
 
     /** @return SUCCESS when nothing of the service is left, else the call throws */

@@ -158,6 +158,26 @@ class RegistryTest {
         assertThrows(IOException.class, () -> registry.claim(other, others -> { }), "a stop was quicker");
     }
 
+    @Test
+    void aStartIsRecordedUntilItsEnd() throws Exception {
+        ServiceName other = begin("db").config().name();
+        Path incomplete = dir.resolve("services/db/incomplete");
+        registry.claim(other, others -> { });
+        registry.update(other, s -> s.started(6).withOpened());
+        assertTrue(Files.exists(incomplete), "the emergency monitor knows it");
+        assertFalse(registry.isComplete(other));
+
+        registry.complete(other);
+        assertTrue(registry.isComplete(other));
+
+        registry.update(other, RunningService::withStopping);
+        registry.beginAnew(other);
+        assertTrue(Files.exists(incomplete));
+        assertTrue(registry.isClaimed(other));
+        assertFalse(registry.load(other).orElseThrow().stopping());
+        assertTrue(registry.isComplete(name), "an older version's record has no word of it");
+    }
+
     /** An older version's: there was no claim to be made. */
     @Test
     void aRecordWithoutAWordOfItHasItsClaim() throws Exception {
