@@ -20,6 +20,7 @@ import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
@@ -42,6 +43,8 @@ final class Registry {
     private static final String INCOMPLETE = "incomplete";
     /** There until clients may come to a service of the node's own nfsd; the emergency stop knows it. */
     private static final String CLOSED = "closed";
+    /** Those of its addresses that somebody else has given to the node; mostly not there. The emergency stop knows it. */
+    private static final String FOREIGN = "foreign";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path root;
@@ -168,6 +171,21 @@ final class Registry {
     /** Whether it is recorded, and has made its claim. */
     boolean isClaimed(ServiceName name) {
         return exists(name) && !Files.exists(directory(name).resolve(UNCLAIMED));
+    }
+
+    /** Some of its addresses are somebody else's, who has given them to the node just before the service's start could. */
+    synchronized void leave(ServiceName name, List<InetPrefix> foreign) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        write(directory(name), FOREIGN, foreign.stream().map(Object::toString).toList());
+    }
+
+    /** The addresses that the node can have for this service, and that its stop takes away: all but what {@link #leave} named. */
+    List<InetPrefix> ownAddresses(RunningService service) throws IOException {
+        Path file = directory(service.config().name()).resolve(FOREIGN);
+        List<String> foreign = Files.exists(file) ? Files.readAllLines(file) : List.of();
+        return service.config().addresses().stream().filter(address -> !foreign.contains(address.toString())).toList();
     }
 
     synchronized void save(RunningService service, Parameters parameters) throws IOException {

@@ -224,8 +224,9 @@ public final class ServiceManager {
     /** Those that the node itself has because it has the service. */
     private Set<InetAddress> addressesHere(ServiceName name) {
         try {
-            return registry.load(name).filter(service -> service.config().isShared() && service.opened()).map(service ->
-                    service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
+            Optional<RunningService> service = registry.load(name).filter(s -> s.config().isShared() && s.opened());
+            return service.isEmpty() ? Set.of()
+                    : registry.ownAddresses(service.get()).stream().map(InetPrefix::address).collect(Collectors.toSet());
         } catch (IOException e) {
             return Set.of(); // a record that cannot be read is what the action will find
         }

@@ -120,11 +120,11 @@ public final class Services {
                 MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"), ServerRestart.PAUSE);
         ShutdownOrder order = new ShutdownOrder(node, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, restart, gate,
-                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), owners,
+                new SharedRelease(node, nfsd, holdings, nlm, restart, registry), registry, leases, order, new NfsServerUnit(node), owners,
                 attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
-                node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
+                node, registry, files, new SharedProof(node, registry, sharedExports, holdings), reserve, ledgers, timeline);
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
                 node, registry, new ForeignUse(node, holdings), nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
