@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfException;
 
@@ -68,7 +69,7 @@ final class OwnStack extends LayerStack {
     }
 
     @Override
-    void reload(Operation operation) throws IOException, InterruptedException {
+    void reload(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException {
         exports.up(operation);
         firewall.reload(operation);
         server.setThreads(operation);

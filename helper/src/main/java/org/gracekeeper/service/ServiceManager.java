@@ -202,9 +202,9 @@ public final class ServiceManager {
             }
             LayerStack stack = stacks.of(running.config());
             try {
-                stack.reload(operation(running.with(wanted.config(), wanted.exports()), call));
+                stack.reload(operation(running.with(wanted.config(), wanted.exports()), call), running.exports());
             } catch (IOException e) {
-                stack.reload(operation(running, call));
+                stack.reload(operation(running, call), wanted.exports());
                 return refuse(running, call, e.getMessage());
             }
             // As it is now: its recovery may just have ended.

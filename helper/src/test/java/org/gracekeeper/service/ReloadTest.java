@@ -55,7 +55,7 @@ class ReloadTest {
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
         when(stack.remarks(any())).thenReturn(List.of());
-        doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+        doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any(), any());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver,
                 new Stacks(stack, null, null, null, null, null), null, null, null, null);
     }
@@ -109,7 +109,7 @@ class ReloadTest {
     @Test
     void exportsThatExportfsRefusesArePutBack() throws Exception {
         doThrow(new IOException("exportfs: what is that")).doAnswer(
-                call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+                call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any(), any());
 
         refused(AFTER, "what is that");
         assertEquals(List.of(BEFORE), applied);
