@@ -228,9 +228,13 @@ final class Registry {
         return changed(name, change, stored, new Parameters(stored.parameters(), defaults));
     }
 
-    /** As {@link #update(ServiceName, UnaryOperator)}, with other parameters. */
-    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters)
-            throws IOException {
+    /**
+     * As {@link #update(ServiceName, UnaryOperator)}, with other parameters, unless what these name is refused: as at a claim, of
+     * two that want the same one gets it.
+     */
+    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters,
+            Refusal refusal) throws IOException, OcfException {
+        refusal.check(others(name));
         return changed(name, change, recorded(name), parameters);
     }
 

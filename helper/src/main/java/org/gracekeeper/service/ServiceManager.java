@@ -39,6 +39,7 @@ public final class ServiceManager {
     private final EmergencyStop emergency;
     private final LeaseGuard leases;
     private final ClientExpiry expiry;
+    private final Sharing sharing;
     private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
 
     ServiceManager(
@@ -49,7 +50,8 @@ public final class ServiceManager {
             Recovery recovery,
             EmergencyStop emergency,
             LeaseGuard leases,
-            ClientExpiry expiry) {
+            ClientExpiry expiry,
+            Sharing sharing) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
@@ -58,6 +60,7 @@ public final class ServiceManager {
         this.emergency = emergency;
         this.leases = leases;
         this.expiry = expiry;
+        this.sharing = sharing;
     }
 
     /**
@@ -191,8 +194,12 @@ public final class ServiceManager {
             RunningService running = registry.load(name).filter(s -> registry.isClaimed(name)).orElseThrow(() -> new OcfException(
                     OcfCode.NOT_RUNNING, "service " + name + " does not run here: start it"));
             RunningService wanted;
+            Registry.Refusal shared;
             try {
                 wanted = resolver.resolve(config(call), call.deadline(), addressesHere(name));
+                shared = sharing.refusal(running.with(wanted.config(), wanted.exports()));
+                // Also before another file system is: where that is another service's, no start would have it either.
+                shared.check(registry.others(name));
             } catch (OcfException e) {
                 return refuse(running, call, e.getMessage());
             }
@@ -203,12 +210,12 @@ public final class ServiceManager {
             LayerStack stack = stacks.of(running.config());
             try {
                 stack.reload(operation(running.with(wanted.config(), wanted.exports()), call), running.exports());
-            } catch (IOException e) {
+                // As it is now: its recovery may just have ended, and another service may have come.
+                registry.update(name, s -> s.with(wanted.config(), wanted.exports()), parameters(call), shared);
+            } catch (IOException | OcfException e) {
                 stack.reload(operation(running, call), wanted.exports());
                 return refuse(running, call, e.getMessage());
             }
-            // As it is now: its recovery may just have ended.
-            registry.update(name, s -> s.with(wanted.config(), wanted.exports()), parameters(call));
             return OcfCode.SUCCESS;
         } finally {
             slot.release();

@@ -138,7 +138,8 @@ public final class Services {
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
-                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery));
+                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
+                new Sharing(kernel));
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));

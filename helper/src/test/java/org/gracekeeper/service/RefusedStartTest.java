@@ -110,7 +110,7 @@ class RefusedStartTest {
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, null,
                 new EmergencyStop((timeout, stdin, argv) -> {
                     throw new AssertionError("the record can be read");
-                }), mock(LeaseGuard.class), null);
+                }), mock(LeaseGuard.class), null, new Sharing(kernel));
         // Those of web's clients, which the proof must not take for the other's.
         doThrow(new IOException("9 locks of NFS clients are still held")).when(holdings).requireNone(any());
     }

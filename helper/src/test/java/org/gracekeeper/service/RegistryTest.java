@@ -71,7 +71,7 @@ class RegistryTest {
         registry.update(name, RunningService::withStopping);
 
         // What reload was called for was looked up before both.
-        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir), others -> { });
 
         RunningService now = registry.load(name).orElseThrow();
         assertTrue(now.recovered());
@@ -104,7 +104,7 @@ class RegistryTest {
         assertEquals("no such client", registry.load(name).orElseThrow().refused());
         registry.update(name, s -> s.withRecovered().withStopping());
         assertEquals("no such client", registry.load(name).orElseThrow().refused());
-        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir), others -> { });
         assertEquals("", registry.load(name).orElseThrow().refused());
     }
 
