@@ -19,6 +19,7 @@ public record CommandResult(
         List<String> argv, int exit, String out, String err, Duration elapsed, boolean timedOut) {
     /** The process sleeps uninterruptibly in the kernel and was left behind. */
     public static final int STUCK = -1;
+    private static final int SIGNALLED = 128;
 
     public CommandResult {
         argv = List.copyOf(argv);
@@ -27,6 +28,11 @@ public record CommandResult(
     /** Whether it ended by itself with status 0. */
     public boolean ok() {
         return exit == 0 && !timedOut;
+    }
+
+    /** Whether it ended by itself and said that it could not do it; one that was ended may have done it all the same. */
+    public boolean hasFailed() {
+        return exit > 0 && exit < SIGNALLED && !timedOut;
     }
 
     /** One line for a log or a reason: the command, how it ended and the first line it complained with. */

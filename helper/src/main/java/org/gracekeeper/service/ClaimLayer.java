@@ -8,16 +8,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.gracekeeper.model.DeviceId;
-import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Ledger;
-import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.model.UnexpectedFormatException;
@@ -33,6 +27,7 @@ final class ClaimLayer implements Layer {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Node node;
+    private final Sharing sharing;
     private final Registry registry;
     private final DurableFiles files;
     private final Proof proof;
@@ -42,6 +37,7 @@ final class ClaimLayer implements Layer {
 
     ClaimLayer(Node node, Registry registry, DurableFiles files, Proof proof, Reserve reserve, LedgerStore ledgers, TimelineLog timeline) {
         this.node = node;
+        this.sharing = new Sharing(node.kernel());
         this.registry = registry;
         this.files = files;
         this.proof = proof;
@@ -89,13 +85,13 @@ final class ClaimLayer implements Layer {
         RunningService service = operation.service();
         StateDirectory state = service.state();
         ServiceName name = service.config().name();
-        Map<Path, DeviceId> devices = devices(service);
+        Registry.Refusal shared = sharing.refusal(service);
         // First: that a running service has the file system says more than whose the directory is.
-        refuseSharing(service, devices, registry.others(name));
+        shared.check(registry.others(name));
         Previous found = find(operation);
         refuseAnothers(service, found.claim());
         // Once more: another start may have come to this meanwhile. The storage is not read here, since it may hang.
-        registry.claim(name, others -> refuseSharing(service, devices, others));
+        registry.claim(name, shared);
         tell(operation, found);
         Claim previous = found.claim();
         if (previous != null) {
@@ -153,6 +149,12 @@ final class ClaimLayer implements Layer {
             // All the rest may look well: it is that of the service for which the start was refused.
             return Optional.of("it has nothing on this node yet: its start has just begun, or was cut short");
         }
+        if (operation.service().stopping()) {
+            return Optional.of("its stop goes on, or was cut short");
+        }
+        if (!registry.isComplete(operation.instance().name())) {
+            return Optional.of("its start goes on, or was cut short: clients may not know yet that it is here");
+        }
         Path record = operation.state().record();
         if (!Files.isReadable(record)) {
             return Optional.of("the state directory " + operation.state().root() + " cannot be read: is its file system"
@@ -182,56 +184,6 @@ final class ClaimLayer implements Layer {
         files.write(state.nsmLost(), new byte[0]);
         operation.warn("records of NFSv3 hosts are missing (" + missing.get(0) + " is not there): those that were in it are not"
                 + " notified, so they lose their locks, and new locks wait for the full grace time");
-    }
-
-    /** @param devices of the file systems that the service uses, by path */
-    private static void refuseSharing(RunningService service, Map<Path, DeviceId> devices, List<RunningService> others)
-            throws OcfException {
-        for (RunningService other : others) {
-            // In the other's namespace, where a look at the node's devices does not find it.
-            if (!other.config().isShared() && !service.config().isShared() && other.parent().equals(service.parent())
-                    && other.config().linkType() != service.config().linkType()) {
-                throw new OcfException(OcfCode.ARGS, "parameter link_type: device " + service.parent() + " already carries "
-                        + other.config().linkType().kind() + ", for service " + other.config().name() + ", and the kernel"
-                        + " allows one kind on a device: use link_type=" + other.config().linkType().kind());
-            }
-            if (other.config().isShared() && service.config().isShared()
-                    && !other.config().scope().equals(service.config().scope())) {
-                throw new OcfException(OcfCode.CONFIGURED, "parameter scope: service " + other.config().name() + " on this node has "
-                        + (other.config().scope().isEmpty() ? "none" : other.config().scope()) + ", and the node's nfsd serves"
-                        + " both: give them the same");
-            }
-            for (InetPrefix address : service.config().addresses()) {
-                if (other.config().addresses().stream().anyMatch(a -> a.address().equals(address.address()))) {
-                    throw new OcfException(OcfCode.ARGS, "parameter ip: " + address.host() + " is already an address of"
-                            + " service " + other.config().name() + " on this node: give each service its own");
-                }
-            }
-            for (Map.Entry<Path, DeviceId> used : devices.entrySet()) {
-                if (other.devices().contains(used.getValue())) {
-                    throw new OcfException(OcfCode.ARGS, "the file system of " + used.getKey() + " is already used by service "
-                            + other.config().name() + " on this node: two services on one file system would not see each"
-                            + " other's grace; give each a file system of its own");
-                }
-            }
-            for (PlannedExport export : service.exports()) {
-                if (other.exports().stream().anyMatch(e -> e.fsid().equals(export.fsid()))) {
-                    throw new OcfException(OcfCode.CONFIGURED, "fsid " + export.fsid() + " of " + export.path() + " is"
-                            + " already used by service " + other.config().name() + ": lockd would take their files"
-                            + " for the same; leave fsid out, or use another UUID");
-                }
-            }
-        }
-    }
-
-    private Map<Path, DeviceId> devices(RunningService service) throws IOException {
-        List<Path> paths = new ArrayList<>(service.exports().stream().map(PlannedExport::directory).toList());
-        paths.add(service.config().stateDir());
-        Map<Path, DeviceId> devices = new LinkedHashMap<>();
-        for (Path path : paths) {
-            devices.put(path, DeviceId.ofDevT(node.kernel().deviceOf(path)));
-        }
-        return devices;
     }
 
     /**

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.timeline.Event.Kind;
@@ -44,8 +45,12 @@ abstract class LayerStack {
     /** What costs more to find out than {@link #monitor} may: whether the servers answer. */
     abstract Optional<String> deepProblem(Operation operation) throws IOException, InterruptedException;
 
-    /** Takes over the parameters that can change while the service runs. */
-    abstract void reload(Operation operation) throws IOException, InterruptedException;
+    /**
+     * Takes over the parameters that can change while the service runs.
+     *
+     * @param before what it has exported so far
+     */
+    abstract void reload(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException;
 
     /** Picks up what a helper that was killed left of this service. */
     abstract void resume(RunningService service);
@@ -92,6 +97,7 @@ abstract class LayerStack {
                 current = current.with(current.service().withOpened());
             }
         }
+        registry.complete(current.instance().name());
         current.info(String.format("started in %.2f s", (System.nanoTime() - begin) / 1e9));
     }
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfException;
 
@@ -50,7 +51,7 @@ final class OwnStack extends LayerStack {
         // What is left would be taken for locks that have been reclaimed.
         holdings.requireNone(operation.service());
         timeline.startBegins(start, true);
-        registry.update(start.instance().name(), RunningService::notStarted);
+        registry.beginAnew(start.instance().name());
         // A start of its own in the state directory's count, or the ledger just written would not be good for it.
         List<Layer> missing = new ArrayList<>(List.of(layers().get(0)));
         missing.addAll(upper);
@@ -68,7 +69,7 @@ final class OwnStack extends LayerStack {
     }
 
     @Override
-    void reload(Operation operation) throws IOException, InterruptedException {
+    void reload(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException {
         exports.up(operation);
         firewall.reload(operation);
         server.setThreads(operation);
@@ -76,7 +77,8 @@ final class OwnStack extends LayerStack {
 
     @Override
     void resume(RunningService service) {
-        if (service.serving() && !service.recovered()) {
+        // Where the start was cut short its hosts may not have been notified: a recovery that ends would have them forgotten.
+        if (service.serving() && !service.recovered() && registry.isComplete(service.config().name())) {
             watch.begin(service.config().name());
         }
     }

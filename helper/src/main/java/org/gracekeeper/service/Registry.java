@@ -20,6 +20,7 @@ import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.gracekeeper.model.DeviceId;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
@@ -38,8 +39,12 @@ import org.gracekeeper.store.DurableFiles;
 final class Registry {
     /** There until the claim is made; the emergency stop knows it. Not the other way round: an older version's record has none. */
     private static final String UNCLAIMED = "unclaimed";
+    /** There until the last layer is up; the emergency monitor knows it. An older version's record has none, as above. */
+    private static final String INCOMPLETE = "incomplete";
     /** There until clients may come to a service of the node's own nfsd; the emergency stop knows it. */
     private static final String CLOSED = "closed";
+    /** Those of its addresses that somebody else has given to the node; mostly not there. The emergency stop knows it. */
+    private static final String FOREIGN = "foreign";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path root;
@@ -105,7 +110,38 @@ final class Registry {
         Files.createDirectories(directory);
         // First: the rest says what to stop.
         mark(directory, UNCLAIMED, true);
+        mark(directory, INCOMPLETE, true);
         save(service, parameters);
+    }
+
+    /** A service that keeps its claim is started once more. */
+    synchronized void beginAnew(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        // First: between the two it would look like one that serves.
+        mark(directory(name), INCOMPLETE, true);
+        update(name, RunningService::notStarted);
+    }
+
+    /**
+     * Its start has come to its end.
+     *
+     * @throws IOException the service is not on this node any more, or that cannot be recorded
+     */
+    synchronized void complete(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        mark(directory(name), INCOMPLETE, false);
+    }
+
+    /**
+     * Whether it is recorded, and its start has come to its end. Where that was cut short all layers that can be looked at may be
+     * well, and yet its clients know nothing of it: nothing stays of a notification.
+     */
+    boolean isComplete(ServiceName name) {
+        return exists(name) && !Files.exists(directory(name).resolve(INCOMPLETE));
     }
 
     /** Why a service cannot have what its parameters name. */
@@ -135,6 +171,21 @@ final class Registry {
     /** Whether it is recorded, and has made its claim. */
     boolean isClaimed(ServiceName name) {
         return exists(name) && !Files.exists(directory(name).resolve(UNCLAIMED));
+    }
+
+    /** Some of its addresses are somebody else's, who has given them to the node just before the service's start could. */
+    synchronized void leave(ServiceName name, List<InetPrefix> foreign) throws IOException {
+        if (!exists(name)) {
+            throw gone(name);
+        }
+        write(directory(name), FOREIGN, foreign.stream().map(Object::toString).toList());
+    }
+
+    /** The addresses that the node can have for this service, and that its stop takes away: all but what {@link #leave} named. */
+    List<InetPrefix> ownAddresses(RunningService service) throws IOException {
+        Path file = directory(service.config().name()).resolve(FOREIGN);
+        List<String> foreign = Files.exists(file) ? Files.readAllLines(file) : List.of();
+        return service.config().addresses().stream().filter(address -> !foreign.contains(address.toString())).toList();
     }
 
     synchronized void save(RunningService service, Parameters parameters) throws IOException {
@@ -177,9 +228,13 @@ final class Registry {
         return changed(name, change, stored, new Parameters(stored.parameters(), defaults));
     }
 
-    /** As {@link #update(ServiceName, UnaryOperator)}, with other parameters. */
-    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters)
-            throws IOException {
+    /**
+     * As {@link #update(ServiceName, UnaryOperator)}, with other parameters, unless what these name is refused: as at a claim, of
+     * two that want the same one gets it.
+     */
+    synchronized RunningService update(ServiceName name, UnaryOperator<RunningService> change, Parameters parameters,
+            Refusal refusal) throws IOException, OcfException {
+        refusal.check(others(name));
         return changed(name, change, recorded(name), parameters);
     }
 

@@ -39,6 +39,7 @@ public final class ServiceManager {
     private final EmergencyStop emergency;
     private final LeaseGuard leases;
     private final ClientExpiry expiry;
+    private final Sharing sharing;
     private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
 
     ServiceManager(
@@ -49,7 +50,8 @@ public final class ServiceManager {
             Recovery recovery,
             EmergencyStop emergency,
             LeaseGuard leases,
-            ClientExpiry expiry) {
+            ClientExpiry expiry,
+            Sharing sharing) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
@@ -58,6 +60,7 @@ public final class ServiceManager {
         this.emergency = emergency;
         this.leases = leases;
         this.expiry = expiry;
+        this.sharing = sharing;
     }
 
     /**
@@ -91,19 +94,16 @@ public final class ServiceManager {
         ServiceSlot slot = slot(config.name());
         slot.acquire(call.deadline(), true);
         try {
-            Call bringing = call;
-            if (registry.exists(config.name())) {
-                Optional<RunningService> running = registry.load(config.name());
-                if (running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call))
-                        .isEmpty()) {
-                    call.log().accept(Level.INFO, "already running");
-                    return OcfCode.SUCCESS;
-                }
+            if (!registry.exists(config.name())) {
+                bringUp(resolved, parameters(call), call);
+            } else if (runs(config.name(), call)) {
+                call.log().accept(Level.INFO, "already running");
+            } else {
                 call.log().accept(Level.WARN, "found half of the service running: taking it down first");
                 takeDown(config.name(), call);
-                bringing = call.again();
+                bringUp(resolved, parameters(call), call.again());
             }
-            bringUp(resolved, parameters(call), bringing);
+            // Also for one that runs: a helper may have been killed that waited.
             if (config.waitForRecovery()) {
                 awaitRecovery(config.name(), call);
             }
@@ -111,6 +111,12 @@ public final class ServiceManager {
         } finally {
             slot.release();
         }
+    }
+
+    /** For who has the service's slot. */
+    private boolean runs(ServiceName name, Call call) throws IOException, InterruptedException {
+        Optional<RunningService> running = registry.load(name);
+        return running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call)).isEmpty();
     }
 
     /** @return SUCCESS when nothing of the service is left, else the call throws */
@@ -188,8 +194,12 @@ public final class ServiceManager {
             RunningService running = registry.load(name).filter(s -> registry.isClaimed(name)).orElseThrow(() -> new OcfException(
                     OcfCode.NOT_RUNNING, "service " + name + " does not run here: start it"));
             RunningService wanted;
+            Registry.Refusal shared;
             try {
                 wanted = resolver.resolve(config(call), call.deadline(), addressesHere(name));
+                shared = sharing.refusal(running.with(wanted.config(), wanted.exports()));
+                // Also before another file system is: where that is another service's, no start would have it either.
+                shared.check(registry.others(name));
             } catch (OcfException e) {
                 return refuse(running, call, e.getMessage());
             }
@@ -199,13 +209,13 @@ public final class ServiceManager {
             }
             LayerStack stack = stacks.of(running.config());
             try {
-                stack.reload(operation(running.with(wanted.config(), wanted.exports()), call));
-            } catch (IOException e) {
-                stack.reload(operation(running, call));
+                stack.reload(operation(running.with(wanted.config(), wanted.exports()), call), running.exports());
+                // As it is now: its recovery may just have ended, and another service may have come.
+                registry.update(name, s -> s.with(wanted.config(), wanted.exports()), parameters(call), shared);
+            } catch (IOException | OcfException e) {
+                stack.reload(operation(running, call), wanted.exports());
                 return refuse(running, call, e.getMessage());
             }
-            // As it is now: its recovery may just have ended.
-            registry.update(name, s -> s.with(wanted.config(), wanted.exports()), parameters(call));
             return OcfCode.SUCCESS;
         } finally {
             slot.release();
@@ -221,8 +231,9 @@ public final class ServiceManager {
     /** Those that the node itself has because it has the service. */
     private Set<InetAddress> addressesHere(ServiceName name) {
         try {
-            return registry.load(name).filter(service -> service.config().isShared() && service.opened()).map(service ->
-                    service.config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet())).orElse(Set.of());
+            Optional<RunningService> service = registry.load(name).filter(s -> s.config().isShared() && s.opened());
+            return service.isEmpty() ? Set.of()
+                    : registry.ownAddresses(service.get()).stream().map(InetPrefix::address).collect(Collectors.toSet());
         } catch (IOException e) {
             return Set.of(); // a record that cannot be read is what the action will find
         }

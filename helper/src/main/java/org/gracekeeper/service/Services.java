@@ -129,11 +129,11 @@ public final class Services {
                 restartClients, restartHosts, restartState, ServerRestart.PAUSE);
         ShutdownOrder order = new ShutdownOrder(node, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, nodeServer, nodeGrace, restart, gate,
-                new SharedRelease(node, nfsd, holdings, nlm, restart), registry, leases, order, new NfsServerUnit(node), owners,
-                attribute);
+                new SharedRelease(node, nfsd, holdings, nlm, restart, registry), registry, leases, order,
+                new NfsServerUnit(node), owners, attribute);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node);
         ClaimLayer sharedClaim = new ClaimLayer(
-                node, registry, files, new SharedProof(node, sharedExports, holdings), reserve, ledgers, timeline);
+                node, registry, files, new SharedProof(node, registry, sharedExports, holdings), reserve, ledgers, timeline);
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
                 node, registry, new ForeignUse(node, holdings), nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
@@ -147,7 +147,8 @@ public final class Services {
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
-                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery));
+                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
+                new Sharing(kernel));
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));

@@ -9,10 +9,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.net.Announcer;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.LocalAddresses;
+import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.timeline.Event;
 
@@ -57,12 +59,10 @@ final class SharedAddressLayer implements Layer {
         if (service.config().shared().orElseThrow().restart()) {
             grace.require(operation);
         }
-        registry.update(operation.instance().name(), RunningService::withOpened);
         // Without it the first address of a network takes the others with it when it goes.
         node.kernel().writeOnce(SYSCTLS.resolve(service.parent()).resolve("promote_secondaries"),
                 "1\n".getBytes(StandardCharsets.US_ASCII));
-        ip.batch(null, service.config().addresses().stream().map(address -> "address add " + address
-                + (address.isV4() ? "" : " nodad") + " dev " + service.parent()).toList());
+        add(service);
         List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
         node.in(service.network(), () -> {
             announcer.announce(service.device(), addresses);
@@ -70,6 +70,54 @@ final class SharedAddressLayer implements Layer {
         });
         announcements.begin(operation);
         connections.previous(operation);
+    }
+
+    /**
+     * Somebody else may give the node one of the addresses at this very moment. The kernel adds none that the device has, so
+     * whose it is follows from its answer; but nothing tells later: who has added an address is kept by no attribute of it that all
+     * kernels have, for both families (IFA_PROTO came with 5.18, labels are IPv4's alone). A helper that is killed between the
+     * record and the answer leaves it open. Then the address counts as the service's: one that stayed after the stop would be on
+     * two nodes at once.
+     *
+     * @throws OcfException (GENERIC) one is there already, and stays
+     */
+    private void add(RunningService service) throws IOException, OcfException, InterruptedException {
+        List<InetPrefix> addresses = service.config().addresses();
+        // Mostly they came earlier than in this moment: then there is no record yet by which a stop would take them away.
+        refuseForeign(service, addresses);
+        registry.update(service.config().name(), RunningService::withOpened);
+        for (int i = 0; i < addresses.size(); i++) {
+            InetPrefix address = addresses.get(i);
+            try {
+                ip.batch(null, List.of("address add " + address + (address.isV4() ? "" : " nodad") + " dev " + service.parent()));
+            } catch (CommandException e) {
+                if (e.result().hasFailed()) {
+                    leave(service, addresses.subList(i, addresses.size()));
+                    refuseForeign(service, List.of(address));
+                }
+                throw e;
+            }
+        }
+    }
+
+    /** @param notAdded the last of the addresses; where it is all of them, nobody has come */
+    private void leave(RunningService service, List<InetPrefix> notAdded) throws IOException {
+        if (notAdded.size() == service.config().addresses().size()) {
+            registry.update(service.config().name(), RunningService::withClosed);
+        } else {
+            registry.leave(service.config().name(), notAdded);
+        }
+    }
+
+    private void refuseForeign(RunningService service, List<InetPrefix> addresses)
+            throws IOException, OcfException, InterruptedException {
+        Set<InetAddress> there = there(service);
+        for (InetPrefix address : addresses) {
+            if (there.contains(address.address())) {
+                throw new OcfException(OcfCode.GENERIC, "parameter ip: " + address.host() + " has become an address of this node while"
+                        + " the service was being started: somebody else has added it, who is to leave it to the service");
+            }
+        }
     }
 
     @Override
@@ -86,7 +134,7 @@ final class SharedAddressLayer implements Layer {
                         + e.getMessage());
             }
         }
-        List<InetPrefix> mine = service.config().addresses().stream().filter(a -> there.contains(a.address())).toList();
+        List<InetPrefix> mine = registry.ownAddresses(service).stream().filter(a -> there.contains(a.address())).toList();
         if (!mine.isEmpty() && service.opened()) {
             ip.batch(null, mine.stream().map(address -> "address del " + address + " dev " + service.parent()).toList());
             Set<InetAddress> left = there(service);

@@ -30,9 +30,16 @@ final class SharedExportsLayer implements Layer {
     private static final int MAX_ETAB = 4 << 20;
 
     private final Node node;
+    private final Path etab;
 
     SharedExportsLayer(Node node) {
+        this(node, ETAB);
+    }
+
+    /** @param etab where exportfs keeps the node's table */
+    SharedExportsLayer(Node node, Path etab) {
         this.node = node;
+        this.etab = etab;
     }
 
     @Override
@@ -86,6 +93,31 @@ final class SharedExportsLayer implements Layer {
         });
     }
 
+    /**
+     * Of a service that exports less than it did: nobody would come back for these, and what a client reaches there holds the file
+     * system.
+     *
+     * @param before what it has exported so far
+     */
+    void withdraw(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException {
+        List<String> gone = new ArrayList<>(arguments(before));
+        gone.removeAll(arguments(operation.service().exports()));
+        if (gone.isEmpty()) {
+            return;
+        }
+        node.in(Namespaces.HOST, () -> {
+            Errors errors = new Errors();
+            for (ExportTable.Export export : table()) {
+                String argument = argument(export.client(), export.path());
+                if (gone.contains(argument)) {
+                    errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument));
+                }
+            }
+            errors.rethrow();
+            return null;
+        });
+    }
+
     /** Those of its directories, whoever has exported them: what a client reaches there holds the file system. */
     private void unexport(Operation operation, Errors errors, Predicate<String> which)
             throws IOException, InterruptedException {
@@ -117,8 +149,8 @@ final class SharedExportsLayer implements Layer {
     }
 
     private List<ExportTable.Export> table() throws IOException {
-        return Files.exists(ETAB)
-                ? ExportTable.parse(new String(node.kernel().read(ETAB, MAX_ETAB), StandardCharsets.UTF_8)) : List.of();
+        return Files.exists(etab)
+                ? ExportTable.parse(new String(node.kernel().read(etab, MAX_ETAB), StandardCharsets.UTF_8)) : List.of();
     }
 
     /** How the command line of exportfs names them. */

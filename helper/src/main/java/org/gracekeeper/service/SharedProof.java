@@ -12,12 +12,14 @@ import org.gracekeeper.net.LocalAddresses;
 /** Of a service of the node's own nfsd. What others have on its file systems is no matter of a start that came to nothing. */
 final class SharedProof implements Proof {
     private final Node node;
+    private final Registry registry;
     private final SharedExportsLayer exports;
     private final Holdings holdings;
     private final LocalAddresses local;
 
-    SharedProof(Node node, SharedExportsLayer exports, Holdings holdings) {
+    SharedProof(Node node, Registry registry, SharedExportsLayer exports, Holdings holdings) {
         this.node = node;
+        this.registry = registry;
         this.exports = exports;
         this.holdings = holdings;
         this.local = new LocalAddresses(node.kernel());
@@ -31,7 +33,7 @@ final class SharedProof implements Proof {
         }
         Set<InetAddress> there = node.in(service.network(), local::read);
         Optional<InetPrefix> address =
-                service.config().addresses().stream().filter(each -> there.contains(each.address())).findFirst();
+                registry.ownAddresses(service).stream().filter(each -> there.contains(each.address())).findFirst();
         if (address.isPresent()) {
             throw new IOException("address " + address.get().host() + " is still an address of this node");
         }

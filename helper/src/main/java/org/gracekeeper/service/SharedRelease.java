@@ -31,13 +31,15 @@ final class SharedRelease {
     private final Holdings holdings;
     private final NlmRelease nlm;
     private final ServerRestart restart;
+    private final Registry registry;
 
-    SharedRelease(Node node, NfsdFs nfsd, Holdings holdings, NlmRelease nlm, ServerRestart restart) {
+    SharedRelease(Node node, NfsdFs nfsd, Holdings holdings, NlmRelease nlm, ServerRestart restart, Registry registry) {
         this.node = node;
         this.nfsd = nfsd;
         this.holdings = holdings;
         this.nlm = nlm;
         this.restart = restart;
+        this.registry = registry;
     }
 
     /**
@@ -92,7 +94,7 @@ final class SharedRelease {
 
     private void unlockAddresses(Operation operation, Release before, Set<DeviceId> devices)
             throws IOException, InterruptedException {
-        for (InetPrefix address : operation.service().config().addresses()) {
+        for (InetPrefix address : registry.ownAddresses(operation.service())) {
             claim(operation, "unlock_ip " + address.host(), () -> nfsd.unlockIp(address.address()));
         }
         int left = holdings.nlmLines(devices).size();

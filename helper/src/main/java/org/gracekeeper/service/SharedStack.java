@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.protocol.OcfException;
 
 /** A service that the node's own nfsd serves, beside others. Thread-safe. */
@@ -34,8 +35,9 @@ final class SharedStack extends LayerStack {
     }
 
     @Override
-    void reload(Operation operation) throws IOException, InterruptedException {
+    void reload(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException {
         exports.up(operation);
+        exports.withdraw(operation, before);
         try {
             firewall.up(operation);
         } catch (OcfException e) {

@@ -194,8 +194,8 @@ public final class StatusReport {
         List<Holder> holders = List.of();
         List<RecoveryDecision.Missing> missing = List.of();
         List<String> remarks = List.of();
-        String state = service.stopping() ? "stopping" : !service.opened() ? "starting"
-                : healthy ? "serving" : "damaged";
+        boolean serves = service.serving() && registry.isComplete(service.config().name());
+        String state = service.stopping() ? "stopping" : !serves ? "starting" : healthy ? "serving" : "damaged";
         try {
             Recovery.Grace seen = recovery.grace(service);
             grace = words(seen);
@@ -204,12 +204,12 @@ public final class StatusReport {
                     .filter(line -> line.kind() == LockLine.Kind.POSIX && !line.waiter()).count();
             holders = holders(service);
             // Of a shared nfsd it is not known who has yet to reclaim what.
-            missing = service.serving() && seen.active() && !service.config().isShared()
+            missing = serves && seen.active() && !service.config().isShared()
                     ? recovery.decide(service, seen).missing() : missing;
-            remarks = service.serving() ? stack.remarks(operation) : remarks;
-            state = service.serving() && healthy && seen.active() ? "recovering" : state;
+            remarks = serves ? stack.remarks(operation) : remarks;
+            state = serves && healthy && seen.active() ? "recovering" : state;
         } catch (IOException e) {
-            state = service.serving() ? "damaged" : state;
+            state = serves ? "damaged" : state;
         }
         return new ServiceStatus(
                 service.config().name().value(),

@@ -160,6 +160,9 @@ class ClaimLayerTest {
         start();
 
         assertTrue(registry.isClaimed(web));
+        assertEquals("its start goes on, or was cut short: clients may not know yet that it is here",
+                layer.check(TestService.operation(TestService.at(dir), said)).orElseThrow());
+        registry.complete(web);
         assertEquals(Optional.empty(), layer.check(TestService.operation(TestService.at(dir), said)));
     }
 

@@ -97,7 +97,7 @@ class RefusedStartTest {
         Reserve reserve = new Reserve(full, files);
         TimelineLog timeline = new TimelineLog(new TimelineStore(dir.resolve("timelines"), files), registry, node);
         ClaimLayer own = new ClaimLayer(node, registry, files, new OwnProof(registry, null, holdings), reserve, ledgers, timeline);
-        ClaimLayer shared = new ClaimLayer(node, registry, files, new SharedProof(node, null, holdings), reserve, ledgers, timeline);
+        ClaimLayer shared = new ClaimLayer(node, registry, files, new SharedProof(node, registry, null, holdings), reserve, ledgers, timeline);
         List<Layer> layers = List.of(own, new NotifyLayer(files, peers, new Notifications(dir.resolve("services"), files, kernel)),
                 new SnapshotLayer(node, registry, null, null, new RecordsLayer(node, files), mock(Recovery.class), holdings, ledgers,
                         peers, reserve), new Upper());
@@ -110,7 +110,7 @@ class RefusedStartTest {
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, null,
                 new EmergencyStop((timeout, stdin, argv) -> {
                     throw new AssertionError("the record can be read");
-                }), mock(LeaseGuard.class), null);
+                }), mock(LeaseGuard.class), null, new Sharing(kernel));
         // Those of web's clients, which the proof must not take for the other's.
         doThrow(new IOException("9 locks of NFS clients are still held")).when(holdings).requireNone(any());
     }

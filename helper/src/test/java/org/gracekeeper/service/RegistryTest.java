@@ -71,7 +71,7 @@ class RegistryTest {
         registry.update(name, RunningService::withStopping);
 
         // What reload was called for was looked up before both.
-        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir), others -> { });
 
         RunningService now = registry.load(name).orElseThrow();
         assertTrue(now.recovered());
@@ -104,7 +104,7 @@ class RegistryTest {
         assertEquals("no such client", registry.load(name).orElseThrow().refused());
         registry.update(name, s -> s.withRecovered().withStopping());
         assertEquals("no such client", registry.load(name).orElseThrow().refused());
-        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir));
+        registry.update(name, s -> s.with(service.config(), List.of()), TestService.parameters(dir), others -> { });
         assertEquals("", registry.load(name).orElseThrow().refused());
     }
 
@@ -156,6 +156,26 @@ class RegistryTest {
         registry.remove(other);
         assertFalse(registry.isClaimed(other));
         assertThrows(IOException.class, () -> registry.claim(other, others -> { }), "a stop was quicker");
+    }
+
+    @Test
+    void aStartIsRecordedUntilItsEnd() throws Exception {
+        ServiceName other = begin("db").config().name();
+        Path incomplete = dir.resolve("services/db/incomplete");
+        registry.claim(other, others -> { });
+        registry.update(other, s -> s.started(6).withOpened());
+        assertTrue(Files.exists(incomplete), "the emergency monitor knows it");
+        assertFalse(registry.isComplete(other));
+
+        registry.complete(other);
+        assertTrue(registry.isComplete(other));
+
+        registry.update(other, RunningService::withStopping);
+        registry.beginAnew(other);
+        assertTrue(Files.exists(incomplete));
+        assertTrue(registry.isClaimed(other));
+        assertFalse(registry.load(other).orElseThrow().stopping());
+        assertTrue(registry.isComplete(name), "an older version's record has no word of it");
     }
 
     /** An older version's: there was no claim to be made. */

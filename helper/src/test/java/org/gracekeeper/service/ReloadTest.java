@@ -21,10 +21,13 @@ import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,12 +35,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ReloadTest {
     private static final ServiceName WEB = new ServiceName("web");
+    private static final String FSID = "5f0c9a3e-8d1b-4c8e-9a57-2f6b1d0e7c44";
     private static final String BEFORE = "/srv/a/data *(rw)";
     private static final String AFTER = "/srv/a/data 192.0.2.0/24(rw)";
 
     @TempDir
     private Path dir;
 
+    private final Kernel kernel = LinuxKernel.load();
     private final HostResolver resolver = mock(HostResolver.class);
     private final OwnStack stack = mock(OwnStack.class);
     private final List<String> said = new ArrayList<>();
@@ -47,7 +52,7 @@ class ReloadTest {
 
     @BeforeEach
     void aServiceThatServes() throws Exception {
-        registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        registry = new Registry(dir.resolve("services"), new DurableFiles(kernel), Metadata.defaults());
         Parameters parameters = TestService.parameters(dir);
         registry.save(TestService.of("web", parameters).started(5).withOpened(), parameters);
         when(resolver.resolve(any(), any(), any())).thenAnswer(
@@ -55,9 +60,9 @@ class ReloadTest {
                         false, ""));
         when(stack.monitor(any())).thenReturn(Optional.empty());
         when(stack.remarks(any())).thenReturn(List.of());
-        doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+        doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any(), any());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver,
-                new Stacks(stack, null, null, null, null, null), null, null, null, null);
+                new Stacks(stack, null, null, null, null, null), null, null, null, null, new Sharing(kernel));
     }
 
     private ServiceManager.Call call(String exports) throws Exception {
@@ -109,10 +114,63 @@ class ReloadTest {
     @Test
     void exportsThatExportfsRefusesArePutBack() throws Exception {
         doThrow(new IOException("exportfs: what is that")).doAnswer(
-                call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any());
+                call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any(), any());
 
         refused(AFTER, "what is that");
         assertEquals(List.of(BEFORE), applied);
+    }
+
+    private static List<PlannedExport> exports(String path, String fsid) {
+        return List.of(new PlannedExport(path, fsid, List.of(new PlannedExport.Client("*", List.of()))));
+    }
+
+    private RunningService resolved(ServiceConfig config, List<PlannedExport> exports, List<DeviceId> devices) {
+        return new RunningService(config, "eth0", List.of(), exports, devices, 90, 0, false, false, false, "");
+    }
+
+    /** It serves, too. */
+    private void another(List<PlannedExport> exports, List<DeviceId> devices) throws Exception {
+        Parameters parameters = TestService.parameters(dir, "ip", "192.0.2.2/24");
+        registry.save(resolved(TestService.of("db", parameters).config(), exports, devices).started(5).withOpened(), parameters);
+    }
+
+    @Test
+    void anFsidThatAnotherServiceHasIsRefusedAsAtAStart() throws Exception {
+        another(exports("/srv/b", FSID), List.of());
+        when(resolver.resolve(any(), any(), any())).thenAnswer(
+                call -> resolved(call.getArgument(0), exports(dir.toString(), FSID), List.of()));
+
+        refused(AFTER, "fsid " + FSID + " of " + dir + " is already used by service db");
+        assertEquals(List.of(), applied);
+    }
+
+    /** No start would have it, so to start anew is no way out. */
+    @Test
+    void soIsAFileSystemThatAnotherServiceHas() throws Exception {
+        List<DeviceId> device = List.of(DeviceId.ofDevT(kernel.deviceOf(dir)));
+        another(List.of(), device);
+        when(resolver.resolve(any(), any(), any())).thenAnswer(
+                call -> resolved(call.getArgument(0), exports(dir.toString(), FSID), device));
+
+        refused(AFTER, "the file system of " + dir + " is already used by service db");
+        assertEquals(List.of(), applied);
+    }
+
+    @Test
+    void norIsItTakenFromOneThatComesMeanwhile() throws Exception {
+        List<List<PlannedExport>> before = new ArrayList<>();
+        when(resolver.resolve(any(), any(), any())).thenAnswer(
+                call -> resolved(call.getArgument(0), exports(dir.toString(), FSID), List.of()));
+        doAnswer(call -> {
+            applied.add(call.<Operation>getArgument(0).service().config().exports());
+            before.add(call.getArgument(1));
+            another(exports("/srv/b", FSID), List.of());
+            return null;
+        }).when(stack).reload(any(), any());
+
+        refused(AFTER, "is already used by service db");
+        assertEquals(List.of(AFTER, BEFORE), applied);
+        assertEquals(List.of(List.of(), exports(dir.toString(), FSID)), before, "what was exported for it is not any more");
     }
 
     @Test

@@ -50,7 +50,7 @@ class ServiceManagerTest {
             return new CommandResult(argv, 0, "0\nwarn stopped without the helper\n", "", Duration.ZERO, false);
         };
         manager = new ServiceManager(
-                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases, null);
+                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases, null, null);
     }
 
     private OcfCode stop() throws Exception {

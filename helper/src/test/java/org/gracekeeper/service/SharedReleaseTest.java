@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -46,6 +47,7 @@ class SharedReleaseTest {
         here = fake.mounted("here", FakeServers.HERE);
         fake.mounted("there", FakeServers.THERE);
         when(fake.kernel.deviceOf(here)).thenReturn(devT(FakeServers.HERE));
+        when(fake.registry.ownAddresses(any())).thenAnswer(call -> call.<RunningService>getArgument(0).config().addresses());
         when(fake.node.apart(any())).thenAnswer(call -> call.<Callable<?>>getArgument(0).call());
         when(fake.holdings.clients(any())).thenAnswer(call -> fake.nfsd.clients());
         fake.effect = (file, text) -> {
@@ -55,7 +57,8 @@ class SharedReleaseTest {
                 forget(file.split("/")[1]);
             }
         };
-        release = new SharedRelease(fake.node, fake.nfsd, fake.holdings, new NlmRelease(fake.node, fake.nfsd), restart);
+        release = new SharedRelease(fake.node, fake.nfsd, fake.holdings, new NlmRelease(fake.node, fake.nfsd), restart,
+                fake.registry);
     }
 
     private static long devT(DeviceId device) {
@@ -180,5 +183,15 @@ class SharedReleaseTest {
         assertThrows(IOException.class, () -> release.release(operation("restart")));
 
         assertTrue(fake.writes.contains("clients/7/ctl expire"));
+    }
+
+    /** NLM locks that others' clients take through an address that is not the service's. */
+    @Test
+    void nothingIsReleasedByAnAddressOfOthers() throws Exception {
+        doReturn(List.of()).when(fake.registry).ownAddresses(any());
+
+        release.release(operation("none"));
+
+        assertTrue(fake.writes.stream().noneMatch(write -> write.startsWith("unlock_ip")), fake.writes.toString());
     }
 }

@@ -115,6 +115,25 @@ class StatusReportTest {
         assertTrue(report.json(Optional.of(new ServiceName("data"))).contains("\"damaged\""));
     }
 
+    /** All that can be looked at is there already. */
+    @Test
+    void aServiceStartsUntilItsLastLayerIsUp(@TempDir Path dir) throws Exception {
+        Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        Parameters parameters = TestService.parameters(dir);
+        RunningService web = TestService.of("web", parameters);
+        registry.begin(web, parameters);
+        registry.update(web.config().name(), s -> s.started(5).withOpened());
+        Recovery recovery = mock(Recovery.class);
+        when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
+        StatusReport report = new StatusReport(registry, new Stacks(mock(OwnStack.class), null, null, null, null, null),
+                mock(Holdings.class), mock(RecordsLayer.class), recovery);
+
+        assertTrue(report.text(Optional.empty()).startsWith("web: starting"), report.text(Optional.empty()));
+
+        registry.complete(web.config().name());
+        assertTrue(report.text(Optional.empty()).startsWith("web: serving"), report.text(Optional.empty()));
+    }
+
     /** Others read it, too: scripts look for these words. */
     @Test
     void oneServiceIsShownInFull() {
