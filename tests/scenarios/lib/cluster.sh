@@ -178,7 +178,7 @@ remove() {
 	cluster crm_resource --clear -r "g-$1" -Q >/dev/null 2>&1
 	cluster crm_resource -r "g-$1" --meta -p target-role -v Stopped -Q >/dev/null 2>&1
 	# With the whole group, which has file systems below the service: what is deleted is not stopped any more.
-	wait_stopped "$1" && settled || return 1
+	wait_stopped "$1" && settled 120s || return 1
 	cluster sh -c "
 		for xpath in \"//rsc_location[@rsc='g-$1']\" \"//rsc_colocation[@rsc='g-$1']\" \"//rsc_order[@then='g-$1']\"; do
 			cibadmin --delete --xpath \"\$xpath\" 2>/dev/null
