@@ -46,7 +46,10 @@ final class SharedFirewallLayer implements UncheckedLayer {
     private final NfsdFs nfsd;
     private final Path marker;
     private final Map<ServiceName, Set<Long>> suspects = new ConcurrentHashMap<>();
-    /** Services of which this layer is down. They are recorded until all of their stop is over, and another may stop meanwhile. */
+    /**
+     * Services of which this layer is down. They are recorded until all of their stop is over, and another may stop meanwhile. It
+     * may go with the helper: a stop that was cut short is repeated, with this layer's part.
+     */
     private final Set<ServiceName> down = ConcurrentHashMap.newKeySet();
 
     /** @param marker there while there are rules, with something in it when they are not what they should be; the emergency stop
