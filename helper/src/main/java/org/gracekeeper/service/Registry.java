@@ -116,11 +116,8 @@ final class Registry {
 
     /** A service that keeps its claim is started once more. */
     synchronized void beginAnew(ServiceName name) throws IOException {
-        if (!exists(name)) {
-            throw gone(name);
-        }
         // First: between the two it would look like one that serves.
-        mark(directory(name), INCOMPLETE, true);
+        mark(existing(name), INCOMPLETE, true);
         update(name, RunningService::notStarted);
     }
 
@@ -130,10 +127,7 @@ final class Registry {
      * @throws IOException the service is not on this node any more, or that cannot be recorded
      */
     synchronized void complete(ServiceName name) throws IOException {
-        if (!exists(name)) {
-            throw gone(name);
-        }
-        mark(directory(name), INCOMPLETE, false);
+        mark(existing(name), INCOMPLETE, false);
     }
 
     /**
@@ -161,11 +155,9 @@ final class Registry {
      * @throws IOException the service is not on this node any more, or a record cannot be read or written
      */
     synchronized void claim(ServiceName name, Refusal refusal) throws IOException, OcfException {
-        if (!exists(name)) {
-            throw gone(name); // a stop did not wait for storage that the start waited for
-        }
+        Path directory = existing(name); // a stop does not wait for storage that the start waited for
         refusal.check(others(name));
-        mark(directory(name), UNCLAIMED, false);
+        mark(directory, UNCLAIMED, false);
     }
 
     /** Whether it is recorded, and has made its claim. */
@@ -175,10 +167,7 @@ final class Registry {
 
     /** Some of its addresses are somebody else's, who has given them to the node just before the service's start could. */
     synchronized void leave(ServiceName name, List<InetPrefix> foreign) throws IOException {
-        if (!exists(name)) {
-            throw gone(name);
-        }
-        write(directory(name), FOREIGN, foreign.stream().map(Object::toString).toList());
+        write(existing(name), FOREIGN, foreign.stream().map(Object::toString).toList());
     }
 
     /** The addresses that the node can have for this service, and that its stop takes away: all but what {@link #leave} named. */
@@ -246,14 +235,16 @@ final class Registry {
     }
 
     private Stored recorded(ServiceName name) throws IOException {
-        if (!exists(name)) {
-            throw gone(name);
-        }
+        existing(name);
         return read(name);
     }
 
-    private static IOException gone(ServiceName name) {
-        return new IOException("the record of service " + name + " is gone");
+    /** The directory of a service that is on this node. */
+    private Path existing(ServiceName name) throws IOException {
+        if (!exists(name)) {
+            throw new IOException("the record of service " + name + " is gone");
+        }
+        return directory(name);
     }
 
     /** Remembers which start, as the state directory counts them, this node made. */

@@ -67,7 +67,7 @@ final class SharedExportsLayer implements Layer {
                 }
             }
             Errors errors = new Errors();
-            unexport(operation, errors, argument -> !wanted.contains(argument));
+            unexport(operation, errors, isOf(service).and(export -> !wanted.contains(argument(export))));
             errors.rethrow();
             return null;
         });
@@ -85,7 +85,7 @@ final class SharedExportsLayer implements Layer {
         node.in(Namespaces.HOST, () -> {
             Files.deleteIfExists(file(operation.instance().name()));
             Errors errors = new Errors();
-            unexport(operation, errors, argument -> true);
+            unexport(operation, errors, isOf(operation.service()));
             // What the kernel has cached of them holds the file systems (fs/nfsd/export.c, filecache.c).
             errors.collect(() -> node.run(operation.deadline(), "exportfs", "-f"));
             errors.rethrow();
@@ -107,33 +107,30 @@ final class SharedExportsLayer implements Layer {
         }
         node.in(Namespaces.HOST, () -> {
             Errors errors = new Errors();
-            for (ExportTable.Export export : table()) {
-                String argument = argument(export.client(), export.path());
-                if (gone.contains(argument)) {
-                    errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument));
-                }
-            }
+            unexport(operation, errors, export -> gone.contains(argument(export)));
             errors.rethrow();
             return null;
         });
     }
 
-    /** Those of its directories, whoever has exported them: what a client reaches there holds the file system. */
-    private void unexport(Operation operation, Errors errors, Predicate<String> which)
+    private void unexport(Operation operation, Errors errors, Predicate<ExportTable.Export> which)
             throws IOException, InterruptedException {
-        List<String> paths = operation.service().exports().stream().map(PlannedExport::path).toList();
         for (ExportTable.Export export : table()) {
-            String argument = argument(export.client(), export.path());
-            if (paths.contains(export.path()) && which.test(argument)) {
-                errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument));
+            if (which.test(export)) {
+                errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument(export)));
             }
         }
     }
 
+    /** Those of its directories, whoever has exported them: what a client reaches there holds the file system. */
+    private static Predicate<ExportTable.Export> isOf(RunningService service) {
+        List<String> paths = service.exports().stream().map(PlannedExport::path).toList();
+        return export -> paths.contains(export.path());
+    }
+
     /** One of its directories that is exported still. */
     Optional<String> left(RunningService service) throws IOException {
-        List<String> paths = service.exports().stream().map(PlannedExport::path).toList();
-        return table().stream().map(ExportTable.Export::path).filter(paths::contains).findFirst();
+        return table().stream().filter(isOf(service)).map(ExportTable.Export::path).findFirst();
     }
 
     @Override
@@ -160,6 +157,10 @@ final class SharedExportsLayer implements Layer {
             export.clients().forEach(client -> arguments.add(argument(client.host(), export.path())));
         }
         return arguments;
+    }
+
+    private static String argument(ExportTable.Export export) {
+        return argument(export.client(), export.path());
     }
 
     /** An IPv6 address is in brackets, with the length of a prefix behind them (utils/exportfs/exportfs.c). */
