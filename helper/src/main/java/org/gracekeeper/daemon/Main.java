@@ -9,6 +9,7 @@ import org.gracekeeper.exec.ExecCommands;
 import org.gracekeeper.service.Services;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.SdBus;
 
 /**
  * The helper: one process per node, started by systemd. It keeps nothing that it cannot read again from /run and from
@@ -23,7 +24,7 @@ public final class Main {
     public static void main(String[] args) throws IOException, InterruptedException {
         Journal.install();
         Kernel kernel = LinuxKernel.load();
-        Services services = Services.create(kernel, new ExecCommands());
+        Services services = Services.create(kernel, new ExecCommands(), new SdBus());
         services.manager().resume();
         // Late: who connects to a socket waits for an answer.
         ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));

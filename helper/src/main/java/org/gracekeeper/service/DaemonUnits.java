@@ -3,45 +3,36 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 
-/** The systemd units of a service's daemons: started and stopped. Thread-safe. */
+/** The systemd units of a service's daemons: started and stopped. Never waits for systemd's jobs. Thread-safe. */
 final class DaemonUnits {
-    private final Node node;
+    private final Systemd systemd;
 
-    DaemonUnits(Node node) {
-        this.node = node;
+    DaemonUnits(Systemd systemd) {
+        this.systemd = systemd;
     }
 
-    /** Does not wait for systemd: what becomes of it shows when the daemon is waited for. */
+    /** What becomes of it shows when the daemon is waited for. */
     void requestStart(Operation operation, List<String> daemons) throws IOException {
-        systemctl(operation, List.of("--no-block", "start"), units(operation, daemons));
+        systemd.start(units(operation.instance(), daemons), operation.deadline());
     }
 
-    /** Restarts daemons of a service that runs; does not wait for it. */
+    /** Restarts daemons of a service that runs. */
     void requestRestart(Instance instance, List<String> daemons, Deadline deadline) throws IOException {
-        List<String> argv = new ArrayList<>(List.of("systemctl", "--no-block", "restart"));
-        daemons.forEach(daemon -> argv.add(instance.unit(daemon)));
-        node.run(deadline, argv.toArray(String[]::new));
+        systemd.restart(units(instance, daemons), deadline);
     }
 
     /**
-     * Never waits: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits for the service's
-     * stop. The job's only purpose is that systemd does not restart what is ended.
+     * While the node shuts down these units' stop jobs wait for Pacemaker's, which waits for the service's stop. The job's only
+     * purpose is that systemd does not restart what is ended: it is enough that it is there (service_enter_dead in
+     * src/core/service.c).
      */
     void requestStop(Operation operation) throws IOException {
-        systemctl(operation, List.of("--no-block", "stop"), operation.instance().units());
+        systemd.stop(operation.instance().units(), operation.deadline());
     }
 
-    private static List<String> units(Operation operation, List<String> daemons) {
-        return daemons.stream().map(operation.instance()::unit).toList();
-    }
-
-    private void systemctl(Operation operation, List<String> verb, List<String> units) throws IOException {
-        List<String> argv = new ArrayList<>(List.of("systemctl"));
-        argv.addAll(verb);
-        argv.addAll(units);
-        node.run(operation.deadline(), argv.toArray(String[]::new));
+    private static List<String> units(Instance instance, List<String> daemons) {
+        return daemons.stream().map(instance::unit).toList();
     }
 }

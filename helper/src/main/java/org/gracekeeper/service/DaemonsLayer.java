@@ -16,8 +16,9 @@ import org.gracekeeper.sys.ProcessCalls;
 
 /**
  * rpcbind, nfsdcld, rpc.statd and rpc.mountd of the service, and nfs-notify while there are clients to notify, as systemd
- * units that enter its namespaces: systemd supervises them, and they outlive the helper. rpcbind has been started by
- * {@link RpcbindLayer}. statd and mountd, which clients alone need, get ready while nfsd starts, see {@link RegisteredLayer}.
+ * units that enter its namespaces: systemd supervises them, and they outlive the helper. rpcbind and nfsdcld have been asked for
+ * by {@link RpcbindLayer} and {@link TrackerLayer}. statd and mountd, which clients alone need, get ready while nfsd starts, see
+ * {@link RegisteredLayer}.
  */
 final class DaemonsLayer implements Layer {
     private static final Duration READY = Duration.ofSeconds(60);
@@ -30,16 +31,13 @@ final class DaemonsLayer implements Layer {
     private final Processes processes;
     private final HealthProbe probe;
     private final Notifications notifications;
-    private final InotifyRoom room;
 
-    DaemonsLayer(Node node, DaemonUnits units, Processes processes, HealthProbe probe, Notifications notifications,
-            InotifyRoom room) {
+    DaemonsLayer(Node node, DaemonUnits units, Processes processes, HealthProbe probe, Notifications notifications) {
         this.node = node;
         this.units = units;
         this.processes = processes;
         this.probe = probe;
         this.notifications = notifications;
-        this.room = room;
     }
 
     @Override
@@ -51,26 +49,20 @@ final class DaemonsLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         Instance instance = operation.instance();
         boolean v3 = operation.service().config().hasNfsV3();
-        try {
-            room.make();
-        } catch (IOException e) {
-            operation.warn("fs.inotify.max_user_instances: " + e.getMessage()); // there may be room all the same
-        }
         Deadline ready = operation.deadline().part(READY);
         if (v3) {
             // It has to answer before statd and mountd register with it.
             await(operation, ready, "rpcbind", () -> node.in(instance.network(),
                     () -> RpcClient.answers(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2)));
         }
-        List<String> daemons = new ArrayList<>(v3 ? List.of("nfsdcld", "statd", "mountd") : List.of("nfsdcld", "mountd"));
-        if (notifications.any(instance.name())) {
-            // Waits by itself until clients can be reached.
-            daemons.add(Instance.NOTIFY);
-        }
-        units.requestStart(operation, daemons);
+        units.requestStart(operation, v3 ? List.of("statd", "mountd") : List.of("mountd"));
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
-        await(operation, ready, "nfsdcld", () -> find(instance, "nfsdcld")
+        await(operation, ready, TrackerLayer.NFSDCLD, () -> find(instance, TrackerLayer.NFSDCLD)
                 .map(p -> processes.watchesFiles(p.pid())).orElse(false));
+        if (notifications.any(instance.name())) {
+            // Waits by itself until clients can be reached. After the others: its nice level would put it before them.
+            units.requestStart(operation, List.of(Instance.NOTIFY));
+        }
     }
 
     /** Until those are ready that answer clients. */

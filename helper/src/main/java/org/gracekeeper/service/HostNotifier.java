@@ -39,6 +39,7 @@ final class HostNotifier {
     private static final String SEPARATOR = "--";
 
     private final Node node;
+    private final Systemd systemd;
     private final DurableFiles files;
     private final NsmRecords nsm;
     private final Path root;
@@ -51,12 +52,13 @@ final class HostNotifier {
     }
 
     /** @param root has a directory for each address that hosts are told from */
-    HostNotifier(Node node, DurableFiles files, Path root) {
-        this(node, files, root, RecordsLayer::statdUser);
+    HostNotifier(Node node, Systemd systemd, DurableFiles files, Path root) {
+        this(node, systemd, files, root, RecordsLayer::statdUser);
     }
 
-    HostNotifier(Node node, DurableFiles files, Path root, Owner owner) {
+    HostNotifier(Node node, Systemd systemd, DurableFiles files, Path root, Owner owner) {
         this.node = node;
+        this.systemd = systemd;
         this.files = files;
         this.nsm = new NsmRecords(files);
         this.root = root;
@@ -98,7 +100,7 @@ final class HostNotifier {
                     NotifierDirectory directory = new NotifierDirectory(files, root.resolve(which));
                     directory.describe(address, name + "-" + i, named);
                     damaged.addAll(directory.fill(records, names, number, name, owner.get()));
-                    node.run(deadline, "systemctl", "start", unit(which));
+                    systemd.start(List.of(unit(which)), deadline);
                     told.add(names.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {
                     problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());

@@ -39,7 +39,7 @@ import org.gracekeeper.timeline.Phase;
 final class Rehearsal {
     /** Asked for their usage, which none of them has to do anything for. */
     private static final List<String> PROGRAMS = Stream.of(
-            HostResolver.TOOLS, HostResolver.NFS3_TOOLS, List.of("systemctl", "flock")).flatMap(List::stream).toList();
+            HostResolver.TOOLS, HostResolver.NFS3_TOOLS, List.of("flock")).flatMap(List::stream).toList();
     private static final Duration USAGE = Duration.ofSeconds(5);
     private static final int ROUNDS = 20;
     private static final int LOCKS = 20;
@@ -50,20 +50,23 @@ final class Rehearsal {
     private static final String OWNER = "Linux NFSv4.0 rehearsal";
 
     private final Node node;
+    private final Systemd systemd;
     private final DurableFiles files;
     private final RecordsLayer records;
     private final Path root;
 
     /** @param root a directory that is made, and removed again; not on storage, nothing of it has to last */
-    Rehearsal(Node node, DurableFiles files, RecordsLayer records, Path root) {
+    Rehearsal(Node node, Systemd systemd, DurableFiles files, RecordsLayer records, Path root) {
         this.node = node;
+        this.systemd = systemd;
         this.files = files;
         this.records = records;
         this.root = root;
     }
 
-    /** Brings the programs into the page cache. One that is missing is the start's affair. */
+    /** Brings the programs into the page cache, and what it takes to ask systemd. One that is missing is the start's affair. */
     void loadPrograms() throws IOException {
+        systemd.rehearse();
         for (String program : PROGRAMS) {
             if (node.hasTool(program)) {
                 node.commands().run(USAGE, null, List.of(Processes.command(program), "--help"));

@@ -18,6 +18,7 @@ import org.gracekeeper.nfsd.ProcLocks;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.SystemdBus;
 
 /** Puts the parts together: the one place that knows which layers there are and in which order. */
 public final class Services {
@@ -47,8 +48,9 @@ public final class Services {
     /**
      * @throws IOException when the agent's metadata, which has the defaults, cannot be read
      */
-    public static Services create(Kernel kernel, Commands commands) throws IOException {
+    public static Services create(Kernel kernel, Commands commands, SystemdBus bus) throws IOException {
         Node node = new Node(kernel, commands);
+        Systemd systemd = new Systemd(bus, node);
         DurableFiles files = new DurableFiles(kernel);
         Registry registry = new Registry(Instance.SERVICES, files, Metadata.defaults());
         Processes processes = new Processes(kernel);
@@ -83,17 +85,17 @@ public final class Services {
         ConnectionReset connections = new ConnectionReset(node, peers);
         OpenLayer open = new OpenLayer(registry, link, guard, firewall, records, recovery, connections, notifications,
                 announcements, holdings);
-        DaemonUnits units = new DaemonUnits(node);
+        DaemonUnits units = new DaemonUnits(systemd);
         HealthProbe probe = new HealthProbe(node, units);
         RpcbindLayer rpcbind = new RpcbindLayer(units);
-        DaemonsLayer daemons = new DaemonsLayer(node, units, processes, probe, notifications,
-                new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances")));
+        DaemonsLayer daemons = new DaemonsLayer(node, units, processes, probe, notifications);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node),
                 new LinkLayer(link, guard, firewall, mounts),
                 rpcbind,
                 records,
+                new TrackerLayer(units, new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances"))),
                 new NotifyLayer(files, peers, notifications),
                 exports,
                 daemons,
@@ -110,7 +112,7 @@ public final class Services {
 
         NfsServers servers = new NfsServers(node, nfsd, registry, MountNamespace.NFS_STATE.resolve("etab"));
         NlmRelease nlm = new NlmRelease(node, nfsd);
-        HostNotifier notifier = new HostNotifier(node, files, Instance.NOTIFIERS);
+        HostNotifier notifier = new HostNotifier(node, systemd, files, Instance.NOTIFIERS);
         RestartGate gate = new RestartGate();
         SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
                 node, files, nfsd, holdings, records, peers, registry, gate);
@@ -127,7 +129,7 @@ public final class Services {
                 new RestartPlanner(nodeServer, sharing, sharedRecords, restartHosts, restartClients, leftovers),
                 new RestartCycle(nodeServer, new ServerDoors(node), leftovers, restartState, ServerRestart.PAUSE),
                 restartClients, restartHosts, restartState, ServerRestart.PAUSE);
-        ShutdownOrder order = new ShutdownOrder(node, registry);
+        ShutdownOrder order = new ShutdownOrder(systemd, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, nodeServer, nodeGrace, restart, gate,
                 new SharedRelease(node, nfsd, holdings, nlm, restart, registry), registry, leases, order,
                 new NfsServerUnit(node), owners, attribute);
@@ -152,7 +154,7 @@ public final class Services {
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
-        Rehearsal rehearsal = new Rehearsal(node, files, records, Instance.RUN.resolve("rehearsal"));
+        Rehearsal rehearsal = new Rehearsal(node, systemd, files, records, Instance.RUN.resolve("rehearsal"));
         HealthWatch health = new HealthWatch(
                 registry, probe, new ClusterFailure(node), manager::whileIdle,
                 Instance.SERVICES, System::nanoTime);

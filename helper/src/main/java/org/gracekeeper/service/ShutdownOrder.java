@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Keeps the node's own NFS server until Pacemaker has stopped the services that need it, when the node is shut down: by a target
@@ -13,18 +14,19 @@ import java.io.IOException;
 final class ShutdownOrder {
     /** The emergency stop knows it, too. */
     static final String TARGET = "gracekeeper-node.target";
+    private static final List<String> UNITS = List.of(TARGET);
 
-    private final Node node;
+    private final Systemd systemd;
     private final Registry registry;
 
-    ShutdownOrder(Node node, Registry registry) {
-        this.node = node;
+    ShutdownOrder(Systemd systemd, Registry registry) {
+        this.systemd = systemd;
         this.registry = registry;
     }
 
     /** For a service that is recorded. Without it the service serves all the same. */
     synchronized void begin(Operation operation) {
-        systemctl(operation, "start");
+        ask(operation, () -> systemd.start(UNITS, operation.deadline()));
     }
 
     /** For a service that is not recorded any more. */
@@ -36,15 +38,19 @@ final class ShutdownOrder {
         } catch (IOException e) {
             return; // one that cannot be read may need it
         }
-        systemctl(operation, "stop");
+        ask(operation, () -> systemd.stop(UNITS, operation.deadline()));
     }
 
-    private void systemctl(Operation operation, String verb) {
+    private static void ask(Operation operation, Request request) {
         try {
-            node.run(operation.deadline(), "systemctl", "--no-block", verb, TARGET);
+            request.make();
         } catch (IOException e) {
             operation.warn("the order in which systemd ends Pacemaker and the node's NFS server when the node is shut down: "
                     + e.getMessage());
         }
+    }
+
+    private interface Request {
+        void make() throws IOException;
     }
 }

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.gracekeeper.protocol.OcfException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,28 +32,25 @@ class DaemonsLayerTest {
     private final Processes processes = mock(Processes.class);
     private final HealthProbe probe = mock(HealthProbe.class);
     private final Notifications notifications = mock(Notifications.class);
-    private final InotifyRoom room = mock(InotifyRoom.class);
-    private final DaemonUnits units = new DaemonUnits(node);
-    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications, room);
+    private final Systemd systemd = mock(Systemd.class);
+    private final DaemonUnits units = new DaemonUnits(systemd);
+    private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications);
     private final RpcbindLayer rpcbind = new RpcbindLayer(units);
     private Operation operation;
 
     @BeforeEach
     void aNode() throws Exception {
         operation = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
-        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
-            List<String> argv = new ArrayList<>();
-            for (Object argument : call.getArguments()) {
-                if (argument instanceof String text) {
-                    argv.add(text.replaceFirst("^gracekeeper-(.*)@web.service$", "$1"));
-                }
-            }
-            called.add(String.join(" ", argv));
-            return null;
-        });
+        doAnswer(call -> called.add("start " + daemons(call.getArgument(0)))).when(systemd).start(any(), any());
+        doAnswer(call -> called.add("stop " + daemons(call.getArgument(0)))).when(systemd).stop(any(), any());
         when(node.in(any(), any())).thenReturn(true);
         when(processes.find(any(), any())).thenReturn(Optional.of(new Processes.Process(1, "nfsdcld")));
         when(processes.watchesFiles(1)).thenReturn(true);
+    }
+
+    private static String daemons(List<String> units) {
+        return units.stream().map(unit -> unit.replaceFirst("^gracekeeper-(.*)@web.service$", "$1"))
+                .collect(Collectors.joining(" "));
     }
 
     private void noNfsV3() throws Exception {
@@ -65,8 +63,7 @@ class DaemonsLayerTest {
         when(node.in(any(), any())).thenAnswer(call -> called.add("asks"));
         rpcbind.up(operation);
         layer.up(operation);
-        assertEquals(List.of("systemctl --no-block start rpcbind", "asks",
-                "systemctl --no-block start nfsdcld statd mountd"), called);
+        assertEquals(List.of("start rpcbind", "asks", "start statd mountd"), called);
         layer.awaitAll(operation);
         assertEquals(List.of("asks", "asks"), called.subList(3, called.size()));
     }
@@ -78,14 +75,7 @@ class DaemonsLayerTest {
         rpcbind.up(operation);
         layer.up(operation);
         layer.awaitAll(operation);
-        assertEquals(List.of("systemctl --no-block start nfsdcld mountd"), called);
-    }
-
-    @Test
-    void roomThatCannotBeMadeIsNoFailure() throws Exception {
-        doThrow(new IOException("read-only")).when(room).make();
-        layer.up(operation);
-        assertEquals(List.of("systemctl --no-block start nfsdcld statd mountd"), called);
+        assertEquals(List.of("start mountd"), called);
     }
 
     @Test
@@ -144,17 +134,18 @@ class DaemonsLayerTest {
     }
 
     @Test
-    void whatNotifiesClientsIsStartedWithTheDaemons() throws Exception {
+    void whatNotifiesClientsIsStartedAfterTheDaemons() throws Exception {
         when(notifications.any(operation.instance().name())).thenReturn(true);
+        when(processes.watchesFiles(1)).thenAnswer(call -> called.add("is nfsdcld ready"));
         layer.up(operation);
-        assertEquals(List.of("systemctl --no-block start nfsdcld statd mountd notify"), called);
+        assertEquals(List.of("start statd mountd", "is nfsdcld ready", "start notify"), called);
     }
 
     @Test
     void everythingIsStoppedAtOnceAndNotWaitedFor() throws Exception {
         when(processes.in(any())).thenReturn(List.of());
         layer.down(operation);
-        assertEquals(List.of("systemctl --no-block stop rpcbind nfsdcld statd mountd notify"), called);
+        assertEquals(List.of("stop rpcbind nfsdcld statd mountd notify"), called);
     }
 
     @Test
@@ -225,7 +216,7 @@ class DaemonsLayerTest {
 
     @Test
     void aStopThatSystemdRefusesEndsTheProcessesAllTheSame() throws Exception {
-        when(node.run(any(), any(String[].class))).thenThrow(new IOException("no bus"));
+        doThrow(new IOException("no bus")).when(systemd).stop(any(), any());
         when(processes.in(any())).thenReturn(List.of());
         assertEquals("no bus", assertThrows(IOException.class, () -> layer.down(operation)).getMessage());
     }

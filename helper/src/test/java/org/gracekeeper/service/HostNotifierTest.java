@@ -36,6 +36,7 @@ class HostNotifierTest {
 
     private final DurableFiles files = new DurableFiles(LinuxKernel.load());
     private final Node node = mock(Node.class);
+    private final Systemd systemd = mock(Systemd.class);
     private final List<String> ran = new ArrayList<>();
     private final List<String> problems = new ArrayList<>();
     private Path records;
@@ -46,15 +47,12 @@ class HostNotifierTest {
     void hosts() throws Exception {
         records = Files.createDirectories(dir.resolve("sm"));
         root = dir.resolve("notify");
-        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
-            ran.add(call.getArgument(2) + " " + call.getArgument(3));
-            return null;
-        });
+        doAnswer(call -> ran.add("start " + call.getArgument(0))).when(systemd).start(any(), any());
         when(node.commands()).thenReturn((timeout, stdin, argv) -> {
             ran.add(String.join(" ", argv));
             return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
         });
-        notifier = new HostNotifier(node, files, root, () -> Files.getOwner(dir));
+        notifier = new HostNotifier(node, systemd, files, root, () -> Files.getOwner(dir));
     }
 
     private void record(String name, String host) throws IOException {
@@ -81,8 +79,8 @@ class HostNotifierTest {
 
         assertEquals(List.of("2 hosts from 192.0.2.1", "1 hosts from 2001:db8::1"), begin("web", "192.0.2.1", "2001:db8::1"));
 
-        assertEquals(List.of("start gracekeeper-notify-node@web--0-1001.service",
-                "start gracekeeper-notify-node@web--1-1001.service"), ran);
+        assertEquals(List.of("start [gracekeeper-notify-node@web--0-1001.service]",
+                "start [gracekeeper-notify-node@web--1-1001.service]"), ran);
         assertEquals(List.of("192.0.2.71", "alpha.example"), told("web--0-1001"));
         assertEquals(List.of("2001:db8::71"), told("web--1-1001"));
         Path first = root.resolve("web--0-1001");
@@ -112,7 +110,7 @@ class HostNotifierTest {
         record("192.0.2.71", "192.0.2.71");
         Path given = root.resolve("web--0-1001");
         List<String> before = new ArrayList<>();
-        notifier = new HostNotifier(node, files, root, () -> {
+        notifier = new HostNotifier(node, systemd, files, root, () -> {
             for (String each : List.of("name", "hosts", "nsswitch.conf")) {
                 before.add(Files.readString(given.resolve(each)));
             }
@@ -140,11 +138,11 @@ class HostNotifierTest {
     void whatFailsForOneAddressIsNoMatterForTheOthers() throws Exception {
         record("192.0.2.71", "192.0.2.71");
         doAnswer(call -> {
-            if (call.getArgument(3).toString().contains("--0-")) {
+            if (call.getArgument(0).toString().contains("--0-")) {
                 throw new IOException("no such unit");
             }
             return null;
-        }).when(node).run(any(), any(String[].class));
+        }).when(systemd).start(any(), any());
 
         assertEquals(List.of("1 hosts from 192.0.2.2"), begin("web", "192.0.2.1", "192.0.2.2"));
 

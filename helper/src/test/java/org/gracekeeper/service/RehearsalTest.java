@@ -33,7 +33,7 @@ class RehearsalTest {
         Path root = Files.createDirectories(dir.resolve("rehearsal"));
         Files.writeString(root.resolve("left by a helper that was killed"), "");
 
-        new Rehearsal(node, files, new RecordsLayer(node, files), root).run();
+        new Rehearsal(node, null, files, new RecordsLayer(node, files), root).run();
 
         assertFalse(Files.exists(root));
     }
@@ -45,8 +45,10 @@ class RehearsalTest {
         when(node.commands()).thenReturn(commands);
         when(node.hasTool(any())).thenAnswer(call -> !call.getArgument(0).equals("rpc.statd"));
 
-        new Rehearsal(node, null, null, null).loadPrograms();
+        Systemd systemd = mock(Systemd.class);
+        new Rehearsal(node, systemd, null, null, null).loadPrograms();
 
+        verify(systemd).rehearse();
         verify(commands).run(any(), isNull(), eq(List.of("nfsdcld", "--help")));
         // Not by their own names, by which other agents look for them.
         verify(commands).run(any(), isNull(), eq(List.of("/usr/libexec/gracekeeper/gk-mountd", "--help")));

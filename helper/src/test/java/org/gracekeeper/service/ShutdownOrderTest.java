@@ -4,9 +4,9 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
-import static org.mockito.Mockito.when;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,13 +22,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ShutdownOrderTest {
-    private static final String START = "--no-block start gracekeeper-node.target";
-    private static final String STOP = "--no-block stop gracekeeper-node.target";
+    private static final String START = "start [gracekeeper-node.target]";
+    private static final String STOP = "stop [gracekeeper-node.target]";
 
     @TempDir
     private Path dir;
 
-    private final Node node = mock(Node.class);
+    private final Systemd systemd = mock(Systemd.class);
     private final List<String> asked = new ArrayList<>();
     private final List<String> said = new ArrayList<>();
     private Registry registry;
@@ -37,11 +37,9 @@ class ShutdownOrderTest {
     @BeforeEach
     void aNode() throws Exception {
         registry = new Registry(dir.resolve("services"), new DurableFiles(LinuxKernel.load()), Metadata.defaults());
-        when(node.run(any(), any(String[].class))).thenAnswer(call -> {
-            asked.add(call.getArgument(2) + " " + call.getArgument(3) + " " + call.getArgument(4));
-            return null;
-        });
-        order = new ShutdownOrder(node, registry);
+        doAnswer(call -> asked.add("start " + call.getArgument(0))).when(systemd).start(any(), any());
+        doAnswer(call -> asked.add("stop " + call.getArgument(0))).when(systemd).stop(any(), any());
+        order = new ShutdownOrder(systemd, registry);
     }
 
     private Operation service(String name, String instance) throws Exception {
@@ -87,7 +85,8 @@ class ShutdownOrderTest {
 
     @Test
     void aSystemdThatRefusesIsNoReasonToFail() throws Exception {
-        doThrow(new IOException("Transaction is destructive")).when(node).run(any(), any(String[].class));
+        doThrow(new IOException("Transaction is destructive")).when(systemd).start(any(), any());
+        doThrow(new IOException("Transaction is destructive")).when(systemd).stop(any(), any());
         Operation web = service("web", "node");
         order.begin(web);
         registry.remove(new ServiceName("web"));
