@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.PlannedExport;
+import org.gracekeeper.nfsd.ExportCaches;
 import org.gracekeeper.nfsd.ExportTable;
 
 /** The export table of the service's own instance: no other address of the node serves these directories. */
@@ -17,9 +18,11 @@ final class ExportsLayer implements Layer {
     private static final int MAX_ETAB = 4 << 20;
 
     private final Node node;
+    private final ExportCaches caches;
 
-    ExportsLayer(Node node) {
+    ExportsLayer(Node node, ExportCaches caches) {
         this.node = node;
+        this.caches = caches;
     }
 
     @Override
@@ -37,12 +40,15 @@ final class ExportsLayer implements Layer {
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
-        if (!Files.exists(operation.instance().mountPin())) {
+        if (!Files.exists(operation.instance().netnsFile())) {
             return;
         }
         // After nfsd has stopped: entries of the kernel's export caches hold the file system (fs/nfsd/export.c).
-        // Not "-u": on the newest kernels and nfs-utils that revokes NFSv4 state.
-        node.in(operation.instance().inside(), () -> node.run(operation.deadline(), "exportfs", "-f"));
+        // Not "exportfs -u": on the newest kernels and nfs-utils that revokes NFSv4 state.
+        node.in(operation.instance().network(), () -> {
+            caches.flush();
+            return null;
+        });
     }
 
     @Override

@@ -12,6 +12,7 @@ import org.gracekeeper.net.AddressProbe;
 import org.gracekeeper.net.Announcer;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.NlmNotify;
+import org.gracekeeper.nfsd.ExportCaches;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.ProcLocks;
@@ -77,7 +78,8 @@ public final class Services {
         Firewall firewall = new Firewall(node);
         ServiceLink link = new ServiceLink(node, ip);
         OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Path.of("/proc/1/mountinfo"));
-        ExportsLayer exports = new ExportsLayer(node);
+        ExportCaches caches = new ExportCaches(kernel, ExportCaches.PROC_NET_RPC);
+        ExportsLayer exports = new ExportsLayer(node, caches);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
         Announcer announcer = new Announcer(kernel);
@@ -133,7 +135,7 @@ public final class Services {
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, nodeServer, nodeGrace, restart, gate,
                 new SharedRelease(node, nfsd, holdings, nlm, restart, registry), registry, leases, order,
                 new NfsServerUnit(node), owners, attribute);
-        SharedExportsLayer sharedExports = new SharedExportsLayer(node);
+        SharedExportsLayer sharedExports = new SharedExportsLayer(node, caches);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, registry, sharedExports, holdings), reserve, ledgers, timeline);
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(

@@ -16,6 +16,7 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.nfsd.ExportCaches;
 import org.gracekeeper.nfsd.ExportTable;
 import org.gracekeeper.sys.Namespaces;
 
@@ -30,15 +31,17 @@ final class SharedExportsLayer implements Layer {
     private static final int MAX_ETAB = 4 << 20;
 
     private final Node node;
+    private final ExportCaches caches;
     private final Path etab;
 
-    SharedExportsLayer(Node node) {
-        this(node, ETAB);
+    SharedExportsLayer(Node node, ExportCaches caches) {
+        this(node, caches, ETAB);
     }
 
     /** @param etab where exportfs keeps the node's table */
-    SharedExportsLayer(Node node, Path etab) {
+    SharedExportsLayer(Node node, ExportCaches caches, Path etab) {
         this.node = node;
+        this.caches = caches;
         this.etab = etab;
     }
 
@@ -87,7 +90,7 @@ final class SharedExportsLayer implements Layer {
             Errors errors = new Errors();
             unexport(operation, errors, isOf(operation.service()));
             // What the kernel has cached of them holds the file systems (fs/nfsd/export.c, filecache.c).
-            errors.collect(() -> node.run(operation.deadline(), "exportfs", "-f"));
+            errors.collect(caches::flush);
             errors.rethrow();
             return null;
         });

@@ -53,7 +53,7 @@ class SharedExportsLayerTest {
         RunningService less = TestService.at(Path.of("/srv/a/state"), "instance", "node", "grace", "none");
         less = less.with(less.config(), List.of(export("/srv/a", "192.0.2.0/24")));
 
-        new SharedExportsLayer(node, etab).withdraw(TestService.operation(less, new ArrayList<>()), before);
+        new SharedExportsLayer(node, null, etab).withdraw(TestService.operation(less, new ArrayList<>()), before);
 
         assertEquals(List.of("exportfs -u 192.0.2.0/24:/srv/b", "exportfs -u [2001:db8::]/32:/srv/b"), ran,
                 "nor is what others have exported, or what is not exported at all");
