@@ -61,6 +61,7 @@ final class ServerRestart {
             operation.info("nobody has anything to reclaim: the node's nfsd goes on");
             return;
         }
+        planner.admit(arriving);
         rounds.join(arriving, operation.deadline());
     }
 
