@@ -53,7 +53,7 @@ final class RestartPlanner {
     /** @throws IOException nfsd does not run, or NFSv4 clients that arrive could not reclaim */
     RestartPlan plan(List<ArrivingService> arriving) throws IOException, InterruptedException {
         if (!server.runs()) {
-            throw new IOException("the node's own nfsd does not run: start nfs-server.service");
+            throw notRunning();
         }
         boolean lockdEnds = leftovers.ownMounts().isEmpty();
         List<RunningService> sharing = services.open();
@@ -64,8 +64,16 @@ final class RestartPlanner {
         Set<String> holders = clients.holders();
         clients.tellMeetings(arriving, holders);
         boolean recorded = clients.record(arriving, holders);
-        return new RestartPlan(new RestartState.Unfinished(server.threads(), RestartPlan.scope(arriving, sharing)), recorded,
+        int threads = server.threads();
+        if (threads == 0) {
+            throw notRunning(); // somebody has stopped it meanwhile, and there is no start with none
+        }
+        return new RestartPlan(new RestartState.Unfinished(threads, RestartPlan.scope(arriving, sharing)), recorded,
                 leftovers.paths(lockdEnds), sharing, number);
+    }
+
+    private static IOException notRunning() {
+        return new IOException("the node's own nfsd does not run: start nfs-server.service");
     }
 
     private void gather(RunningService service) throws InterruptedException {

@@ -104,8 +104,8 @@ final class RestartState {
         for (String host : names) {
             nsm.keep(host, from, hosts(), true);
         }
-        if (Files.isDirectory(bak)) {
-            nsm.copy(nsm.names(hosts()), hosts(), bak);
+        for (String host : Files.isDirectory(bak) ? nsm.names(hosts()) : List.<String>of()) {
+            nsm.keep(host, List.of(hosts()), bak, false); // only what is other: clients may be waiting
         }
     }
 

@@ -52,6 +52,17 @@ class RestartPlannerTest {
         assertEquals(Optional.empty(), NsmState.read(node.number));
     }
 
+    /** A restart with no threads could never be finished, and would keep every service from starting. */
+    @Test
+    void anNfsdThatIsStoppedMeanwhileIsNotRestarted() throws Exception {
+        node.here.add(node.service("db").started(5).withOpened());
+        node.onRecord = () -> node.fake.threads(0);
+
+        assertThrows(IOException.class, () -> node.planner.plan(List.of(node.arriving("web", ""))));
+
+        assertEquals(List.of("db is recorded"), node.done);
+    }
+
     @Test
     void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
         doReturn("server:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n".getBytes(StandardCharsets.US_ASCII))

@@ -119,6 +119,18 @@ class ServerRestartTest {
         assertEquals(1, Collections.frequency(node.done, "rpc.nfsd 0"), node.done.toString());
     }
 
+    /** statd forgets it when lockd stops. */
+    @Test
+    void aHostThatComesInTheLastMomentIsToldToo() throws Exception {
+        Path sm = Files.createDirectories(dir.resolve("statd/sm"));
+        node.atDoors = () -> Files.writeString(sm.resolve("192.0.2.9"), "x");
+
+        restart.join(node.operation("web"));
+
+        node.awaitEnd();
+        assertTrue(Files.exists(node.state.hosts().resolve("192.0.2.9")));
+    }
+
     /** lockd goes on, so NFSv3 hosts would find no grace; the others do. */
     @Test
     void whereANodeHasMountsOverNfsv3OnlyServicesWithHostsAreRefused() throws Exception {
