@@ -142,8 +142,23 @@ none_run() { # nor is one being stopped
 	! grep -E "(fs-)?${PREFIX}[0-9]+[[:space:]]" <<<"$out"
 }
 
-# at_a_time NUMBER: so many actions may the cluster have under way on a node.
-at_a_time() { cluster crm_attribute --type crm_config --name node-action-limit --update "$1"; }
+# at_a_time NUMBER: so many actions may the cluster have under way on a node. To change the property is not enough: the DC goes by
+# what each node's controller has told it last, and that tells it only when its load comes to another class, at which it looks every
+# half a minute (Pacemaker's daemons/controld/controld_throttle.c, throttle_send_command). So all nodes' load is made to look high,
+# and then low again.
+at_a_time() {
+	property node-action-limit "$1" || return 1
+	property load-threshold 1% && PAUSE=5 until_true 300 load_is 'low|medium|high|extreme' || return 1
+	property load-threshold 10000% && PAUSE=5 until_true 300 load_is negligible
+}
+property() { cluster crm_attribute --type crm_config --name "$1" --update "$2"; } # NAME VALUE
+load_is() { # CLASSES: that each node's controller has told last, one of these
+	local node class
+	for node in "${NODES[@]}"; do
+		class=$(on "$node" sed -n 's/.*New throttle mode: \([a-z]*\) load.*/\1/p' /var/log/pacemaker/pacemaker.log | tail -n 1)
+		[[ "|$1|" == *"|$class|"* ]] || { echo "the load of $node is $class"; return 1; }
+	done
+}
 standby() { cluster crm_standby -N "$1" -v on; } # NODE
 active() { cluster crm_standby -N "$1" -D; }     # NODE
 
@@ -194,8 +209,20 @@ starts_part() {
 		python3 -c 'import sys; sys.exit(float(sys.argv[2]) > 1.3 * float(sys.argv[1]))' "$first" "$last"
 }
 
+# most_at_a_time: of starts on standard input, as END NAME SECONDS, how many there were at one time.
+most_at_a_time() {
+	python3 -c 'import sys
+starts = [(float(end), float(took)) for end, _, took in map(str.split, sys.stdin)]
+events = sorted([(end - took, 1) for end, took in starts] + [(end, -1) for end, _ in starts])
+now = most = 0
+for _, change in events:
+    now += change
+    most = max(most, now)
+print(most)'
+}
+
 at_once_part() {
-	local begun number
+	local begun number most
 	event "all start at once, as after an outage of all nodes, up to $AT_ONCE at a time"
 	# shellcheck disable=SC2046 # a list of names
 	need "all are to be stopped" roles Stopped $(names)
@@ -210,11 +237,15 @@ at_once_part() {
 	check "none has failed" no_failures
 	need "the cluster does as few things at a time as before" at_a_time 2
 	if so_many_run "$MANY" node1; then
-		on node1 journalctl -b -o cat --no-pager -u gracekeeperd -g 'started in' |
-			sed -n 's/.*service \([^ ]*\): start: started in \([0-9.]*\) s.*/\1 \2/p' >"$OUT/all-starts"
-		# Of each the last.
-		awk '{ last[$1] = $2 } END { for (name in last) print last[name] }' "$OUT/all-starts" >"$OUT/at-once"
+		# The end of each start in seconds, the name and how long it took; of each service the last.
+		on node1 journalctl -b -o short-unix --no-pager -u gracekeeperd -g 'started in' |
+			sed -n 's/^\([0-9.]*\) .*service \([^ ]*\): start: started in \([0-9.]*\) s.*/\1 \2 \3/p' >"$OUT/all-starts"
+		awk '{ last[$2] = $0 } END { for (name in last) print last[name] }' "$OUT/all-starts" >"$OUT/last-starts"
+		awk '{ print $3 }' "$OUT/last-starts" >"$OUT/at-once"
 		say "      each one's start, median: $(median "$OUT/at-once") s, longest: $(sort -g "$OUT/at-once" | tail -n 1) s"
+		most=$(most_at_a_time <"$OUT/last-starts")
+		say "      services that were being started at one time: up to $most"
+		((AT_ONCE <= 2)) || check "these are more than the two that a cluster of such nodes has by itself" [ "$most" -gt 2 ]
 	else
 		# The other parts are measured all the same.
 		probes_as_usual

@@ -21,8 +21,8 @@ SCOPE=one-name
 OWN_LEASE=20 OWN_GRACE=50
 
 # shared NAME DISK ADDRESS [PARAMETER=VALUE...]. Where it was stopped it starts on node1; where it runs it stays. The file systems
-# have no monitors: Pacemaker has two actions at a time on a node of one processor (node-action-limit, of which a change comes to
-# nothing while the cluster runs), and with a monitor in between two services that come together would not start together.
+# have no monitors: Pacemaker has two actions at a time on a node of one processor (node-action-limit, of which a change alone comes
+# to nothing, see at_a_time in many.sh), and with a monitor in between two services that come together would not start together.
 shared() {
 	local name=$1 disk=$2 address=$3
 	shift 3

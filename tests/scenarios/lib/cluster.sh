@@ -90,7 +90,9 @@ CLIENT_NETWORKS=(10.77.0.0/24 fd77::/64)
 # How often the file system and the service are looked at. The former takes an emulated node seconds: too much for many.
 MONITOR=(20s 10s)
 # several: what the cluster is told where several services move at once. It would have all busy nodes together do one thing at
-# a time, and an emulated one is busy when it does anything. With more than two, its agents and pacemaker-execd are starved.
+# a time, and an emulated one is busy when it does anything. With more than two, its agents and pacemaker-execd are starved. Two are
+# what nodes of one processor have by themselves: in a cluster that runs, another number has an effect only where more is done
+# (at_a_time in many.sh).
 several() { echo 'property load-threshold=10000% node-action-limit=2'; }
 
 # serve NAME ADDRESSES: the cluster's only service, on disk 0 and node1, from the first audit on.

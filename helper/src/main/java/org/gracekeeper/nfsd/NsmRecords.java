@@ -9,11 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.store.DurableFiles;
@@ -26,7 +28,7 @@ import org.gracekeeper.store.DurableFiles;
  */
 public final class NsmRecords {
     private static final Pattern IPV4 = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
-    private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%.+)?");
+    private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%[^/]+)?");
 
     /** Bytes; no host has so many lines. */
     private static final int MAX_RECORD = 64 << 10;
@@ -58,20 +60,34 @@ public final class NsmRecords {
      * @throws UnexpectedFormatException a line is none of statd's, or there are too many
      */
     public List<NsmRecord> read(Path record) throws IOException {
+        List<NsmRecord> lines = new ArrayList<>();
+        for (String line : text(record).lines().toList()) {
+            lines.add(NsmRecord.parse(line));
+        }
+        return lines;
+    }
+
+    /** The same, and none too of a record of which sm-notify could not read all. */
+    public List<NsmRecord> readWhole(Path record) throws IOException {
+        try {
+            return Files.isRegularFile(record, LinkOption.NOFOLLOW_LINKS) ? read(record) : List.of();
+        } catch (UnexpectedFormatException e) {
+            return List.of();
+        }
+    }
+
+    /** @return empty when there is no such record */
+    private static String text(Path record) throws IOException {
         byte[] bytes;
         try (InputStream in = Files.newInputStream(record, LinkOption.NOFOLLOW_LINKS)) {
             bytes = in.readNBytes(MAX_RECORD + 1);
         } catch (NoSuchFileException e) {
-            return List.of(); // statd deleted it: the host is not monitored any more
+            return ""; // statd deleted it: the host is not monitored any more
         }
         if (bytes.length > MAX_RECORD) {
             throw new UnexpectedFormatException("statd's record", "more than " + MAX_RECORD + " bytes");
         }
-        List<NsmRecord> lines = new ArrayList<>();
-        for (String line : new String(bytes, StandardCharsets.ISO_8859_1).lines().toList()) {
-            lines.add(NsmRecord.parse(line));
-        }
-        return lines;
+        return new String(bytes, StandardCharsets.ISO_8859_1);
     }
 
     public static ByFamily split(Collection<String> names) {
@@ -87,40 +103,88 @@ public final class NsmRecords {
      * by its name. The emergency stop goes by the same rules (find_damaged in agent/nfs-emergency).
      *
      * @param server see {@link NsmRecord#forNotification}
-     * @param owner for whom sm-notify gives up root; of those that are made anew, the others keep theirs
      * @return the names of those that were made anew
      */
-    public List<String> copyForNotification(Collection<String> names, Path from, Path to, String server, UserPrincipal owner)
-            throws IOException {
+    public List<String> copyForNotification(Collection<String> names, Path from, Path to, String server) throws IOException {
         List<String> whole = new ArrayList<>();
         List<String> damaged = new ArrayList<>();
         for (String name : names) {
             (isWhole(from.resolve(name)) ? whole : damaged).add(name);
         }
         copy(whole, from, to);
-        for (String name : damaged) {
-            files.write(to.resolve(name), NsmRecord.forNotification(name, server).getBytes(StandardCharsets.ISO_8859_1));
-            Files.setOwner(to.resolve(name), owner);
-        }
+        makeForNotification(damaged, to, server);
         return damaged;
+    }
+
+    /**
+     * Makes records for sm-notify from nothing but what the hosts are called by: it needs no more.
+     *
+     * @param hosts addresses, or names that sm-notify can look up
+     * @param server see {@link NsmRecord#forNotification}
+     */
+    public void makeForNotification(Collection<String> hosts, Path to, String server) throws IOException {
+        for (String host : hosts) {
+            files.write(to.resolve(host), NsmRecord.forNotification(host, server).getBytes(StandardCharsets.ISO_8859_1));
+        }
     }
 
     /** Whether sm-notify could read all of a record; false when there is none. */
     public boolean isWhole(Path record) throws IOException {
-        try {
-            return Files.isRegularFile(record, LinkOption.NOFOLLOW_LINKS) && !read(record).isEmpty();
-        } catch (UnexpectedFormatException e) {
-            return false;
-        }
+        return !readWhole(record).isEmpty();
     }
 
     /**
-     * Whether a record adds to what is kept of its host: where nothing is, or only a damaged record, and this one is whole.
+     * Brings what is kept of a host up to date, durably, and writes nothing where it says the same already.
      *
-     * @param kept the host's record there, if there is one
+     * <p>statd calls a record by what the resolver makes of an address. Where a host has several, or several hosts share that
+     * name, it has a line for each, and a host that is monitored again at the same one has its line replaced
+     * (utils/statd/monitor.c, sm_mon_1_svc). So a newer record may have an address that the older has not; but also the other way
+     * round, until a host has come back at each of its addresses. Of the cookies in the lines nothing is kept but the newest:
+     * nobody reads them here.
+     *
+     * @param from directories of statd's, the newest last
+     * @param to where it is kept
+     * @param older whether addresses stay that an older record has, or what was kept; else the newest that is whole is all
+     * @return whether the last of the directories has no damaged record of the host, which statd may be just writing
      */
-    public boolean adds(Path record, Path kept) throws IOException {
-        return !Files.exists(kept, LinkOption.NOFOLLOW_LINKS) || !isWhole(kept) && isWhole(record);
+    public boolean keep(String host, List<Path> from, Path to, boolean older) throws IOException {
+        Path kept = to.resolve(host);
+        List<NsmRecord> before = readWhole(kept);
+        List<NsmRecord> lines = older ? before : List.of();
+        Path newest = null;
+        Path damaged = null;
+        boolean whole = true;
+        for (Path directory : from) {
+            Path record = directory.resolve(host);
+            List<NsmRecord> found = readWhole(record);
+            whole = !found.isEmpty() || !Files.exists(record, LinkOption.NOFOLLOW_LINKS);
+            if (!found.isEmpty()) {
+                lines = older ? merged(lines, found) : found;
+                newest = record;
+            } else if (!whole) {
+                damaged = directory;
+            }
+        }
+        try {
+            if (newest != null && !Arrays.equals(bytes(lines), bytes(before))) {
+                files.write(kept, bytes(lines), newest);
+            } else if (newest == null && damaged != null && !Files.exists(kept, LinkOption.NOFOLLOW_LINKS)) {
+                files.copyFile(damaged.resolve(host), kept); // more than nothing: it has the name
+            }
+        } catch (NoSuchFileException e) {
+            return true; // statd deleted it: the host is not monitored any more
+        }
+        return whole;
+    }
+
+    /** A line for each address: where both have one, the newer. */
+    private static List<NsmRecord> merged(List<NsmRecord> older, List<NsmRecord> newer) {
+        Set<String> hosts = newer.stream().map(NsmRecord::host).collect(Collectors.toSet());
+        return Stream.concat(older.stream().filter(line -> !hosts.contains(line.host())), newer.stream()).toList();
+    }
+
+    private static byte[] bytes(List<NsmRecord> lines) {
+        return lines.stream().map(line -> line.text() + "\n").collect(Collectors.joining()).getBytes(StandardCharsets.ISO_8859_1);
     }
 
     /**

@@ -9,7 +9,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +17,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.AddressText;
-import org.gracekeeper.model.InetPrefix;
-import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.nfsd.NsmRecord;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
@@ -33,7 +31,6 @@ import org.gracekeeper.store.DurableFiles;
  * {@code name}s differ.
  */
 final class HostNotifier {
-    private static final System.Logger LOG = System.getLogger(HostNotifier.class.getName());
     private static final Duration LIMIT = Duration.ofSeconds(10);
     /** No name of a service has it, or ends with a hyphen. */
     private static final String SEPARATOR = "--";
@@ -43,20 +40,14 @@ final class HostNotifier {
     private final DurableFiles files;
     private final NsmRecords nsm;
     private final Path root;
-    private final Owner owner;
-
-    /** For whom sm-notify gives up root. */
-    @FunctionalInterface
-    interface Owner {
-        UserPrincipal get() throws IOException;
-    }
+    private final NotifierDirectory.Owner owner;
 
     /** @param root has a directory for each address that hosts are told from */
     HostNotifier(Node node, Systemd systemd, DurableFiles files, Path root) {
         this(node, systemd, files, root, RecordsLayer::statdUser);
     }
 
-    HostNotifier(Node node, Systemd systemd, DurableFiles files, Path root, Owner owner) {
+    HostNotifier(Node node, Systemd systemd, DurableFiles files, Path root, NotifierDirectory.Owner owner) {
         this.node = node;
         this.systemd = systemd;
         this.files = files;
@@ -77,41 +68,62 @@ final class HostNotifier {
     List<String> begin(String name, Path records, List<InetAddress> addresses, NsmState number, Deadline deadline,
             Consumer<String> problems) throws IOException {
         end(name, deadline);
-        NsmRecords.ByFamily hosts = NsmRecords.split(nsm.names(records));
-        Map<String, InetAddress> named = named(records, hosts.others());
-        List<String> unknown = hosts.others().stream().filter(host -> !named.containsKey(host)).toList();
-        if (!unknown.isEmpty()) {
-            problems.accept("NFSv3 hosts of which statd has recorded a name and no address are not notified: "
-                    + String.join(", ", unknown) + "; see fs.nfs.nsm_use_hostnames");
-        }
+        Map<String, NsmRecords.ByFamily> hosts = hosts(records, problems);
         List<String> told = new ArrayList<>();
-        Set<String> damaged = new TreeSet<>();
         for (int i = 0; i < addresses.size(); i++) {
             InetAddress address = addresses.get(i);
-            List<String> names = new ArrayList<>(address instanceof Inet4Address ? hosts.ipv4() : hosts.ipv6());
-            named.forEach((host, its) -> {
-                if (its.getClass() == address.getClass()) {
-                    names.add(host);
-                }
-            });
-            if (!names.isEmpty()) {
+            boolean v4 = address instanceof Inet4Address;
+            List<List<String>> found = hosts.values().stream().map(each -> v4 ? each.ipv4() : each.ipv6())
+                    .filter(its -> !its.isEmpty()).toList();
+            if (!found.isEmpty()) {
                 String which = name + SEPARATOR + i + "-" + number.value();
                 try {
-                    NotifierDirectory directory = new NotifierDirectory(files, root.resolve(which));
-                    directory.describe(address, name + "-" + i, named);
-                    damaged.addAll(directory.fill(records, names, number, name, owner.get()));
+                    Set<String> theirs = found.stream().flatMap(List::stream).collect(Collectors.toCollection(TreeSet::new));
+                    new NotifierDirectory(files, root.resolve(which)).makeOutside(
+                            new NotifierDirectory.Order(number, name, owner), theirs, address, name + "-" + i);
                     systemd.start(List.of(unit(which)), deadline);
-                    told.add(names.size() + " hosts from " + AddressText.of(address));
+                    told.add(found.size() + " hosts from " + AddressText.of(address));
                 } catch (IOException e) {
                     problems.accept("NFSv3 hosts are not notified from " + AddressText.of(address) + ": " + e.getMessage());
                 }
             }
         }
+        return told;
+    }
+
+    /**
+     * The addresses of hosts, each at which it may have to be told, by what their records are called. statd calls them by what the
+     * resolver makes of an address (nfs-utils, statd_canonical_name), and the addresses are in the records: several where a host
+     * has several, or hosts have one name. One without any cannot be told. sm-notify is given the addresses alone: of a name it would
+     * tell one address, whichever.
+     */
+    private Map<String, NsmRecords.ByFamily> hosts(Path records, Consumer<String> problems) throws IOException {
+        Map<String, NsmRecords.ByFamily> hosts = new TreeMap<>();
+        List<String> unknown = new ArrayList<>();
+        List<String> damaged = new ArrayList<>();
+        for (String host : nsm.names(records)) {
+            List<NsmRecord> lines = nsm.readWhole(records.resolve(host));
+            Set<String> names = new TreeSet<>(Set.of(host));
+            lines.forEach(line -> names.add(line.host()));
+            NsmRecords.ByFamily found = NsmRecords.split(names);
+            if (found.ipv4().isEmpty() && found.ipv6().isEmpty()) {
+                unknown.add(host);
+            } else {
+                hosts.put(host, found);
+                if (lines.isEmpty()) {
+                    damaged.add(host);
+                }
+            }
+        }
+        if (!unknown.isEmpty()) {
+            problems.accept("NFSv3 hosts of which statd has recorded a name and no address are not notified: "
+                    + String.join(", ", unknown) + "; see fs.nfs.nsm_use_hostnames");
+        }
         if (!damaged.isEmpty()) {
             problems.accept("statd's records of NFSv3 hosts are damaged: " + String.join(", ", damaged)
                     + ": they are notified all the same, by these names");
         }
-        return told;
+        return hosts;
     }
 
     /** Ends what is under way, without waiting for it. */
@@ -129,32 +141,6 @@ final class HostNotifier {
         }
         for (Path each : directories) {
             files.deleteTree(each);
-        }
-    }
-
-    /**
-     * The addresses of hosts that the node's statd records by their canonical names (nfs-utils, statd_canonical_name): they are
-     * in the records. A host that has none there cannot be told.
-     */
-    private Map<String, InetAddress> named(Path records, List<String> names) throws IOException {
-        Map<String, InetAddress> named = new TreeMap<>();
-        for (String name : names) {
-            try {
-                nsm.read(records.resolve(name)).stream().map(NsmRecord::host).filter(HostNotifier::isAddress).findFirst()
-                        .ifPresent(found -> named.put(name, InetPrefix.parseLiteral(found)));
-            } catch (UnexpectedFormatException e) {
-                LOG.log(System.Logger.Level.WARNING, "NFSv3 host " + name + " cannot be told: " + e.getMessage());
-            }
-        }
-        return named;
-    }
-
-    private static boolean isAddress(String text) {
-        try {
-            InetPrefix.parseLiteral(text);
-            return true;
-        } catch (IllegalArgumentException e) {
-            return false;
         }
     }
 

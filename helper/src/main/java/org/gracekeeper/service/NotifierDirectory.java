@@ -9,9 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
@@ -35,7 +35,7 @@ import org.gracekeeper.store.DurableFiles;
  *
  * <p>All of it is root's until it is complete, and then sm-notify's: nothing is written there any more, since sm-notify could put
  * links in the way. The emergency stop makes the same for the node's own nfsd (prepare_notification in agent/nfs-emergency).
- * Nothing of it has to outlast a crash. An object is for one thread, and no two at once for a path.
+ * Nothing of it has to outlast a crash. Stateless, thread-safe as far as paths differ.
  */
 final class NotifierDirectory {
     private static final Path NFS_CONF = Path.of("/etc/nfs.conf");
@@ -43,9 +43,8 @@ final class NotifierDirectory {
     private final DurableFiles files;
     private final NsmRecords nsm;
     private final Path path;
-    private boolean made;
 
-    /** @param path what is there goes with the first call; its parent is made passable for all */
+    /** @param path what is there is replaced; its parent is made passable for all */
     NotifierDirectory(DurableFiles files, Path path) {
         this.files = files;
         this.nsm = new NsmRecords(files);
@@ -53,71 +52,85 @@ final class NotifierDirectory {
     }
 
     /**
-     * Completes it, and gives it to sm-notify.
+     * What sm-notify is told, however it runs.
      *
-     * @param records a directory of statd's records; what is used of it is copied
-     * @param hosts names of those of them that are told
+     * @param number the NSM state number
      * @param server see {@link NsmRecords#copyForNotification}
-     * @param owner for whom sm-notify gives up root, as statd does
-     * @return hosts with records that sm-notify could not have read: it gets others
+     * @param owner asked when all is complete
      */
-    List<String> fill(Path records, Collection<String> hosts, NsmState number, String server, UserPrincipal owner)
-            throws IOException {
-        make();
-        Path sm = path.resolve("sm");
-        Path bak = path.resolve("sm.bak");
-        Path state = path.resolve("state");
-        List<String> damaged = nsm.copyForNotification(hosts, records, sm, server, owner);
-        files.writeUnsynced(state, number.bytes());
-        // The directory is the last: nobody but root can put anything in the way before.
-        for (Path each : List.of(state, sm, bak, path)) {
-            Files.setOwner(each, owner);
-        }
-        return damaged;
-    }
+    record Order(NsmState number, String server, Owner owner) {}
 
-    private void make() throws IOException {
-        if (!made) {
-            files.deleteTree(path); // sm-notify's of before
-            Files.createDirectories(path.getParent());
-            for (Path each : List.of(path, path.resolve("sm"), path.resolve("sm.bak"))) {
-                Files.createDirectory(each);
-            }
-            // sm-notify is not root when it comes here again; the helper's umask is 0077.
-            for (Path each : List.of(path.getParent(), path, path.resolve("sm"), path.resolve("sm.bak"))) {
-                Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
-            }
-            made = true;
-        }
+    /** For whom sm-notify gives up root, as statd does. */
+    @FunctionalInterface
+    interface Owner {
+        UserPrincipal get() throws IOException;
     }
 
     /**
-     * For sm-notify outside of a service's mount namespace. To be called before {@link #fill}.
+     * For a service's mount namespace.
      *
-     * @param address that hosts are told from
-     * @param monitorName by which sm-notify knows it
-     * @param named addresses of hosts whose records are called by another name
+     * @param records a directory of statd's records; what is used of it is copied
+     * @param hosts names of those of them that are told
+     * @return hosts with records that sm-notify could not have read: it gets others
      */
-    void describe(InetAddress address, String monitorName, Map<String, InetAddress> named) throws IOException {
+    List<String> makeInside(Order order, Path records, Collection<String> hosts) throws IOException {
+        make();
+        List<String> damaged = nsm.copyForNotification(hosts, records, sm(), order.server());
+        give(order);
+        return damaged;
+    }
+
+    /**
+     * For outside of any.
+     *
+     * @param hosts addresses of those that are told
+     * @param from the address that they are told from
+     * @param monitorName by which sm-notify knows that
+     */
+    void makeOutside(Order order, Collection<String> hosts, InetAddress from, String monitorName) throws IOException {
         make();
         write("name", monitorName + "\n");
-        write("hosts", hosts(address, monitorName, named));
+        // sm-notify insists on a name that can be looked up. No resolver is asked, since one that hangs would hold up all.
+        write("hosts", "127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(from) + " " + monitorName + "\n");
         write("nsswitch.conf", MountNamespace.nsswitch());
         // It is mounted over the node's, if that has one. Only the helper ends grace.
         if (Files.exists(NFS_CONF)) {
             write("nfs.conf", "[sm-notify]\nlift-grace=n\n");
         }
+        nsm.makeForNotification(hosts, sm(), order.server());
+        give(order);
     }
 
-    /**
-     * sm-notify insists on names that can be looked up: the address's own, and those of hosts. No resolver is asked, since one
-     * that hangs would hold up all.
-     */
-    private static String hosts(InetAddress address, String monitorName, Map<String, InetAddress> named) {
-        StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n" + AddressText.of(address) + " " + monitorName
-                + "\n");
-        named.forEach((name, its) -> text.append(AddressText.of(its)).append(' ').append(name).append('\n'));
-        return text.toString();
+    private Path sm() {
+        return path.resolve("sm");
+    }
+
+    private Path bak() {
+        return path.resolve("sm.bak");
+    }
+
+    private void make() throws IOException {
+        files.deleteTree(path); // sm-notify's of before
+        Files.createDirectories(path.getParent());
+        for (Path each : List.of(path, sm(), bak())) {
+            Files.createDirectory(each);
+        }
+        // sm-notify is not root when it comes here again; the helper's umask is 0077.
+        for (Path each : List.of(path.getParent(), path, sm(), bak())) {
+            Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+    }
+
+    private void give(Order order) throws IOException {
+        Path state = path.resolve("state");
+        files.writeUnsynced(state, order.number().bytes());
+        List<Path> all = new ArrayList<>(nsm.names(sm()).stream().map(sm()::resolve).toList());
+        // The directory is the last: nobody but root can put anything in the way before.
+        all.addAll(List.of(state, sm(), bak(), path));
+        UserPrincipal owner = order.owner().get();
+        for (Path each : all) {
+            Files.setOwner(each, owner);
+        }
     }
 
     /** sm-notify reads it when it is not root any more. */

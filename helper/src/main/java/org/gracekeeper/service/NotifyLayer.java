@@ -107,8 +107,8 @@ final class NotifyLayer implements UncheckedLayer {
     private List<String> fill(RunningService service, Path directory, List<String> hosts) throws IOException {
         StateDirectory state = service.state();
         NsmState number = NsmState.read(state.nsmState()).orElseThrow(() -> new IOException(state.nsmState() + " is gone"));
-        return new NotifierDirectory(files, directory)
-                .fill(state.nsm(), hosts, number, service.config().name().value(), Files.getOwner(state.nfs()));
+        return new NotifierDirectory(files, directory).makeInside(new NotifierDirectory.Order(number,
+                service.config().name().value(), () -> Files.getOwner(state.nfs())), state.nsm(), hosts);
     }
 
     @Override

@@ -33,17 +33,19 @@ final class RestartCycle {
 
     /**
      * @param nlmPaths where NLM locks are that the stop leaves
-     * @param doorsMatter whether it is not to be stopped where its ports cannot be shut
+     * @param doorsMatter whether it is not to be stopped where its ports cannot be shut, or the last look fails
+     * @param lastLook at who is there, when nobody comes any more
      * @throws IOException it was not stopped, and has been left as it was; or it does not start
      */
-    void run(RestartState.Unfinished restart, List<Path> nlmPaths, boolean doorsMatter)
+    void run(RestartState.Unfinished restart, List<Path> nlmPaths, boolean doorsMatter, Step lastLook)
             throws IOException, InterruptedException {
         state.begin(restart);
         Exception failed = null;
         boolean stopped = true;
         boolean shut = false;
         try {
-            shut = shutDoors(doorsMatter);
+            shut = attempt(doorsMatter, "its ports stay open", doors::shut);
+            attempt(doorsMatter, "hosts that have just come may not be told", lastLook);
             server.stop();
         } catch (IOException | InterruptedException | RuntimeException e) {
             failed = e;
@@ -90,17 +92,20 @@ final class RestartCycle {
                 + restart.threads() + "' and 'nft list ruleset'", last);
     }
 
-    /** @return whether they are shut */
-    private boolean shutDoors(boolean theyMatter) throws IOException, InterruptedException {
+    /**
+     * @param matters whether it is a reason not to go on that it fails
+     * @return whether it is done
+     */
+    private static boolean attempt(boolean matters, String otherwise, Step step) throws IOException, InterruptedException {
         try {
-            doors.shut();
+            step.run();
             return true;
         } catch (IOException e) {
-            if (theyMatter) {
+            if (matters) {
                 throw e;
             }
             // A stop: to have the node fenced would cost everybody more.
-            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: its ports stay open: " + e.getMessage());
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + otherwise + ": " + e.getMessage());
             return false;
         }
     }

@@ -5,10 +5,12 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.gracekeeper.protocol.OcfException;
 
 /**
  * Between those who look at what the node's nfsd and statd know, and the restart that makes them forget it: a look that began
- * before and ended after would find nobody. Thread-safe.
+ * before and ended after would find nobody. And who would come between a restart's first look and its end would not be known to
+ * it. Thread-safe.
  */
 final class RestartGate {
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock(true);
@@ -20,6 +22,22 @@ final class RestartGate {
         lock.readLock().lockInterruptibly();
         try {
             step.run();
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** How clients are let in. */
+    @FunctionalInterface
+    interface Opening {
+        void run() throws IOException, OcfException, InterruptedException;
+    }
+
+    /** Lets clients in. Waits for the end of a restart. */
+    void open(Opening opening) throws IOException, OcfException, InterruptedException {
+        lock.readLock().lockInterruptibly();
+        try {
+            opening.run();
         } finally {
             lock.readLock().unlock();
         }

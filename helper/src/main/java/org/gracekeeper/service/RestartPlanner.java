@@ -34,16 +34,28 @@ final class RestartPlanner {
         this.leftovers = leftovers;
     }
 
-    /** @throws IOException nfsd does not run, or those that arrive could not reclaim */
+    /**
+     * To be asked before a service has a restart together with others: it is refused alone. Should a mount come later, the others
+     * have their restart all the same, and this one is refused when its clients could come ({@link NodeGrace#require}): lockd, that
+     * goes on, is in no grace.
+     *
+     * @throws IOException its hosts could reclaim nothing
+     */
+    void admit(ArrivingService arriving) throws IOException {
+        List<String> mounts = arriving.hosts() ? leftovers.ownMounts() : List.of();
+        if (!mounts.isEmpty()) {
+            throw new IOException("this node has mounts over NFSv3 itself (" + mounts.get(0) + "), which keep lockd running:"
+                    + " it cannot get a grace period, and the service's NFSv3 hosts would lose their locks; unmount them, mount"
+                    + " over NFSv4, or use grace=none");
+        }
+    }
+
+    /** @throws IOException nfsd does not run, or NFSv4 clients that arrive could not reclaim */
     RestartPlan plan(List<ArrivingService> arriving) throws IOException, InterruptedException {
         if (!server.runs()) {
-            throw new IOException("the node's own nfsd does not run: start nfs-server.service");
+            throw notRunning();
         }
-        List<String> mounts = leftovers.ownMounts();
-        if (!mounts.isEmpty() && arriving.stream().anyMatch(ArrivingService::hosts)) {
-            throw new IOException("this node has mounts over NFSv3 itself (" + mounts.get(0) + "), which keep lockd running:"
-                    + " it cannot get a grace period; unmount them, mount over NFSv4, or use grace=none");
-        }
+        boolean lockdEnds = leftovers.ownMounts().isEmpty();
         List<RunningService> sharing = services.open();
         for (RunningService service : sharing) {
             gather(service);
@@ -52,8 +64,16 @@ final class RestartPlanner {
         Set<String> holders = clients.holders();
         clients.tellMeetings(arriving, holders);
         boolean recorded = clients.record(arriving, holders);
-        return new RestartPlan(new RestartState.Unfinished(server.threads(), RestartPlan.scope(arriving, sharing)), recorded,
-                leftovers.paths(mounts.isEmpty()), sharing, number);
+        int threads = server.threads();
+        if (threads == 0) {
+            throw notRunning(); // somebody has stopped it meanwhile, and there is no start with none
+        }
+        return new RestartPlan(new RestartState.Unfinished(threads, RestartPlan.scope(arriving, sharing)), recorded,
+                leftovers.paths(lockdEnds), sharing, number);
+    }
+
+    private static IOException notRunning() {
+        return new IOException("the node's own nfsd does not run: start nfs-server.service");
     }
 
     private void gather(RunningService service) throws InterruptedException {

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
@@ -85,19 +87,25 @@ final class RestartState {
 
     /**
      * A stop of lockd makes statd forget its hosts. They are added to those of a restart before, as long as they may reclaim; and
-     * to those that statd has to notify should the node boot. Of several records of a host the one that statd has now counts,
-     * unless it is damaged: what is left in sm.bak may be of any age.
+     * to those that statd has to notify should the node boot. Of several records of a host the one that statd has now counts for
+     * its addresses, unless it is damaged: what is left in sm.bak may be of any age. For addresses that it does not have the
+     * others count: that a host has come back at one does not mean that it has at all.
      *
      * @param statd its directory
      */
     void keepHosts(Path statd) throws IOException {
         Files.createDirectories(hosts());
-        for (Path from : List.of(statd.resolve("sm.bak"), statd.resolve("sm"))) {
-            nsm.copy(nsm.names(from), from, hosts());
-        }
         Path bak = statd.resolve("sm.bak");
-        if (Files.isDirectory(bak)) {
-            nsm.copy(nsm.names(hosts()), hosts(), bak);
+        List<Path> from = List.of(bak, statd.resolve("sm"));
+        SortedSet<String> names = new TreeSet<>();
+        for (Path directory : from) {
+            names.addAll(nsm.names(directory));
+        }
+        for (String host : names) {
+            nsm.keep(host, from, hosts(), true);
+        }
+        for (String host : Files.isDirectory(bak) ? nsm.names(hosts()) : List.<String>of()) {
+            nsm.keep(host, List.of(hosts()), bak, false); // only what is other: clients may be waiting
         }
     }
 

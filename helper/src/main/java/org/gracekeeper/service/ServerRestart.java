@@ -61,6 +61,7 @@ final class ServerRestart {
             operation.info("nobody has anything to reclaim: the node's nfsd goes on");
             return;
         }
+        planner.admit(arriving);
         rounds.join(arriving, operation.deadline());
     }
 
@@ -113,7 +114,7 @@ final class ServerRestart {
             RestartPlan plan = planner.plan(arriving);
             asking.forEach(operation -> operation.info("restarting the node's nfsd: all of its clients reclaim, and new locks"
                     + " wait meanwhile"));
-            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty()));
+            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty(), hosts::keepLast));
             if (plan.recorded()) {
                 clients.verify(asking);
             }

@@ -141,7 +141,7 @@ public final class Services {
         SharedFirewallLayer sharedFirewall = new SharedFirewallLayer(
                 node, registry, new ForeignUse(node, holdings), nfsd, Instance.RUN.resolve("enforce"));
         SharedAddressLayer address = new SharedAddressLayer(
-                node, registry, ip, guard, announcer, announcements, connections, sharedRecords, nodeGrace);
+                node, registry, ip, guard, announcer, announcements, connections, sharedRecords, nodeGrace, gate);
         SharedStack shared = new SharedStack(registry, node,
                 List.of(sharedClaim, new SharedProbeLayer(guard), sharedFirewall, sharedServer, sharedExports, sharedRecords,
                         address, new SharedNotifyLayer(notifier)),

@@ -31,10 +31,11 @@ final class SharedAddressLayer implements Layer {
     private final ConnectionReset connections;
     private final SharedRecordsLayer records;
     private final NodeGrace grace;
+    private final RestartGate gate;
     private final LocalAddresses local;
 
     SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
-            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, NodeGrace grace) {
+            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, NodeGrace grace, RestartGate gate) {
         this.node = node;
         this.registry = registry;
         this.ip = ip;
@@ -44,6 +45,7 @@ final class SharedAddressLayer implements Layer {
         this.connections = connections;
         this.records = records;
         this.grace = grace;
+        this.gate = gate;
         this.local = new LocalAddresses(node.kernel());
     }
 
@@ -56,13 +58,16 @@ final class SharedAddressLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         RunningService service = operation.service();
         guard.require(operation);
-        if (service.config().shared().orElseThrow().restart()) {
-            grace.require(operation);
-        }
         // Without it the first address of a network takes the others with it when it goes.
         node.kernel().writeOnce(SYSCTLS.resolve(service.parent()).resolve("promote_secondaries"),
                 "1\n".getBytes(StandardCharsets.US_ASCII));
-        add(service);
+        // Not while nfsd restarts for others: who comes then is not among those that the restart has recorded.
+        gate.open(() -> {
+            if (service.config().shared().orElseThrow().restart()) {
+                grace.require(operation);
+            }
+            add(service);
+        });
         List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
         node.in(service.network(), () -> {
             announcer.announce(service.device(), addresses);

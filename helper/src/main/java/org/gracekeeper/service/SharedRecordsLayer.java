@@ -6,14 +6,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Release;
@@ -40,6 +39,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
     private final Holdings holdings;
     private final RecordsLayer records;
     private final NsmRecords nsm;
+    private final StatdHosts hosts;
     private final PeerList peers;
     private final Registry registry;
     private final RestartGate gate;
@@ -47,18 +47,22 @@ final class SharedRecordsLayer implements UncheckedLayer {
 
     SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
             Registry registry, RestartGate gate) {
-        this(node, files, nfsd, holdings, records, peers, registry, gate, STATD);
+        this(node, files, nfsd, holdings, records, peers, registry, gate, STATD, InstantSource.system());
     }
 
-    /** @param statd where statd's directory may be, the last one where there is none */
+    /**
+     * @param statd where statd's directory may be, the last one where there is none
+     * @param clock see {@link StatdHosts}
+     */
     SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
-            Registry registry, RestartGate gate, List<Path> statd) {
+            Registry registry, RestartGate gate, List<Path> statd, InstantSource clock) {
         this.node = node;
         this.files = files;
         this.nfsd = nfsd;
         this.holdings = holdings;
         this.records = records;
         this.nsm = new NsmRecords(files);
+        this.hosts = new StatdHosts(nsm, clock);
         this.peers = peers;
         this.registry = registry;
         this.gate = gate;
@@ -81,13 +85,14 @@ final class SharedRecordsLayer implements UncheckedLayer {
             gather(operation.service());
             node.kernel().syncfs(operation.state().root());
         }
+        hosts.forget(operation.instance().name());
     }
 
     @Override
     public void tend(Operation operation) throws InterruptedException {
         try {
             // A restart does it itself, and takes longer than a monitor may.
-            gate.tryLook(() -> gatherNow(operation.service()));
+            gate.tryLook(() -> gather(operation.service(), false));
             keepConnections(operation.service());
         } catch (IOException e) {
             operation.warn("what the next node recovers by cannot be kept current: " + e.getMessage());
@@ -99,46 +104,37 @@ final class SharedRecordsLayer implements UncheckedLayer {
         gate.look(() -> gatherNow(service));
     }
 
+    /** The same for who restarts nfsd. */
+    void gatherNow(RunningService service) throws IOException, InterruptedException {
+        gather(service, true);
+    }
+
     /**
-     * The same for who restarts nfsd. Nobody is forgotten until recovery has ended; nor when the service stops, whose clients are
-     * ended one by one.
+     * Nobody is forgotten until recovery has ended; nor when the service stops, whose clients are ended one by one.
+     *
+     * @param whole whether hosts are looked at also where nothing seems to have changed
      */
-    void gatherNow(RunningService known) throws IOException, InterruptedException {
+    private void gather(RunningService before, boolean whole) throws IOException, InterruptedException {
         // As it is now: a restart may just have been, after which nobody is known any more.
-        RunningService service = registry.load(known.config().name()).orElse(known);
+        RunningService service = registry.load(before.config().name()).orElse(before);
         if (node.in(service.inside(), nfsd::threads) == 0) {
             return;
         }
-        boolean all = service.recovered() && !service.stopping();
+        boolean older = !service.recovered() || service.stopping();
         StateDirectory state = service.state();
-        // All is read before anything is written: storage that hangs must not have this see another nfsd.
-        Map<String, Path> hosts = new TreeMap<>();
-        for (Path directory : List.of(statd().resolve("sm.bak"), statd().resolve("sm"))) {
-            for (String host : nsm.names(directory)) {
-                // statd's own over what is left of one before, unless it is damaged.
-                if (!hosts.containsKey(host) || nsm.isWhole(directory.resolve(host))) {
-                    hosts.put(host, directory);
-                }
-            }
+        if (whole) {
+            hosts.forget(service.config().name());
         }
+        // All is read before anything is written: storage that hangs must not have this see another nfsd.
+        StatdHosts.Known known = hosts.look(service.config().name(), statd());
         Set<String> clients = new TreeSet<>();
         Set<DeviceId> devices = Set.copyOf(service.devices());
         Release.of(devices, List.of(), List.of(), holdings.clients(service)).states()
                 .forEach(held -> clients.add(HexFormat.of().formatHex(held.client().ownerId())));
-        if (!all) {
+        if (older) {
             clients.addAll(clients(state));
         }
-        for (Map.Entry<String, Path> host : hosts.entrySet()) {
-            // Only what adds something: every monitor comes here, and the storage is slow.
-            if (nsm.adds(host.getValue().resolve(host.getKey()), state.nsm().resolve(host.getKey()))) {
-                nsm.copy(List.of(host.getKey()), host.getValue(), state.nsm());
-            }
-        }
-        for (String host : all ? nsm.names(state.nsm()) : List.<String>of()) {
-            if (!hosts.containsKey(host)) {
-                Files.deleteIfExists(state.nsm().resolve(host));
-            }
-        }
+        hosts.keep(service.config().name(), known, state.nsm(), older);
         List<String> lines = new ArrayList<>(List.of(FROM + node.bootId()));
         lines.addAll(clients);
         writeIfOther(state.clients(), lines);

@@ -53,6 +53,16 @@ public final class DurableFiles {
     }
 
     /**
+     * Replaces a file's content in the same way, with owner and mode of another file.
+     *
+     * @throws NoSuchFileException that one is not there
+     */
+    public void write(Path file, byte[] data, Path like) throws IOException {
+        replace(file, data, Attributes.of(like), true);
+        kernel.fsync(directoryOf(file));
+    }
+
+    /**
      * Replaces a file's content as a whole, root's with mode 0600, and leaves it to the kernel when it comes to stable
      * storage: for what may be lost, and must not cost time.
      */

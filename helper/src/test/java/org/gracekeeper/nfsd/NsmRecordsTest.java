@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
+import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -45,11 +45,11 @@ class NsmRecordsTest {
     @Test
     void familiesAreToldApart() {
         NsmRecords.ByFamily split = NsmRecords.split(
-                List.of("192.0.2.21", "2001:db8::21", "fe80::1%svc0", "client.example", "::1", "1.2.3"));
+                List.of("192.0.2.21", "2001:db8::21", "fe80::1%svc0", "client.example", "::1", "1.2.3", "::1%/x"));
 
         assertEquals(List.of("192.0.2.21"), split.ipv4());
         assertEquals(List.of("2001:db8::21", "fe80::1%svc0", "::1"), split.ipv6());
-        assertEquals(List.of("client.example", "1.2.3"), split.others());
+        assertEquals(List.of("client.example", "1.2.3", "::1%/x"), split.others(), "a record is called so");
     }
 
     @Test
@@ -76,14 +76,11 @@ class NsmRecordsTest {
                 List.of("damaged", "", "damaged"))) {
             Files.writeString(record, each.get(0));
             Files.writeString(kept, each.get(1));
-            boolean adds = records.adds(record, kept);
             records.copy(List.of(host), dir, kept.getParent());
             assertEquals(each.get(2), Files.readString(kept), each.toString());
-            assertEquals(each.get(0).equals(line) && each.get(1).isEmpty(), adds, each.toString());
         }
         Files.delete(kept);
         Files.writeString(record, "");
-        assertTrue(records.adds(record, kept));
         records.copy(List.of(host), dir, kept.getParent());
         assertEquals("", Files.readString(kept), "more than nothing: it has the name");
         Path other = Files.writeString(dir.resolve("other"), line);
@@ -93,6 +90,60 @@ class NsmRecordsTest {
         records.copy(List.of(host), dir, kept.getParent());
         assertTrue(Files.isRegularFile(kept, LinkOption.NOFOLLOW_LINKS));
         assertEquals(line, Files.readString(other));
+    }
+
+    private static String line(String address, int cookie) {
+        return String.format("0100007f 000186b5 00000003 00000010 %032x %s web%n", cookie, address);
+    }
+
+    private String kept(boolean older) throws IOException {
+        assertTrue(records.keep("alpha.example", List.of(dir.resolve("bak"), dir.resolve("sm")), dir.resolve("kept"), older));
+        return Files.readString(dir.resolve("kept/alpha.example"));
+    }
+
+    /** A client has come to two addresses of the server from two of its own, and one of them has changed. */
+    @Test
+    void anAddressOfAHostIsKeptUntilNobodyHasToBeToldThere() throws Exception {
+        for (String each : List.of("bak", "sm", "kept")) {
+            Files.createDirectory(dir.resolve(each));
+        }
+        Path bak = dir.resolve("bak/alpha.example");
+        Path sm = dir.resolve("sm/alpha.example");
+        Files.writeString(sm, line("192.0.2.21", 1) + line("2001:db8::21", 2));
+        assertEquals(Files.readString(sm), kept(true));
+
+        Files.writeString(sm, line("192.0.2.22", 3));
+        assertEquals(line("192.0.2.21", 1) + line("2001:db8::21", 2) + line("192.0.2.22", 3), kept(true));
+
+        Files.writeString(sm, line("2001:db8::21", 4));
+        Files.writeString(bak, line("2001:db8::21", 0) + line("2001:db8::23", 5));
+        String all = line("192.0.2.21", 1) + line("192.0.2.22", 3) + line("2001:db8::23", 5) + line("2001:db8::21", 4);
+        assertEquals(all, kept(true));
+        FileTime before = FileTime.fromMillis(0);
+        Files.setLastModifiedTime(dir.resolve("kept/alpha.example"), before);
+        assertEquals(all, kept(true));
+        assertEquals(before, Files.getLastModifiedTime(dir.resolve("kept/alpha.example")), "nothing is new");
+
+        assertEquals(Files.readString(sm), kept(false));
+        Files.delete(sm);
+        assertEquals(Files.readString(bak), kept(false));
+    }
+
+    @Test
+    void whatMayBeJustWrittenIsToldOf() throws Exception {
+        Path sm = Files.createDirectory(dir.resolve("sm"));
+        Path kept = Files.createDirectory(dir.resolve("kept"));
+        Files.createFile(sm.resolve("alpha.example"));
+        assertFalse(records.keep("alpha.example", List.of(sm), kept, false));
+        assertEquals("", Files.readString(kept.resolve("alpha.example")), "more than nothing: it has the name");
+
+        Files.writeString(sm.resolve("alpha.example"), line("192.0.2.21", 1));
+        assertTrue(records.keep("alpha.example", List.of(sm), kept, false));
+        Files.writeString(sm.resolve("alpha.example"), "0100007f");
+        assertFalse(records.keep("alpha.example", List.of(sm), kept, false));
+        assertEquals(line("192.0.2.21", 1), Files.readString(kept.resolve("alpha.example")));
+        assertTrue(records.keep("beta.example", List.of(sm), kept, false), "statd has deleted it");
+        assertEquals(List.of("alpha.example"), records.names(kept));
     }
 
     /** As lockd of 6.12 and statd made it for a client; with a second line, as of a lockd that has asked twice. */
@@ -134,22 +185,21 @@ class NsmRecordsTest {
         Path record = dir.resolve("192.0.2.21");
         Path to = Files.createDirectory(dir.resolve("to"));
         Path copy = to.resolve("192.0.2.21");
-        UserPrincipal owner = Files.getOwner(dir);
         for (String whole : List.of(line, line + line, line.replace("web\n", "web of another version\n"))) {
             Files.writeString(record, whole);
-            assertEquals(List.of(), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web", owner));
+            assertEquals(List.of(), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"));
             assertEquals(whole, Files.readString(copy));
         }
         for (String damaged : List.of("", "\n", line.substring(0, 50), line + "garbage\n", "\0".repeat(line.length()),
                 "\u00ff\u00fe{}", line.repeat(1000))) {
             Files.writeString(record, damaged, StandardCharsets.ISO_8859_1);
-            assertEquals(List.of("192.0.2.21"), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web", owner), damaged);
+            assertEquals(List.of("192.0.2.21"), records.copyForNotification(List.of("192.0.2.21"), dir, to, "web"), damaged);
             List<NsmRecord> made = records.read(copy);
             assertEquals(1, made.size(), damaged);
             assertEquals("192.0.2.21", made.get(0).host());
             assertTrue(Files.readString(copy).endsWith(" 192.0.2.21 web\n"), damaged);
         }
-        assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web", owner));
+        assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web"));
     }
 
     @Test

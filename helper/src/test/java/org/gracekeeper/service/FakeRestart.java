@@ -46,9 +46,17 @@ final class FakeRestart {
     /** The counts of threads that rpc.nfsd fails for, and of which it says so although the kernel has done it. */
     volatile String refused = "";
     volatile String late = "";
+    /** What comes before the ports are shut. */
+    volatile Moment atDoors = () -> { };
+    /** And when a service is recorded. */
+    volatile Moment onRecord = () -> { };
     /** The file of the state number, and what nfsdcld had recorded, when nfsd stopped. */
     volatile NsmState numberAtStop;
     volatile Set<String> recordedAtStop = Set.of();
+
+    interface Moment {
+        void comes() throws IOException;
+    }
 
     final FakeServers fake;
     final Path number;
@@ -104,6 +112,9 @@ final class FakeRestart {
         });
         when(fake.node.run(any(), any(String[].class))).thenAnswer(call -> rpcNfsd(call.getArgument(2)));
         when(fake.node.commands()).thenReturn((timeout, stdin, argv) -> {
+            if (stdin.contains("chain")) {
+                atDoors.comes();
+            }
             done.add(stdin.contains("chain") ? "doors shut" : "doors open");
             return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
         });
@@ -128,6 +139,7 @@ final class FakeRestart {
                 call -> !new NsmRecords(files).names(call.<StateDirectory>getArgument(0).nsm()).isEmpty());
         doAnswer(call -> {
             done.add(call.<RunningService>getArgument(0).config().name() + " is recorded");
+            onRecord.comes();
             return null;
         }).when(records).gatherNow(any());
         return records;

@@ -55,8 +55,13 @@ class HostNotifierTest {
         notifier = new HostNotifier(node, systemd, files, root, () -> Files.getOwner(dir));
     }
 
-    private void record(String name, String host) throws IOException {
-        Files.writeString(records.resolve(name), LINE + host + " node1\n");
+    /** @param hosts what lockd calls it */
+    private void record(String name, String... hosts) throws IOException {
+        StringBuilder lines = new StringBuilder();
+        for (String host : hosts) {
+            lines.append(LINE).append(host).append(" node1\n");
+        }
+        Files.writeString(records.resolve(name), lines);
     }
 
     private List<String> begin(String name, String... addresses) throws Exception {
@@ -81,14 +86,38 @@ class HostNotifierTest {
 
         assertEquals(List.of("start [gracekeeper-notify-node@web--0-1001.service]",
                 "start [gracekeeper-notify-node@web--1-1001.service]"), ran);
-        assertEquals(List.of("192.0.2.71", "alpha.example"), told("web--0-1001"));
+        assertEquals(List.of("192.0.2.71", "192.0.2.72"), told("web--0-1001"));
         assertEquals(List.of("2001:db8::71"), told("web--1-1001"));
         Path first = root.resolve("web--0-1001");
         assertEquals("web-0\n", Files.readString(first.resolve("name")));
-        assertEquals("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 web-0\n192.0.2.72 alpha.example\n",
-                Files.readString(first.resolve("hosts")));
+        assertEquals("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 web-0\n", Files.readString(first.resolve("hosts")));
         assertEquals(Optional.of(NUMBER), NsmState.read(first.resolve("state")));
         assertEquals(List.of(), problems);
+    }
+
+    /** The same host by two networks, or several of which the resolver makes one name. */
+    @Test
+    void allAddressesOfARecordAreTold() throws Exception {
+        record("alpha.example", "192.0.2.71", "2001:db8::71", "192.0.2.72");
+        record("beta.example", "192.0.2.72", "192.0.2.73");
+
+        assertEquals(List.of("2 hosts from 192.0.2.1", "1 hosts from 2001:db8::1"), begin("web", "192.0.2.1", "2001:db8::1"));
+
+        assertEquals(List.of("192.0.2.71", "192.0.2.72", "192.0.2.73"), told("web--0-1001"));
+        assertEquals(List.of("2001:db8::71"), told("web--1-1001"));
+        assertEquals(List.of(), problems);
+    }
+
+    /** statd's directory is not root's. */
+    @Test
+    void noNameInARecordLeadsElsewhere() throws Exception {
+        record("192.0.2.71", "::1%/../../../secret", "../../secret");
+
+        begin("web", "192.0.2.1", "2001:db8::1");
+
+        assertEquals(List.of("192.0.2.71"), told("web--0-1001"));
+        assertFalse(Files.exists(root.resolve("web--1-1001")));
+        assertFalse(Files.exists(dir.resolve("secret")));
     }
 
     /** A power cut leaves such a record, and sm-notify passes over it. */

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
@@ -57,7 +56,12 @@ class NotifierDirectoryTest {
     }
 
     private List<String> fill(UserPrincipal owner, String... hosts) throws IOException {
-        return directory.fill(records, List.of(hosts), NUMBER, "web", owner);
+        return directory.makeInside(new NotifierDirectory.Order(NUMBER, "web", () -> owner), records, List.of(hosts));
+    }
+
+    private void fillOutside(String from, String... hosts) throws IOException {
+        directory.makeOutside(new NotifierDirectory.Order(NUMBER, "web", () -> Files.getOwner(dir)), List.of(hosts),
+                InetAddress.getByName(from), "web-0");
     }
 
     private static String mode(Path file) throws IOException {
@@ -115,6 +119,17 @@ class NotifierDirectoryTest {
         assertEquals(0, Files.getAttribute(path.getParent(), "unix:uid"), "shared with others");
     }
 
+    /** Only sm-notify of before could be at it. */
+    @Test
+    void whatWasThereIsReplaced() throws Exception {
+        fillOutside("192.0.2.1", "192.0.2.71");
+
+        fill("192.0.2.72");
+
+        assertEquals(List.of("192.0.2.72"), new NsmRecords(files).names(path.resolve("sm")));
+        assertFalse(Files.exists(path.resolve("hosts")), "of the other kind");
+    }
+
     /** What was there may be of somebody who is not root. */
     @Test
     void nothingIsWrittenThroughALink() throws Exception {
@@ -128,8 +143,7 @@ class NotifierDirectoryTest {
             Files.createSymbolicLink(path.resolve(each), others);
         }
 
-        directory.describe(InetAddress.getByName("192.0.2.1"), "web-0", Map.of());
-        fill("192.0.2.71");
+        fillOutside("192.0.2.1", "192.0.2.71");
 
         assertEquals("of others", Files.readString(other));
         assertEquals(List.of(), new NsmRecords(files).names(others));
@@ -140,13 +154,12 @@ class NotifierDirectoryTest {
 
     @Test
     void standsForWhatSmNotifyLooksUp() throws Exception {
-        directory.describe(InetAddress.getByName("2001:db8::1"), "web-0",
-                Map.of("alpha.example", InetAddress.getByName("2001:db8::72")));
-        fill("192.0.2.71");
+        fillOutside("2001:db8::1", "2001:db8::71", "2001:db8::72");
 
         assertEquals("web-0\n", Files.readString(path.resolve("name")));
-        assertEquals("127.0.0.1 localhost\n::1 localhost\n2001:db8::1 web-0\n2001:db8::72 alpha.example\n",
-                Files.readString(path.resolve("hosts")));
+        assertEquals("127.0.0.1 localhost\n::1 localhost\n2001:db8::1 web-0\n", Files.readString(path.resolve("hosts")));
+        assertEquals(List.of("2001:db8::71", "2001:db8::72"), new NsmRecords(files).names(path.resolve("sm")));
+        assertTrue(Files.readString(path.resolve("sm/2001:db8::71")).endsWith(" 2001:db8::71 web\n"));
         List<String> order = Files.readAllLines(path.resolve("nsswitch.conf"));
         assertEquals(List.of("hosts: files", "networks: files", "netgroup: files"), order.subList(order.size() - 3, order.size()));
         assertEquals(1, order.stream().filter(line -> line.strip().startsWith("hosts")).count(), order.toString());
@@ -158,8 +171,7 @@ class NotifierDirectoryTest {
     /** It is mounted over the node's. */
     @Test
     void hasSettingsWhereTheNodeHasSome() throws Exception {
-        directory.describe(InetAddress.getByName("192.0.2.1"), "web-0", Map.of());
-        fill("192.0.2.71");
+        fillOutside("192.0.2.1", "192.0.2.71");
 
         Path settings = path.resolve("nfs.conf");
         if (Files.exists(Path.of("/etc/nfs.conf"))) {

@@ -32,9 +32,33 @@ class RestartCycleTest {
         node = new FakeRestart(dir);
     }
 
+    private void run(boolean doorsMatter) throws IOException, InterruptedException {
+        node.cycle.run(RESTART, List.of(), doorsMatter, () -> { });
+    }
+
+    @Test
+    void theLastLookIsWhenNobodyComesAnyMore() throws Exception {
+        node.cycle.run(RESTART, List.of(), true, () -> node.done.add("last look"));
+        assertEquals(List.of("doors shut", "last look", "rpc.nfsd 0", "rpc.nfsd 8", "doors open"), node.done);
+    }
+
+    @Test
+    void aLastLookThatFailsIsAReasonWhereClientsReclaim() throws Exception {
+        Step fails = () -> {
+            throw new IOException("disk full");
+        };
+        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true, fails));
+        assertTrue(e.getMessage().contains("disk full"), e.getMessage());
+        assertEquals(List.of("doors shut", "doors open"), node.done);
+        assertFalse(node.state.isUnfinished());
+
+        node.cycle.run(RESTART, List.of(), false, fails);
+        assertTrue(node.done.contains("rpc.nfsd 8"), node.done.toString());
+    }
+
     @Test
     void itIsUnfinishedUntilHostsHaveBeenTold() throws Exception {
-        node.cycle.run(RESTART, List.of(), true);
+        run(true);
 
         assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open"), node.done);
         assertEquals(Optional.of(RESTART), node.state.unfinished());
@@ -45,7 +69,7 @@ class RestartCycleTest {
     void aStopThatFailsIsNoRestart() throws Exception {
         node.refused = "0";
 
-        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        IOException e = assertThrows(IOException.class, () -> run(true));
 
         assertTrue(e.getMessage().contains("no memory"), e.getMessage());
         assertEquals(List.of("doors shut", "doors open"), node.done);
@@ -56,7 +80,7 @@ class RestartCycleTest {
     void aStopThatSucceedsAfterItsTimeIsOne() throws Exception {
         node.late = "0";
 
-        node.cycle.run(RESTART, List.of(), true);
+        run(true);
 
         assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8", "doors open"), node.done);
     }
@@ -66,11 +90,11 @@ class RestartCycleTest {
         when(node.fake.node.commands()).thenReturn((timeout, stdin, argv) ->
                 new CommandResult(argv, stdin.contains("chain") ? 1 : 0, "", "no nft", Duration.ZERO, false));
 
-        assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        assertThrows(IOException.class, () -> run(true));
         assertEquals(List.of(), node.done);
         assertFalse(node.state.isUnfinished());
 
-        node.cycle.run(RESTART, List.of(), false);
+        run(false);
         assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8"), node.done);
     }
 
@@ -79,10 +103,10 @@ class RestartCycleTest {
         when(node.fake.node.commands()).thenReturn((timeout, stdin, argv) ->
                 new CommandResult(argv, 1, "", "no nft", Duration.ZERO, false));
 
-        node.cycle.run(RESTART, List.of(), false);
+        run(false);
         assertEquals(List.of("rpc.nfsd 0", "rpc.nfsd 8"), node.done);
 
-        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        IOException e = assertThrows(IOException.class, () -> run(true));
         assertTrue(e.getMessage().contains("was not restarted") && e.getMessage().contains("no nft"), e.getMessage());
         assertThrows(IOException.class, () -> node.cycle.start(RESTART, true), "those of a helper before may be shut");
     }
@@ -105,7 +129,7 @@ class RestartCycleTest {
     void whatDoesNotStartStaysUnfinished() throws Exception {
         node.refused = "8";
 
-        IOException e = assertThrows(IOException.class, () -> node.cycle.run(RESTART, List.of(), true));
+        IOException e = assertThrows(IOException.class, () -> run(true));
 
         assertTrue(e.getMessage().contains("rpc.nfsd 8"), e.getMessage());
         assertEquals(List.of("doors shut", "rpc.nfsd 0"), node.done);

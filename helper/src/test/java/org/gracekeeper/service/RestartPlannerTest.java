@@ -52,15 +52,27 @@ class RestartPlannerTest {
         assertEquals(Optional.empty(), NsmState.read(node.number));
     }
 
+    /** A restart with no threads could never be finished, and would keep every service from starting. */
+    @Test
+    void anNfsdThatIsStoppedMeanwhileIsNotRestarted() throws Exception {
+        node.here.add(node.service("db").started(5).withOpened());
+        node.onRecord = () -> node.fake.threads(0);
+
+        assertThrows(IOException.class, () -> node.planner.plan(List.of(node.arriving("web", ""))));
+
+        assertEquals(List.of("db is recorded"), node.done);
+    }
+
     @Test
     void aNodeWithMountsOverNfsv3CannotGetAGracePeriod() throws Exception {
         doReturn("server:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n".getBytes(StandardCharsets.US_ASCII))
                 .when(node.fake.kernel).read(eq(Path.of("/proc/1/mounts")), anyInt());
 
-        IOException e = assertThrows(IOException.class, () -> node.planner.plan(List.of(node.arriving("web", ""))));
+        IOException e = assertThrows(IOException.class, () -> node.planner.admit(node.arriving("web", "")));
 
         assertTrue(e.getMessage().contains("/mnt"), e.getMessage());
-        node.planner.plan(List.of()); // a stop needs none
+        node.planner.admit(new ArrivingService(node.operation("db"), List.of("6161"), "", false));
+        node.planner.plan(List.of(node.arriving("web", ""))); // one that came before the mount: no reason for others to fail
     }
 
     @Test

@@ -101,8 +101,10 @@ class RestartStateTest {
             Files.writeString(sm, record("192.0.2.1"));
             Files.writeString(bak, left);
             state.keepHosts(statd);
-            assertEquals(record("192.0.2.1"), Files.readString(kept), left);
-            assertEquals(record("192.0.2.1"), Files.readString(bak), left);
+            // It need not have come back at the address that is left.
+            String all = (left.endsWith("\n") ? left : "") + record("192.0.2.1");
+            assertEquals(all, Files.readString(kept), left);
+            assertEquals(all, Files.readString(bak), left);
             state.forgetHosts(statd);
         }
         Files.writeString(sm, "");

@@ -5,9 +5,13 @@ package org.gracekeeper.service;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.eq;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -112,6 +116,43 @@ class ServerRestartTest {
         other.get();
 
         node.awaitEnd();
+        assertEquals(1, Collections.frequency(node.done, "rpc.nfsd 0"), node.done.toString());
+    }
+
+    /** statd forgets it when lockd stops. */
+    @Test
+    void aHostThatComesInTheLastMomentIsToldToo() throws Exception {
+        Path sm = Files.createDirectories(dir.resolve("statd/sm"));
+        node.atDoors = () -> Files.writeString(sm.resolve("192.0.2.9"), "x");
+
+        restart.join(node.operation("web"));
+
+        node.awaitEnd();
+        assertTrue(Files.exists(node.state.hosts().resolve("192.0.2.9")));
+    }
+
+    /** lockd goes on, so NFSv3 hosts would find no grace; the others do. */
+    @Test
+    void whereANodeHasMountsOverNfsv3OnlyServicesWithHostsAreRefused() throws Exception {
+        node.createDatabase();
+        doReturn("server:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n".getBytes(StandardCharsets.US_ASCII))
+                .when(node.fake.kernel).read(eq(Path.of("/proc/1/mounts")), anyInt());
+        Operation db = node.operation("db");
+        Files.delete(db.state().nsm().resolve("192.0.2.7"));
+        Files.writeString(db.state().clients(), "6161");
+        CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
+            try {
+                restart.join(db);
+            } catch (IOException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+
+        assertThrows(IOException.class, () -> restart.join(node.operation("web")));
+
+        other.get();
+        node.awaitEnd();
+        assertTrue(node.recordedAtStop.contains("6161"), node.recordedAtStop.toString());
         assertEquals(1, Collections.frequency(node.done, "rpc.nfsd 0"), node.done.toString());
     }
 

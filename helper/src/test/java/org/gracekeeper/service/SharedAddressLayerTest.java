@@ -53,6 +53,7 @@ class SharedAddressLayerTest {
     /** What else happens when the second address is about to be added. */
     private Runnable before = () -> { };
     private boolean hangs;
+    private final RestartGate gate = new RestartGate();
     private Registry registry;
     private RunningService service;
     private SharedAddressLayer layer;
@@ -82,7 +83,7 @@ class SharedAddressLayerTest {
         when(kernel.read(any(), anyInt())).thenAnswer(call -> (call.getArgument(0).toString().endsWith("fib_trie")
                 ? trie() : "").getBytes(StandardCharsets.US_ASCII));
         layer = new SharedAddressLayer(node, registry, new IpLink(commands), mock(AddressGuard.class), mock(Announcer.class),
-                mock(Announcements.class), mock(ConnectionReset.class), mock(SharedRecordsLayer.class), mock(NodeGrace.class));
+                mock(Announcements.class), mock(ConnectionReset.class), mock(SharedRecordsLayer.class), mock(NodeGrace.class), gate);
     }
 
     private String trie() {
@@ -114,6 +115,28 @@ class SharedAddressLayerTest {
         SharedExportsLayer exports = mock(SharedExportsLayer.class);
         when(exports.left(any())).thenReturn(Optional.empty());
         return new SharedProof(node, registry, exports, mock(Holdings.class)).require(TestService.operation(now(), said));
+    }
+
+    /** Who would come then is not among those that the restart has recorded, and the service not among those that it looks after. */
+    @Test
+    void nobodyIsLetInWhileNfsdRestarts() throws Exception {
+        Thread start = new Thread(() -> {
+            try {
+                up();
+            } catch (Exception e) {
+                said.add(e.toString());
+            }
+        });
+        gate.restart(() -> {
+            start.start();
+            start.join(300);
+            assertEquals(Set.of(), addresses);
+            assertFalse(now().opened());
+        });
+        start.join();
+
+        assertEquals(List.of(), said);
+        assertEquals(Set.of(FIRST, SECOND), addresses);
     }
 
     @Test

@@ -3,6 +3,8 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
@@ -11,6 +13,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.nfsd.NsmRecords;
@@ -28,12 +32,15 @@ class SharedRecordsLayerTest {
     private Path dir;
 
     private final DurableFiles files = new DurableFiles(LinuxKernel.load());
+    /** Long after all that a test does. */
+    private Instant now = Instant.now().plusSeconds(3600);
     private FakeServers fake;
     private Path sm;
     private Path bak;
     private RunningService service;
     private Path nsm;
     private SharedRecordsLayer layer;
+    private final List<String> logged = new ArrayList<>();
 
     @BeforeEach
     void aStatd() throws Exception {
@@ -46,7 +53,7 @@ class SharedRecordsLayerTest {
         serves(false);
         nsm = Files.createDirectories(service.state().nsm());
         layer = new SharedRecordsLayer(fake.node, files, fake.nfsd, fake.holdings, mock(RecordsLayer.class), new PeerList(files),
-                fake.registry, new RestartGate(), List.of(dir.resolve("none"), sm.getParent()));
+                fake.registry, new RestartGate(), List.of(dir.resolve("none"), sm.getParent()), () -> now);
     }
 
     private void serves(boolean recovered) throws Exception {
@@ -90,6 +97,7 @@ class SharedRecordsLayerTest {
         Files.delete(nsm.resolve(HOST));
         Files.writeString(sm.resolve(HOST), WHOLE.replace("192.0.2.7", "192.0.2.8"));
 
+        serves(true);
         assertEquals(WHOLE.replace("192.0.2.7", "192.0.2.8"), gathered(), "that in sm.bak is older");
     }
 
@@ -119,6 +127,90 @@ class SharedRecordsLayerTest {
         gathered();
 
         assertEquals(List.of(HOST), names());
+    }
+
+    private void monitored() throws Exception {
+        layer.tend(TestService.operation(service, logged));
+        assertEquals(List.of(), logged);
+    }
+
+    /** Whether the next monitor reads what is kept: it puts right what was written into it, of which the directory shows nothing. */
+    private boolean reads() throws Exception {
+        Files.writeString(nsm.resolve(HOST), "damaged");
+        monitored();
+        return Files.readString(nsm.resolve(HOST)).equals(WHOLE);
+    }
+
+    /** Hundreds of hosts, and a monitor every ten seconds. */
+    @Test
+    void whereNothingHasChangedNoRecordIsRead() throws Exception {
+        Files.writeString(sm.resolve(HOST), WHOLE);
+        monitored();
+        assertTrue(reads(), "the monitor has changed the directory where they are kept");
+        monitored();
+        assertFalse(reads());
+        assertFalse(reads());
+
+        Files.writeString(bak.resolve("192.0.2.9"), WHOLE);
+        assertTrue(reads(), "a host that has to be told");
+        assertEquals(List.of("192.0.2.9", HOST), names());
+        monitored();
+        assertFalse(reads());
+        Files.delete(nsm.resolve("192.0.2.9"));
+        assertTrue(reads(), "somebody has deleted one");
+        assertEquals(List.of("192.0.2.9", HOST), names());
+        monitored();
+        assertFalse(reads());
+        serves(true);
+        assertTrue(reads(), "recovery has ended");
+        monitored();
+        assertFalse(reads());
+        layer.gather(service);
+        assertEquals(WHOLE, Files.readString(nsm.resolve(HOST)), "a stop looks at all");
+    }
+
+    /** Within a step of a file system's clock another change would not show. */
+    @Test
+    void whatHasJustChangedIsReadAgain() throws Exception {
+        now = Instant.now();
+        Files.writeString(sm.resolve(HOST), WHOLE);
+        monitored();
+        monitored();
+        assertTrue(reads());
+        monitored();
+        assertTrue(reads());
+    }
+
+    /** statd makes the file, and then writes into it, of which its directory shows nothing. */
+    @Test
+    void aRecordThatIsJustBeingWrittenIsReadAgain() throws Exception {
+        Files.createFile(sm.resolve(HOST));
+        monitored();
+        monitored();
+        assertEquals("", Files.readString(nsm.resolve(HOST)));
+
+        Files.writeString(sm.resolve(HOST), WHOLE);
+        monitored();
+
+        assertEquals(WHOLE, Files.readString(nsm.resolve(HOST)));
+    }
+
+    /** As statd does it when the host is monitored again. */
+    @Test
+    void aHostWithANewAddressIsToldThere() throws Exception {
+        Files.writeString(sm.resolve(HOST), WHOLE);
+        monitored();
+        monitored();
+        String other = WHOLE.replace("192.0.2.7", "192.0.2.8");
+
+        Files.delete(sm.resolve(HOST));
+        Files.writeString(sm.resolve(HOST), other);
+        monitored();
+        assertEquals(WHOLE + other, Files.readString(nsm.resolve(HOST)), "it may have something at the other one, too");
+
+        serves(true);
+        monitored();
+        assertEquals(other, Files.readString(nsm.resolve(HOST)));
     }
 
     private List<String> names() throws IOException {
