@@ -16,7 +16,11 @@ final class DaemonUnits {
 
     /** Does not wait for systemd: what becomes of it shows when the daemon is waited for. */
     void requestStart(Operation operation, List<String> daemons) throws IOException {
-        systemctl(operation, List.of("--no-block", "start"), units(operation, daemons));
+        requestStart(operation.instance(), daemons, operation.deadline());
+    }
+
+    void requestStart(Instance instance, List<String> daemons, Deadline deadline) throws IOException {
+        systemctl(deadline, List.of("--no-block", "start"), daemons.stream().map(instance::unit).toList());
     }
 
     /** Restarts daemons of a service that runs; does not wait for it. */
@@ -30,18 +34,14 @@ final class DaemonUnits {
      * Never waits: while the node shuts down these units' stop jobs wait for Pacemaker's, which waits for the service's
      * stop. The job's only purpose is that systemd does not restart what is ended.
      */
-    void requestStop(Operation operation) throws IOException {
-        systemctl(operation, List.of("--no-block", "stop"), operation.instance().units());
+    void requestStop(Instance instance, Deadline deadline) throws IOException {
+        systemctl(deadline, List.of("--no-block", "stop"), instance.units());
     }
 
-    private static List<String> units(Operation operation, List<String> daemons) {
-        return daemons.stream().map(operation.instance()::unit).toList();
-    }
-
-    private void systemctl(Operation operation, List<String> verb, List<String> units) throws IOException {
+    private void systemctl(Deadline deadline, List<String> verb, List<String> units) throws IOException {
         List<String> argv = new ArrayList<>(List.of("systemctl"));
         argv.addAll(verb);
         argv.addAll(units);
-        node.run(operation.deadline(), argv.toArray(String[]::new));
+        node.run(deadline, argv.toArray(String[]::new));
     }
 }

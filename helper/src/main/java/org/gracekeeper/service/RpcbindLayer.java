@@ -11,9 +11,11 @@ import java.util.List;
  */
 final class RpcbindLayer implements UncheckedLayer {
     private final DaemonUnits units;
+    private final Standby standby;
 
-    RpcbindLayer(DaemonUnits units) {
+    RpcbindLayer(DaemonUnits units, Standby standby) {
         this.units = units;
+        this.standby = standby;
     }
 
     @Override
@@ -23,11 +25,19 @@ final class RpcbindLayer implements UncheckedLayer {
 
     @Override
     public void up(Operation operation) throws IOException {
-        if (operation.service().config().hasNfsV3()) {
+        if (operation.service().config().hasNfsV3() && !wasPrepared(operation)) {
             units.requestStart(operation, List.of("rpcbind"));
         }
     }
 
     @Override
-    public void down(Operation operation) {}
+    public boolean wasPrepared(Operation operation) {
+        return standby.isAdopted(operation.instance());
+    }
+
+    /** It has ended by now; where only these layers are built anew, it has to be started. */
+    @Override
+    public void down(Operation operation) throws IOException {
+        standby.spend(operation.instance());
+    }
 }

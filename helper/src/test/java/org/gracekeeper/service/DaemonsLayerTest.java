@@ -34,7 +34,8 @@ class DaemonsLayerTest {
     private final InotifyRoom room = mock(InotifyRoom.class);
     private final DaemonUnits units = new DaemonUnits(node);
     private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications, room);
-    private final RpcbindLayer rpcbind = new RpcbindLayer(units);
+    private final Standby standby = mock(Standby.class);
+    private final RpcbindLayer rpcbind = new RpcbindLayer(units, standby);
     private Operation operation;
 
     @BeforeEach
@@ -69,6 +70,22 @@ class DaemonsLayerTest {
                 "systemctl --no-block start nfsdcld statd mountd"), called);
         layer.awaitAll(operation);
         assertEquals(List.of("asks", "asks"), called.subList(3, called.size()));
+    }
+
+    @Test
+    void rpcbindThatWasPreparedIsOnlyWaitedFor() throws Exception {
+        when(standby.isAdopted(any())).thenReturn(true);
+        when(node.in(any(), any())).thenAnswer(call -> called.add("asks"));
+        rpcbind.up(operation);
+        layer.up(operation);
+        assertEquals(List.of("asks", "systemctl --no-block start nfsdcld statd mountd"), called);
+    }
+
+    /** A new grace period ends these layers alone, and builds them again. */
+    @Test
+    void afterItsEndItIsPreparedNoMore() throws Exception {
+        rpcbind.down(operation);
+        verify(standby).spend(operation.instance());
     }
 
     @Test
