@@ -10,8 +10,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.gracekeeper.model.MountPropagation;
 import org.gracekeeper.sys.Kernel;
@@ -36,8 +39,10 @@ final class MountNamespace {
         this.kernel = kernel;
     }
 
-    /** What rpcbind needs, and nothing of a service's storage. */
-    void mountRun() throws IOException {
+    /** What needs nothing of a service's storage: nfsd's files, and what rpcbind needs. */
+    void mountOwn() throws IOException {
+        // First of all: those of the node's own nfsd are here until then, and a stop would stop that.
+        kernel.mount("nfsd", NFSD, "nfsd", 0, null);
         // The host's rpcbind socket lies in its /run and is not confined to a network namespace: were it visible here,
         // the kernel would register this service's ports with the host's rpcbind (net/sunrpc/rpcb_clnt.c).
         kernel.mount("tmpfs", RUN, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m");
@@ -49,7 +54,6 @@ final class MountNamespace {
     /** All the rest. */
     void mountService(RunningService service) throws IOException {
         kernel.mount(service.state().nfs().toString(), NFS_STATE, null, MS_BIND, null);
-        kernel.mount("nfsd", NFSD, "nfsd", 0, null);
         kernel.mount("rpc_pipefs", PIPEFS, "rpc_pipefs", 0, null);
         cover(Path.of("/etc/hosts"), hosts(service));
         cover(Path.of("/etc/nsswitch.conf"), nsswitch());
@@ -105,11 +109,12 @@ final class MountNamespace {
 
     /** What is wrong with a namespace in which nothing but rpcbind may be; mostly nothing. */
     Optional<String> standbyProblem() throws IOException {
-        return isPrivate(RUN) ? stray() : Optional.of("its /run is gone");
+        return isPrivate(NFSD) && isPrivate(RUN) ? stray() : Optional.of("its /run or its nfsd's files are gone");
     }
 
     private Optional<String> stray() throws IOException {
-        return strays().stream().findFirst().map(each -> each + " would stay mounted in its mount namespace after the node has unmounted it");
+        return strays().stream().findFirst().map(
+                each -> each + " would stay mounted in its mount namespace after the node has unmounted it");
     }
 
     private List<String> strays() throws IOException {
@@ -120,19 +125,23 @@ final class MountNamespace {
         return new String(kernel.read(file, Mounts.MAX), StandardCharsets.UTF_8);
     }
 
-    /** Whether the last mount on {@code target} is one this class made, rather than the host's seen through. */
+    /** Whether the topmost mount on {@code target} is one this class made, rather than the host's seen through. */
     private boolean isPrivate(Path target) throws IOException {
-        boolean found = false;
+        List<String[]> there = new ArrayList<>();
+        Set<String> covered = new HashSet<>();
         for (String line : mountinfo(OWN_MOUNTINFO).split("\n")) {
             String[] fields = line.split(" ");
             if (fields.length > 6 && fields[4].equals(target.toString())) {
-                // The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of a
-                // host's directory is a slave as well. What others may have mounted over the host's /var/lib/nfs
-                // (ocf:heartbeat:nfsserver does) lies below ours, and to unmount its copy here changes nothing there.
-                found = target.equals(NFS_STATE) || !fields[6].startsWith("master:");
+                there.add(fields);
+                covered.add(fields[1]);
             }
         }
-        return found;
+        // Not the last of the list: what the host mounts there later comes to lie below ours (fs/namespace.c,
+        // attach_recursive_mnt). The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of
+        // a host's directory is a slave as well. What others may have mounted over the host's /var/lib/nfs
+        // (ocf:heartbeat:nfsserver does) lies below ours, and to unmount its copy here changes nothing there.
+        return there.stream().filter(fields -> !covered.contains(fields[0]))
+                .anyMatch(fields -> target.equals(NFS_STATE) || !fields[6].startsWith("master:"));
     }
 
     private void cover(Path target, String content) throws IOException {

@@ -33,7 +33,7 @@ final class NamespacesLayer implements Layer {
         }
         node.in(instance.inside(), () -> {
             if (!prepared) {
-                mounts.mountRun();
+                mounts.mountOwn();
             }
             mounts.mountService(operation.service());
             return null;

@@ -134,7 +134,7 @@ final class Standby {
             namespaces.make(instance, deadline);
             node.in(instance.inside(), () -> {
                 mounts.detachStrays();
-                mounts.mountRun();
+                mounts.mountOwn();
                 return null;
             });
             link.make(instance, plan);

@@ -38,7 +38,7 @@ class NamespacesLayerTest {
         when(namespaces.isPinned(any())).thenReturn(true);
         doAnswer(call -> done.add("make")).when(namespaces).make(any(), any());
         doAnswer(call -> done.add("remove")).when(namespaces).remove(any(), any());
-        doAnswer(call -> done.add("run")).when(mounts).mountRun();
+        doAnswer(call -> done.add("own")).when(mounts).mountOwn();
         doAnswer(call -> done.add("service")).when(mounts).mountService(any());
         doAnswer(call -> done.add("unmount")).when(mounts).unmountAll();
         doAnswer(call -> done.add("room")).when(standby).makeRoom(any());
@@ -66,7 +66,7 @@ class NamespacesLayerTest {
         prepared(false);
         layer.up(operation);
         link.up(operation);
-        assertEquals(List.of("make", "run", "service", "room", "create", "address"), done);
+        assertEquals(List.of("make", "own", "service", "room", "create", "address"), done);
         assertEquals(List.of(false, false), List.of(layer.wasPrepared(operation), link.wasPrepared(operation)));
     }
 

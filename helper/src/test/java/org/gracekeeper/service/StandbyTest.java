@@ -73,7 +73,7 @@ class StandbyTest {
         when(check.unseen(any())).thenReturn(Optional.empty());
         doAnswer(call -> there(call.getArgument(0), "namespaces", true)).when(namespaces).make(any(), any());
         doAnswer(call -> done.add("strays")).when(mounts).detachStrays();
-        doAnswer(call -> done.add("run")).when(mounts).mountRun();
+        doAnswer(call -> done.add("own")).when(mounts).mountOwn();
         doAnswer(call -> done.add("link")).when(link).make(any(), any());
         doAnswer(call -> done.add("rpcbind")).when(units).requestStart(any(), eq(List.of("rpcbind")), any());
         doAnswer(call -> done.add("end")).when(daemons).down(any(Instance.class), any());
@@ -111,14 +111,14 @@ class StandbyTest {
     @Test
     void nothingOfTheStorageAndNoAddressIsInIt() throws Exception {
         prepare();
-        assertEquals(List.of("namespaces", "strays", "run", "link", "rpcbind"), done);
+        assertEquals(List.of("namespaces", "strays", "own", "link", "rpcbind"), done);
         assertEquals(Optional.of(StandbyRecord.begun(basis(plan(LinkType.IPVLAN, true))).complete(NUMBERS, 2)), standbys.record(WEB));
     }
 
     @Test
     void withoutNfsV3ItHasNoRpcbind() throws Exception {
         standby.prepare(WEB, plan(LinkType.IPVLAN, false), Deadline.after(Duration.ofSeconds(30)));
-        assertEquals(List.of("namespaces", "strays", "run", "link"), done);
+        assertEquals(List.of("namespaces", "strays", "own", "link"), done);
     }
 
     /** Of a service that lost its record, for example: whose they are is not known. */
@@ -131,7 +131,7 @@ class StandbyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"site", "namespaces", "strays", "run", "link", "rpcbind", "index"})
+    @ValueSource(strings = {"site", "namespaces", "strays", "own", "link", "rpcbind", "index"})
     void whereAStepFailsNothingIsLeft(String step) throws Exception {
         IOException failure = new IOException(step);
         fail(step, failure);
@@ -148,7 +148,7 @@ class StandbyTest {
             case "site" -> doThrow(failure).when(site).basis(any());
             case "namespaces" -> doThrow(failure).when(namespaces).make(any(), any());
             case "strays" -> doThrow(failure).when(mounts).detachStrays();
-            case "run" -> doThrow(failure).when(mounts).mountRun();
+            case "own" -> doThrow(failure).when(mounts).mountOwn();
             case "link" -> doThrow(failure).when(link).make(any(), any());
             case "rpcbind" -> doThrow(failure).when(units).requestStart(any(), any(), any());
             default -> doThrow(failure).when(link).index(any());
@@ -161,7 +161,7 @@ class StandbyTest {
         fail("link", new InterruptedException());
         assertThrows(InterruptedException.class, this::prepare);
         assertTrue(Thread.interrupted());
-        assertEquals(List.of("namespaces", "strays", "run", "end", "unlink", "remove"), done);
+        assertEquals(List.of("namespaces", "strays", "own", "end", "unlink", "remove"), done);
         assertFalse(standbys.stands(WEB));
     }
 
@@ -294,6 +294,6 @@ class StandbyTest {
         prepare();
         assertEquals(1, done.stream().filter("namespaces"::equals).count());
         assertThrows(IOException.class, this::prepare);
-        assertEquals(Arrays.asList("namespaces", "strays", "run", "link", "rpcbind"), done);
+        assertEquals(Arrays.asList("namespaces", "strays", "own", "link", "rpcbind"), done);
     }
 }
