@@ -97,7 +97,7 @@ public final class Services {
         StandbyCheck standbyCheck = new StandbyCheck(node, standbys, site, namespaces, mountNamespace, link, probe);
         Standby standby = new Standby(
                 node, standbys, site, standbyCheck, namespaces, mountNamespace, link, units, daemons, slots);
-        RpcbindLayer rpcbind = new RpcbindLayer(units, standby);
+        RpcbindLayer rpcbind = new RpcbindLayer(units, probe, standby);
         List<Layer> layers = List.of(
                 claim,
                 new NamespacesLayer(node, namespaces, mountNamespace, standby),

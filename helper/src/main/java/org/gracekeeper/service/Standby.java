@@ -47,7 +47,7 @@ final class Standby {
     /**
      * Takes it over for a start that has made its claim. One that does not fit is taken down.
      *
-     * @return whether the namespaces and the device are there, and an rpcbind that answers if the service needs one
+     * @return whether the namespaces and the device are there, and an rpcbind that may not answer yet if the service needs one
      */
     boolean adopt(Operation operation) throws IOException, InterruptedException {
         Instance instance = operation.instance();
@@ -92,23 +92,23 @@ final class Standby {
      * A parent carries one kind of devices: those of the other that are prepared on the operation's go. Where one cannot go, since an
      * action on its service is under way, the kernel decides.
      */
-    void makeRoom(Operation operation) throws IOException, InterruptedException {
+    void makeRoom(Operation operation) throws InterruptedException {
         StandbyPlan wanted = StandbyPlan.needed(operation.service());
         Deadline deadline = operation.deadline().part(ROOM);
-        for (ServiceName name : standbys.standing()) {
-            Optional<StandbyPlan> other = standbys.record(name).map(record -> record.basis().plan());
-            if (other.isPresent() && other.get().parent().equals(wanted.parent())
-                    && other.get().linkType() != wanted.linkType()) {
-                operation.info("what is prepared for service " + name + " goes: device " + wanted.parent()
-                        + " is to carry " + wanted.linkType().kind());
-                try {
+        try {
+            for (ServiceName name : standbys.standing()) {
+                Optional<StandbyPlan> other = standbys.record(name).map(record -> record.basis().plan());
+                if (other.isPresent() && other.get().parent().equals(wanted.parent())
+                        && other.get().linkType() != wanted.linkType()) {
+                    operation.info("what is prepared for service " + name + " goes: device " + wanted.parent() + " is to carry "
+                            + wanted.linkType().kind());
                     // On a thread of its own: a stop of that service interrupts who has its slot.
                     Bounded.run("standby of " + name, deadline.remaining(),
                             () -> Waiting.until(deadline, () -> slots.whileIdle(name, () -> dropIdle(name, deadline))));
-                } catch (IOException e) {
-                    operation.warn("what is prepared for service " + name + " cannot be taken down: " + e.getMessage());
                 }
             }
+        } catch (IOException e) {
+            operation.warn("what is prepared for another service cannot be taken down: " + e.getMessage());
         }
     }
 

@@ -37,6 +37,15 @@ final class StandbyCheck {
         this.probe = probe;
     }
 
+    /** As {@link #problem}, of one that nobody works on: its rpcbind has had the time to get ready. */
+    Optional<String> problemAtRest(ServiceName name, StandbyPlan wanted) throws IOException, InterruptedException {
+        Optional<String> problem = problem(name, wanted);
+        if (problem.isEmpty() && wanted.nfsV3() && probe.ask(new Instance(name), "rpcbind") != RpcClient.Answer.YES) {
+            problem = Optional.of("its rpcbind does not answer");
+        }
+        return problem;
+    }
+
     /** Why what stands is of no use for what is wanted now; empty when it is of use. Changes nothing. */
     Optional<String> problem(ServiceName name, StandbyPlan wanted) throws IOException, InterruptedException {
         Instance instance = new Instance(name);
@@ -56,9 +65,6 @@ final class StandbyCheck {
         }
         if (problem.isEmpty()) {
             problem = node.in(instance.inside(), mounts::standbyProblem);
-        }
-        if (problem.isEmpty() && wanted.nfsV3() && probe.ask(instance, "rpcbind") != RpcClient.Answer.YES) {
-            problem = Optional.of("its rpcbind does not answer");
         }
         return problem;
     }

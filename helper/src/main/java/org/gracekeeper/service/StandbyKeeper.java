@@ -199,7 +199,7 @@ final class StandbyKeeper {
         AtomicReference<String> problem = new AtomicReference<>();
         idle.run(name, () -> {
             try {
-                problem.set(registry.exists(name) ? null : check.problem(name, plan).orElse(null));
+                problem.set(registry.exists(name) ? null : check.problemAtRest(name, plan).orElse(null));
             } catch (InterruptedIOException e) {
                 throw e;
             } catch (IOException e) {

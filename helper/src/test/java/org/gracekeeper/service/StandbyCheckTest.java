@@ -70,6 +70,7 @@ class StandbyCheckTest {
     @Test
     void itFits() throws Exception {
         assertEquals("", problem());
+        assertEquals(Optional.empty(), check.problemAtRest(WEB, PLAN));
     }
 
     @Test
@@ -117,10 +118,11 @@ class StandbyCheckTest {
     void oneWhoseRpcbindIsSilentOrGone() throws Exception {
         for (Answer answer : List.of(Answer.SILENCE, Answer.REFUSED)) {
             when(probe.ask(any(), eq("rpcbind"))).thenReturn(answer);
-            assertEquals("its rpcbind does not answer", problem());
+            assertEquals(Optional.of("its rpcbind does not answer"), check.problemAtRest(WEB, PLAN));
+            assertEquals("", problem(), "a start sees to it itself");
         }
         StandbyPlan v4 = new StandbyPlan(StandbyPlan.FORMAT, "eth0", LinkType.IPVLAN, false);
-        assertEquals(Optional.empty(), check.problem(WEB, v4), "nobody asks it");
+        assertEquals(Optional.empty(), check.problemAtRest(WEB, v4), "nobody asks it");
     }
 
     /** As where a file system was mounted on a mount that is private: the namespace has the empty directory below it. */

@@ -53,7 +53,7 @@ class StandbyKeeperTest {
         DurableFiles files = new DurableFiles(LinuxKernel.load());
         registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
         standbys = new Standbys(dir.resolve("standby"), dir.resolve("services"), dir.resolve("plans"), files);
-        when(check.problem(any(), any())).thenReturn(Optional.empty());
+        when(check.problemAtRest(any(), any())).thenReturn(Optional.empty());
         when(cluster.ask(any(), any())).thenAnswer(call -> {
             ages.add(call.getArgument(1));
             return answer;
@@ -169,7 +169,7 @@ class StandbyKeeperTest {
     void whatWasCutShortIsMadeAnew() throws Exception {
         prepared();
         anotherHelper();
-        when(check.problem(any(), any())).thenReturn(Optional.of("it did not become complete"));
+        when(check.problemAtRest(any(), any())).thenReturn(Optional.of("it did not become complete"));
         after(StandbyKeeper.AFTER_START);
         assertEquals(List.of("dropped web", "made web"), done());
     }
@@ -212,10 +212,10 @@ class StandbyKeeperTest {
     @Test
     void whatIsOfNoUseAnyMoreIsMadeAnew() throws Exception {
         prepared();
-        when(check.problem(any(), any())).thenReturn(Optional.of("its network device is gone")).thenReturn(Optional.empty());
+        when(check.problemAtRest(any(), any())).thenReturn(Optional.of("its network device is gone")).thenReturn(Optional.empty());
         after(StandbyKeeper.LOOK);
         assertEquals(List.of("dropped web", "made web"), done());
-        when(check.problem(any(), any())).thenThrow(new IOException("this node has no network device eth0"));
+        when(check.problemAtRest(any(), any())).thenThrow(new IOException("this node has no network device eth0"));
         answer = Answer.UNKNOWN;
         after(StandbyKeeper.LOOK);
         assertEquals(List.of("dropped web"), done());

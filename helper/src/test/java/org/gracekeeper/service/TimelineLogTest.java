@@ -99,7 +99,7 @@ class TimelineLogTest {
             log = new TimelineLog(store, registry, node);
             ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Proof.class),
                     mock(Reserve.class), new LedgerStore(files), log);
-            RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class), mock(Standby.class));
+            RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class), mock(HealthProbe.class), mock(Standby.class));
             stack = new OwnStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
                     mock(ServerLayer.class), mock(ServerPing.class), mock(OpenLayer.class), mock(ExportsLayer.class),
                     mock(Firewall.class), mock(RecoveryWatch.class), mock(ClusterAttribute.class), log);
