@@ -16,6 +16,7 @@ import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,7 +77,8 @@ class StandbyTest {
         doAnswer(call -> done.add("own")).when(mounts).mountOwn();
         doAnswer(call -> done.add("link")).when(link).make(any(), any());
         doAnswer(call -> done.add("rpcbind")).when(units).requestStart(any(), eq(List.of("rpcbind")), any());
-        doAnswer(call -> done.add("end")).when(daemons).down(any(Instance.class), any());
+        doAnswer(call -> done.add(Thread.currentThread().isInterrupted() ? "interrupted" : "end"))
+                .when(daemons).down(any(Instance.class), any());
         doAnswer(call -> done.add("unlink")).when(link).remove(any());
         doAnswer(call -> there(call.getArgument(0), "remove", false)).when(namespaces).remove(any(), any());
         standby = new Standby(node, standbys, site, check, namespaces, mounts, link, units, daemons, slots);
@@ -156,10 +158,17 @@ class StandbyTest {
     }
 
     /** The stop that interrupts waits for the slot: what was made is undone first, without another interrupt. */
-    @Test
-    void anInterruptUndoesItToo() throws Exception {
-        fail("link", new InterruptedException());
-        assertThrows(InterruptedException.class, this::prepare);
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void anInterruptUndoesItToo(boolean inACommand) throws Exception {
+        doAnswer(call -> {
+            if (inACommand) {
+                Thread.currentThread().interrupt(); // as ExecCommands does
+                throw new InterruptedIOException("ip: interrupted");
+            }
+            throw new InterruptedException();
+        }).when(link).make(any(), any());
+        assertThrows(inACommand ? InterruptedIOException.class : InterruptedException.class, this::prepare);
         assertTrue(Thread.interrupted());
         assertEquals(List.of("namespaces", "strays", "own", "end", "unlink", "remove"), done);
         assertFalse(standbys.stands(WEB));
