@@ -25,6 +25,11 @@ removal_refused() { # NODE
 	printf '%s\n' "$said"
 	grep -q 'NFS services run on this node: web' <<<"$said"
 }
+# The monitor's exit code, called by hand: Pacemaker's tools would only ask where the service is.
+agent_says() { # NODE
+	on "$1" sh -c 'OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_RESKEY_CRM_meta_timeout=60000 \
+		/usr/lib/ocf/resource.d/gracekeeper/nfs monitor >/dev/null 2>&1; echo $?'
+}
 helper_answers() { on "$1" gracekeeper status; }
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
@@ -75,6 +80,8 @@ check "all locks are on node2" look node2
 need "crm node online" cluster crm node online node1
 check "the cluster is settled" settled
 check "service web stays on node2" wait_started web node2
+check "what needs no storage is prepared on node1" until_true 150 on node1 test -e /run/gracekeeper/standby/web
+same "there the monitor says that it does not run" 7 "$(agent_says node1)"
 audit_node node1
 
 event "pacemaker is stopped on node2"
@@ -82,6 +89,7 @@ CLUSTER_NODE=node1
 check "pacemaker stops on node2" on node2 systemctl stop pacemaker
 need "service web goes to node1" wait_started web node1
 event "service web is started on node1"
+check "its start has taken over what was prepared" on node1 sh -c 'gracekeeper timeline web | grep "up link, prepared before"'
 audit_node node2
 check "pacemaker starts on node2" on node2 systemctl start pacemaker
 check "all locks are on node1" look node1
@@ -106,5 +114,8 @@ for name in c1-v3 c1-v40 c2-v3 c2-v42; do
 	check "$name did not notice the maintenance (longest gap $gap s)" python3 -c 'import sys; sys.exit(float(sys.argv[1]) > 5)' "$gap"
 done
 audit "web=node2:$ADDRESS4"
+check "node1 is prepared after its boot" until_true 240 on node1 test -e /run/gracekeeper/standby/web
+need "nothing shall be prepared" cluster crm_resource -r web -p warm_standby -v no -Q
+check "what was prepared goes" until_true 180 on node1 test ! -e /run/gracekeeper/standby/web
 check "service web stops" remove web
 audit

@@ -38,7 +38,7 @@ carried() {
 	move web "$here" >"$OUT/move" 2>&1 &
 	moving=$!
 	# Before, it would have the delegation recalled; with the move's end, it could come after the renewal.
-	need "$1: service web is gone from $from" until_true 60 on "$from" test ! -e /run/netns/gk-web
+	need "$1: service web is gone from $from" until_true 60 on "$from" test ! -e /run/gracekeeper/services/web
 	# shellcheck disable=SC2086 # a range or nothing
 	need "$1: somebody else opens the file" program client2 thief contender.py --interval 0.2 --max-pending 110 --give-up 20 \
 		--fresh-open-only --via NFSv4.2=/mnt/v42 --control "$2:1" ${3:-}

@@ -206,6 +206,21 @@ refused=$(on node2 env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=mixed OCF_RES
 printf '%s\n' "$refused" >"$OUT/refused"
 check "macvlan beside ipvlan is refused with what to do" grep -q 'eth0 already carries ipvlan, for service .*: use link_type=ipvlan' "$OUT/refused"
 on node2 umount /srv/mixed
+# What is prepared for services that do not run there is no reason.
+for kind in six dual vlan; do
+	check "$kind is prepared on node1" until_true 150 on node1 test -e /run/gracekeeper/standby/$kind
+done
+need "a file system" on node1 sh -ec 'mkdir -p /srv/mixed; mount -t tmpfs none /srv/mixed; mkdir /srv/mixed/export /srv/mixed/state'
+mixed() { # ACTION
+	on node1 env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=mixed OCF_RESKEY_ip=10.77.0.120/24 OCF_RESKEY_link_type=macvlan \
+		OCF_RESKEY_state_dir=/srv/mixed/state OCF_RESKEY_exports='/srv/mixed/export *(rw)' OCF_RESKEY_CRM_meta_timeout=180000 \
+		/usr/lib/ocf/resource.d/gracekeeper/nfs "$1"
+}
+check "macvlan where services of ipvlan are only prepared" mixed start
+check "they have made room" on node1 sh -c '! [ -e /run/gracekeeper/standby/six ] && ! [ -e /run/gracekeeper/standby/dual ]'
+check "on that device alone" on node1 test -e /run/gracekeeper/standby/vlan
+check "it stops" mixed stop
+on node1 umount /srv/mixed
 
 all_locks node2
 check "the logs come home" end_load

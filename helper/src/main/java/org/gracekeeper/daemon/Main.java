@@ -38,6 +38,7 @@ public final class Main {
         rehearsal.setDaemon(true);
         rehearsal.start();
         services.watchHealth();
+        services.keepStandbys(kernel);
         Watchdog.start(kernel, socket, watchdogInterval());
         socket.serve();
     }

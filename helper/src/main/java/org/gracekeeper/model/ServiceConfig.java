@@ -25,6 +25,7 @@ import org.gracekeeper.protocol.OcfException;
  * @param leaseTime seconds
  * @param graceTime seconds
  * @param delegations whether NFSv4 clients may get delegations
+ * @param warmStandby whether a node that had it keeps ready for it what needs no storage
  * @param earlyEnd whether grace may end before its time when all locks are back
  * @param waitForRecovery whether start returns only when recovery has ended
  * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node; empty where the node's nfsd serves and
@@ -48,6 +49,7 @@ public record ServiceConfig(
         boolean earlyEnd,
         boolean waitForRecovery,
         boolean delegations,
+        boolean warmStandby,
         Optional<SharedServer> shared) {
 
     /** The kernel takes 10 to 3600 s for both (fs/nfsd/nfsctl.c, __nfsd4_write_time). */
@@ -60,7 +62,7 @@ public record ServiceConfig(
     private static final int MAX_THREADS = 4096;
     /** What an nfsd instance of the service's own is made by. */
     private static final List<String> OWN_ONLY = List.of("link_type", "routes", "firewall", "versions", "threads", "lease_time",
-            "grace_time", "early_end", "wait_for_recovery", "delegations");
+            "grace_time", "early_end", "wait_for_recovery", "delegations", "warm_standby");
 
     public ServiceConfig {
         addresses = List.copyOf(addresses);
@@ -91,6 +93,7 @@ public record ServiceConfig(
                 p.bool("early_end"),
                 p.bool("wait_for_recovery"),
                 p.bool("delegations"),
+                p.bool("warm_standby"),
                 shared(p));
         if (config.graceTime < config.leaseTime) {
             throw bad("grace_time", Integer.toString(config.graceTime),

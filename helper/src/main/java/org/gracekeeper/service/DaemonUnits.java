@@ -15,7 +15,11 @@ final class DaemonUnits {
 
     /** What becomes of it shows when the daemon is waited for. */
     void requestStart(Operation operation, List<String> daemons) throws IOException {
-        systemd.start(units(operation.instance(), daemons), operation.deadline());
+        requestStart(operation.instance(), daemons, operation.deadline());
+    }
+
+    void requestStart(Instance instance, List<String> daemons, Deadline deadline) throws IOException {
+        systemd.start(units(instance, daemons), deadline);
     }
 
     /** Restarts daemons of a service that runs. */
@@ -28,8 +32,8 @@ final class DaemonUnits {
      * purpose is that systemd does not restart what is ended: it is enough that it is there (service_enter_dead in
      * src/core/service.c).
      */
-    void requestStop(Operation operation) throws IOException {
-        systemd.stop(operation.instance().units(), operation.deadline());
+    void requestStop(Instance instance, Deadline deadline) throws IOException {
+        systemd.stop(instance.units(), deadline);
     }
 
     private static List<String> units(Instance instance, List<String> daemons) {

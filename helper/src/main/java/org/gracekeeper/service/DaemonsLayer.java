@@ -81,15 +81,19 @@ final class DaemonsLayer implements Layer {
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
-        Instance instance = operation.instance();
+        down(operation.instance(), operation.deadline());
+    }
+
+    /** All that runs in the service's network namespace. */
+    void down(Instance instance, Deadline deadline) throws IOException, InterruptedException {
         IOException failure = null;
         try {
-            units.requestStop(operation);
+            units.requestStop(instance, deadline);
         } catch (IOException e) {
             failure = e;
         }
         // All at once: statd alone would leave lockd, and with it the whole node, waiting for its answers.
-        if (!end(operation, ProcessCalls.SIGTERM, GRACEFUL) && !end(operation, ProcessCalls.SIGKILL, KILLED)) {
+        if (!end(instance, ProcessCalls.SIGTERM, GRACEFUL) && !end(instance, ProcessCalls.SIGKILL, KILLED)) {
             failure = new IOException("processes do not end: " + processes.in(instance.netnsFile()));
         }
         if (failure != null) {
@@ -154,8 +158,8 @@ final class DaemonsLayer implements Layer {
      * Each process gets the signal once, whenever it comes, and all but nfsdcld get it every second: mountd takes none while it
      * starts (utils/mountd/mountd.c), and nfsdcld may hang in the handler of a second SIGTERM.
      */
-    private boolean end(Operation operation, int signal, Duration patience) throws IOException, InterruptedException {
-        var file = operation.instance().netnsFile();
+    private boolean end(Instance instance, int signal, Duration patience) throws IOException, InterruptedException {
+        var file = instance.netnsFile();
         Set<Integer> told = new HashSet<>();
         Deadline deadline = Deadline.after(patience);
         List<Processes.Process> left = List.of();

@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.util.List;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
@@ -17,15 +16,18 @@ final class EmergencyStop {
     private static final String SCRIPT = "/usr/libexec/gracekeeper/nfs-emergency";
 
     private final Commands commands;
+    private final ServiceNamespaces namespaces;
+    private final Standbys standbys;
 
-    EmergencyStop(Commands commands) {
+    EmergencyStop(Commands commands, ServiceNamespaces namespaces, Standbys standbys) {
         this.commands = commands;
+        this.namespaces = namespaces;
+        this.standbys = standbys;
     }
 
-    /** Whether there are namespaces of a service that has no record: somebody removed it by hand. */
+    /** Whether there are namespaces of a service that has no record: somebody removed it by hand. Those of a standby never have any. */
     boolean isNeeded(ServiceName name) {
-        Instance instance = new Instance(name);
-        return Files.exists(instance.netnsFile()) || Files.exists(instance.mountPin());
+        return !standbys.stands(name) && namespaces.any(new Instance(name));
     }
 
     void run(ServiceName name, Deadline deadline) throws IOException, OcfException {

@@ -86,8 +86,8 @@ final class HealthProbe {
      *
      * @throws IOException it could not be asked
      */
-    RpcClient.Answer ask(RunningService service, String daemon) throws IOException, InterruptedException {
-        return node.in(service.instance().network(), () -> daemon.equals("statd")
+    RpcClient.Answer ask(Instance instance, String daemon) throws IOException, InterruptedException {
+        return node.in(instance.network(), () -> daemon.equals("statd")
                 ? RpcClient.ask(Firewall.STATD, RpcClient.STATD, 1)
                 : RpcClient.ask(RpcClient.RPCBIND_PORT, RpcClient.PMAP, 2));
     }

@@ -23,6 +23,12 @@ public record Instance(ServiceName name) {
     /** What the last stop and start of each service spent their time on, kept when it has left the node. */
     public static final Path TIMELINES = RUN.resolve("timelines");
 
+    /** Which services something is prepared for here that do not run here: a file for each. */
+    public static final Path STANDBYS = RUN.resolve("standby");
+
+    /** What has to be known to prepare it, of each service that this node has started: it outlives a boot. */
+    public static final Path STANDBY_PLANS = Path.of("/var/lib/gracekeeper/standby");
+
     /** Work of sm-notify for the node's own nfsd; not below {@link #RUN}, which only root may pass. */
     public static final Path NOTIFIERS = Path.of("/run/gracekeeper-notify");
 

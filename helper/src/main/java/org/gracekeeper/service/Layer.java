@@ -20,6 +20,11 @@ interface Layer {
     /** Builds the layer. On failure {@link #down} is called for it and all below it. */
     void up(Operation operation) throws IOException, OcfException, InterruptedException;
 
+    /** Whether what costs time was there when {@link #up} came to it, because it had been prepared. */
+    default boolean wasPrepared(Operation operation) {
+        return false;
+    }
+
     /**
      * Takes the layer down as far as it is there. What cannot be done is reported by an exception, after everything
      * else in the layer was tried: stop goes on with the layers below it, and only the proof at its end decides.

@@ -17,12 +17,14 @@ final class LinkLayer implements UncheckedLayer {
     private final AddressGuard guard;
     private final Firewall firewall;
     private final OwnMounts mounts;
+    private final Standby standby;
 
-    LinkLayer(ServiceLink link, AddressGuard guard, Firewall firewall, OwnMounts mounts) {
+    LinkLayer(ServiceLink link, AddressGuard guard, Firewall firewall, OwnMounts mounts, Standby standby) {
         this.link = link;
         this.guard = guard;
         this.firewall = firewall;
         this.mounts = mounts;
+        this.standby = standby;
     }
 
     @Override
@@ -34,14 +36,23 @@ final class LinkLayer implements UncheckedLayer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.begin(operation);
         firewall.begin(operation);
-        link.create(operation);
+        if (!wasPrepared(operation)) {
+            standby.makeRoom(operation);
+            link.create(operation);
+        }
+        link.address(operation);
+    }
+
+    @Override
+    public boolean wasPrepared(Operation operation) {
+        return standby.isAdopted(operation.instance());
     }
 
     @Override
     public void down(Operation operation) throws IOException, InterruptedException {
         guard.forget(operation);
         firewall.forget(operation);
-        link.remove(operation);
+        link.remove(operation.instance());
     }
 
     @Override

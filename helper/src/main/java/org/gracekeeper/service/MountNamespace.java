@@ -10,9 +10,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
+import org.gracekeeper.model.MountPropagation;
 import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.MountCalls;
 
 /**
  * What a service's daemons see of the file system. Runs on a thread that is inside the service's namespaces; the
@@ -23,6 +29,7 @@ final class MountNamespace {
     static final Path NFS_STATE = Path.of("/var/lib/nfs");
     static final Path PIPEFS = Path.of("/run/rpc_pipefs");
     private static final Path NSM_LOCAL_STATE = Path.of("/proc/sys/fs/nfs/nsm_local_state");
+    private static final Path OWN_MOUNTINFO = Path.of("/proc/thread-self/mountinfo");
     private static final Path RUN = Path.of("/run");
     private static final Path PRIVATE = RUN.resolve("gracekeeper-private");
 
@@ -32,15 +39,21 @@ final class MountNamespace {
         this.kernel = kernel;
     }
 
-    void mountAll(RunningService service) throws IOException {
+    /** What needs nothing of a service's storage: nfsd's files, and what rpcbind needs. */
+    void mountOwn() throws IOException {
+        // First of all: those of the node's own nfsd are here until then, and a stop would stop that.
+        kernel.mount("nfsd", NFSD, "nfsd", 0, null);
         // The host's rpcbind socket lies in its /run and is not confined to a network namespace: were it visible here,
         // the kernel would register this service's ports with the host's rpcbind (net/sunrpc/rpcb_clnt.c).
         kernel.mount("tmpfs", RUN, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m");
         Files.createDirectories(RUN.resolve("rpcbind"));
         Files.createDirectories(PIPEFS);
         Files.createDirectories(PRIVATE);
+    }
+
+    /** All the rest. */
+    void mountService(RunningService service) throws IOException {
         kernel.mount(service.state().nfs().toString(), NFS_STATE, null, MS_BIND, null);
-        kernel.mount("nfsd", NFSD, "nfsd", 0, null);
         kernel.mount("rpc_pipefs", PIPEFS, "rpc_pipefs", 0, null);
         cover(Path.of("/etc/hosts"), hosts(service));
         cover(Path.of("/etc/nsswitch.conf"), nsswitch());
@@ -75,20 +88,60 @@ final class MountNamespace {
         }
     }
 
-    /** Whether the last mount on {@code target} is one this class made, rather than the host's seen through. */
+    /**
+     * Takes out what would stay here when the node has unmounted it, as far as it is none of the namespace's own: for one in which
+     * no service is, and that may last for months.
+     *
+     * @throws IOException none of the node's mounts is followed here
+     */
+    void detachStrays() throws IOException {
+        for (String stray : strays()) {
+            if (stray.equals("/")) {
+                throw new IOException("the node's mounts are not shared (mount --make-rshared /)");
+            }
+            kernel.umount(Path.of(stray), MountCalls.MNT_DETACH | MountCalls.UMOUNT_NOFOLLOW);
+        }
+        Optional<String> left = stray();
+        if (left.isPresent()) {
+            throw new IOException(left.get());
+        }
+    }
+
+    /** What is wrong with a namespace in which nothing but rpcbind may be; mostly nothing. */
+    Optional<String> standbyProblem() throws IOException {
+        return isPrivate(NFSD) && isPrivate(RUN) ? stray() : Optional.of("its /run or its nfsd's files are gone");
+    }
+
+    private Optional<String> stray() throws IOException {
+        return strays().stream().findFirst().map(
+                each -> each + " would stay mounted in its mount namespace after the node has unmounted it");
+    }
+
+    private List<String> strays() throws IOException {
+        return MountPropagation.strays(mountinfo(Mounts.MOUNTINFO), mountinfo(OWN_MOUNTINFO));
+    }
+
+    private String mountinfo(Path file) throws IOException {
+        return new String(kernel.read(file, Mounts.MAX), StandardCharsets.UTF_8);
+    }
+
+    /** Whether the topmost mount on {@code target} is one this class made, rather than the host's seen through. */
     private boolean isPrivate(Path target) throws IOException {
-        String text = new String(kernel.read(Path.of("/proc/thread-self/mountinfo"), 4 << 20), StandardCharsets.UTF_8);
-        boolean found = false;
-        for (String line : text.split("\n")) {
+        List<String[]> there = new ArrayList<>();
+        Set<String> covered = new HashSet<>();
+        for (String line : mountinfo(OWN_MOUNTINFO).split("\n")) {
             String[] fields = line.split(" ");
             if (fields.length > 6 && fields[4].equals(target.toString())) {
-                // The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of a
-                // host's directory is a slave as well. What others may have mounted over the host's /var/lib/nfs
-                // (ocf:heartbeat:nfsserver does) lies below ours, and to unmount its copy here changes nothing there.
-                found = target.equals(NFS_STATE) || !fields[6].startsWith("master:");
+                there.add(fields);
+                covered.add(fields[1]);
             }
         }
-        return found;
+        // Not the last of the list: what the host mounts there later comes to lie below ours (fs/namespace.c,
+        // attach_recursive_mnt). The host's mounts arrive as slaves ("master:N"), mounts made here have no peer. A bind mount of
+        // a host's directory is a slave as well. What others may have mounted over the host's /var/lib/nfs
+        // (ocf:heartbeat:nfsserver does) lies below ours, and to unmount its copy here changes nothing there.
+        return there.stream().filter(fields -> !covered.contains(fields[0]))
+                .anyMatch(fields -> target.equals(NFS_STATE) || !fields[6].startsWith("master:"));
     }
 
     private void cover(Path target, String content) throws IOException {

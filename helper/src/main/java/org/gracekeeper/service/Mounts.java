@@ -10,8 +10,8 @@ import org.gracekeeper.model.MountTable;
 
 /** What the node has mounted. A service's own mount namespace follows the node's. */
 final class Mounts {
-    private static final Path MOUNTINFO = Path.of("/proc/1/mountinfo");
-    private static final int MAX = 4 << 20;
+    static final Path MOUNTINFO = Path.of("/proc/1/mountinfo");
+    static final int MAX = 4 << 20;
 
     private Mounts() {}
 

@@ -10,17 +10,21 @@ final class OwnProof implements Proof {
     private final Registry registry;
     private final Processes processes;
     private final Holdings holdings;
+    private final Standbys standbys;
 
-    OwnProof(Registry registry, Processes processes, Holdings holdings) {
+    OwnProof(Registry registry, Processes processes, Holdings holdings, Standbys standbys) {
         this.registry = registry;
         this.processes = processes;
         this.holdings = holdings;
+        this.standbys = standbys;
     }
 
     @Override
     public String require(Operation operation) throws IOException {
         Instance instance = operation.instance();
-        if (Files.exists(instance.netnsFile())) {
+        // Before its claim a start has not come to the standby, which stays.
+        boolean prepared = standbys.stands(instance.name()) && !registry.isClaimed(instance.name());
+        if (!prepared && Files.exists(instance.netnsFile())) {
             var left = processes.in(instance.netnsFile());
             throw new IOException("network namespace " + instance.netns() + " is still there"
                     + (left.isEmpty() ? "" : ", with " + left));

@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.util.List;
+import org.gracekeeper.net.RpcClient.Answer;
 
 /**
  * The service's rpcbind, without which nothing else can register, needs nothing of the storage: it becomes ready while the
@@ -11,9 +12,13 @@ import java.util.List;
  */
 final class RpcbindLayer implements UncheckedLayer {
     private final DaemonUnits units;
+    private final HealthProbe probe;
+    private final Standby standby;
 
-    RpcbindLayer(DaemonUnits units) {
+    RpcbindLayer(DaemonUnits units, HealthProbe probe, Standby standby) {
         this.units = units;
+        this.probe = probe;
+        this.standby = standby;
     }
 
     @Override
@@ -22,12 +27,38 @@ final class RpcbindLayer implements UncheckedLayer {
     }
 
     @Override
-    public void up(Operation operation) throws IOException {
-        if (operation.service().config().hasNfsV3()) {
+    public void up(Operation operation) throws IOException, InterruptedException {
+        if (!operation.service().config().hasNfsV3()) {
+            return;
+        }
+        // One that was prepared a moment ago may still be starting, and one that hangs is nobody's to see before.
+        Answer answer = wasPrepared(operation) ? ask(operation) : Answer.REFUSED;
+        if (answer != Answer.YES) {
+            standby.spend(operation.instance());
+        }
+        if (answer == Answer.REFUSED) {
             units.requestStart(operation, List.of("rpcbind"));
+        } else if (answer == Answer.SILENCE) {
+            units.requestRestart(operation.instance(), List.of("rpcbind"), operation.deadline());
+        }
+    }
+
+    private Answer ask(Operation operation) throws InterruptedException {
+        try {
+            return probe.ask(operation.instance(), "rpcbind");
+        } catch (IOException e) {
+            return Answer.REFUSED;
         }
     }
 
     @Override
-    public void down(Operation operation) {}
+    public boolean wasPrepared(Operation operation) {
+        return operation.service().config().hasNfsV3() && standby.isAdopted(operation.instance());
+    }
+
+    /** By now it has ended. Where only the layers from this on are built anew, it has to be started. */
+    @Override
+    public void down(Operation operation) throws IOException {
+        standby.spend(operation.instance());
+    }
 }

@@ -129,7 +129,7 @@ final class ServiceHealth {
     /** One that hangs is ended: while nobody listens there, lockd is refused and goes on (fs/lockd/mon.c, nsm_mon_unmon). */
     private void ask(RunningService service, DaemonHealth daemon) throws IOException, InterruptedException {
         long asked = clock.getAsLong();
-        Answer answer = probe.ask(service, daemon.name());
+        Answer answer = probe.ask(service.instance(), daemon.name());
         DaemonProcess hanging;
         synchronized (this) {
             daemon.hear(answer, asked);

@@ -39,21 +39,40 @@ final class ServiceLink {
     }
 
     void create(Operation operation) throws IOException, OcfException, InterruptedException {
-        RunningService service = operation.service();
-        ServiceConfig config = service.config();
-        String netns = operation.instance().netns();
+        StandbyPlan plan = StandbyPlan.needed(operation.service());
         try {
-            ip.batch(null, List.of("link add name " + Instance.DEVICE + " link " + service.parent() + " netns " + netns
-                    + " type " + config.linkType().kind() + " mode " + config.linkType().mode()));
+            add(operation.instance(), plan);
         } catch (IOException e) {
-            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + service.parent() + " cannot carry "
-                    + config.linkType().kind() + " (" + e.getMessage() + "): name an Ethernet, bond or VLAN device", e);
+            throw new OcfException(OcfCode.ARGS, "parameter nic: device " + plan.parent() + " cannot carry "
+                    + plan.linkType().kind() + " (" + e.getMessage() + "): name an Ethernet, bond or VLAN device", e);
         }
-        node.in(operation.instance().network(), () -> {
+        prepare(operation.instance());
+    }
+
+    /** The device alone, and the loopback. */
+    void make(Instance instance, StandbyPlan plan) throws IOException, InterruptedException {
+        add(instance, plan);
+        prepare(instance);
+    }
+
+    private void add(Instance instance, StandbyPlan plan) throws IOException {
+        ip.batch(null, List.of("link add name " + Instance.DEVICE + " link " + plan.parent() + " netns " + instance.netns()
+                + " type " + plan.linkType().kind() + " mode " + plan.linkType().mode()));
+    }
+
+    private void prepare(Instance instance) throws IOException, InterruptedException {
+        node.in(instance.network(), () -> {
             prepareDevice();
+            node.kernel().setUp("lo", true);
             return null;
         });
-        List<String> lines = new ArrayList<>(List.of("link set lo up"));
+    }
+
+    /** Gives it its addresses, and the service its rules; for one that is down. */
+    void address(Operation operation) throws IOException, InterruptedException {
+        ServiceConfig config = operation.service().config();
+        String netns = operation.instance().netns();
+        List<String> lines = new ArrayList<>();
         for (InetPrefix address : config.addresses()) {
             // Whether somebody else has the address is asked by AddressGuard; the kernel's own detection would delay.
             lines.add("address add " + address + (address.isV4() ? "" : " nodad") + " dev " + Instance.DEVICE);
@@ -141,11 +160,32 @@ final class ServiceLink {
         return node.in(instance.network(), () -> !node.kernel().isUp(Instance.DEVICE));
     }
 
-    void remove(Operation operation) throws IOException, InterruptedException {
-        Instance instance = operation.instance();
+    void remove(Instance instance) throws IOException, InterruptedException {
         if (Files.exists(instance.netnsFile()) && node.in(instance.network(), this::isPresent)) {
             ip.batch(instance.netns(), List.of("link delete " + Instance.DEVICE));
         }
+    }
+
+    /** The device's number in the service's network namespace. */
+    int index(Instance instance) throws IOException, InterruptedException {
+        return node.in(instance.network(), () -> node.kernel().interfaceIndex(Instance.DEVICE));
+    }
+
+    /**
+     * Whether it is as {@link #make} made it; else what is wrong with it.
+     *
+     * @param index the device's, then
+     */
+    Optional<String> standbyProblem(Instance instance, int index) throws IOException, InterruptedException {
+        return node.in(instance.network(), () -> {
+            if (!isPresent() || node.kernel().interfaceIndex(Instance.DEVICE) != index) {
+                return Optional.of("its network device is gone");
+            }
+            boolean addressed = node.kernel().hasIpv4Address(Instance.DEVICE)
+                    || localAddresses.read().stream().anyMatch(address -> !address.isLoopbackAddress());
+            return node.kernel().isUp(Instance.DEVICE) ? Optional.of("somebody has set its network device up")
+                    : addressed ? Optional.of("somebody has given it an address") : Optional.<String>empty();
+        });
     }
 
     /** Without a process: the monitor looks at every service every few seconds. */

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -40,7 +39,7 @@ public final class ServiceManager {
     private final LeaseGuard leases;
     private final ClientExpiry expiry;
     private final Sharing sharing;
-    private final Map<ServiceName, ServiceSlot> slots = new ConcurrentHashMap<>();
+    private final ServiceSlots slots;
 
     ServiceManager(
             Map<String, String> defaults,
@@ -51,7 +50,8 @@ public final class ServiceManager {
             EmergencyStop emergency,
             LeaseGuard leases,
             ClientExpiry expiry,
-            Sharing sharing) {
+            Sharing sharing,
+            ServiceSlots slots) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
@@ -61,6 +61,7 @@ public final class ServiceManager {
         this.leases = leases;
         this.expiry = expiry;
         this.sharing = sharing;
+        this.slots = slots;
     }
 
     /**
@@ -417,21 +418,7 @@ public final class ServiceManager {
     }
 
     private ServiceSlot slot(ServiceName name) {
-        return slots.computeIfAbsent(name, ServiceSlot::new);
-    }
-
-    /** Runs something beside no action, see {@link HealthWatch.Idle}. */
-    boolean whileIdle(ServiceName name, Step step) throws IOException, InterruptedException {
-        ServiceSlot slot = slot(name);
-        if (!slot.tryAcquire()) {
-            return false;
-        }
-        try {
-            step.run();
-            return true;
-        } finally {
-            slot.release();
-        }
+        return slots.of(name);
     }
 
     /** All services of the node, for the command line. */

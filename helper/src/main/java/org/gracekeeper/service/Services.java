@@ -33,9 +33,10 @@ public final class Services {
     private final Registry registry;
     private final Rehearsal rehearsal;
     private final HealthWatch health;
+    private final StandbyKeeper standbys;
 
     private Services(ServiceManager manager, StatusReport report, ClientsReport clients, TimelineReport timelines,
-            Unlock unlock, Registry registry, Rehearsal rehearsal, HealthWatch health) {
+            Unlock unlock, Registry registry, Rehearsal rehearsal, HealthWatch health, StandbyKeeper standbys) {
         this.manager = manager;
         this.report = report;
         this.clients = clients;
@@ -44,6 +45,7 @@ public final class Services {
         this.registry = registry;
         this.rehearsal = rehearsal;
         this.health = health;
+        this.standbys = standbys;
     }
 
     /**
@@ -62,6 +64,8 @@ public final class Services {
         LeaseGuard leases = new LeaseGuard(kernel, files, registry, Path.of("/proc/sys/fs/leases-enable"),
                 Instance.RUN.resolve("leases-enable"));
         ClusterAttribute attribute = new ClusterAttribute(node);
+        Standbys standbys = new Standbys(Instance.STANDBYS, Instance.SERVICES, Instance.STANDBY_PLANS, files);
+        ServiceSlots slots = new ServiceSlots();
 
         RecordsLayer records = new RecordsLayer(node, files);
         Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
@@ -71,7 +75,7 @@ public final class Services {
         TimelineStore timelines = new TimelineStore(Instance.TIMELINES, files);
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
         ClaimLayer claim = new ClaimLayer(
-                node, registry, files, new OwnProof(registry, processes, holdings), reserve, ledgers, timeline);
+                node, registry, files, new OwnProof(registry, processes, holdings, standbys), reserve, ledgers, timeline);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
@@ -89,12 +93,18 @@ public final class Services {
                 announcements, holdings);
         DaemonUnits units = new DaemonUnits(systemd);
         HealthProbe probe = new HealthProbe(node, units);
-        RpcbindLayer rpcbind = new RpcbindLayer(units);
         DaemonsLayer daemons = new DaemonsLayer(node, units, processes, probe, notifications);
+        ServiceNamespaces namespaces = new ServiceNamespaces(node);
+        MountNamespace mountNamespace = new MountNamespace(kernel);
+        StandbySite site = new StandbySite(Path.of("/sys/class/net"), Path.of("/proc/sys/net/ipv4"));
+        StandbyCheck standbyCheck = new StandbyCheck(node, standbys, site, namespaces, mountNamespace, link, probe);
+        Standby standby = new Standby(
+                node, standbys, site, standbyCheck, namespaces, mountNamespace, link, units, daemons, slots);
+        RpcbindLayer rpcbind = new RpcbindLayer(units, probe, standby);
         List<Layer> layers = List.of(
                 claim,
-                new NamespacesLayer(node),
-                new LinkLayer(link, guard, firewall, mounts),
+                new NamespacesLayer(node, namespaces, mountNamespace, standby),
+                new LinkLayer(link, guard, firewall, mounts, standby),
                 rpcbind,
                 records,
                 new TrackerLayer(units, new InotifyRoom(kernel, Path.of("/proc/sys/fs/inotify/max_user_instances"))),
@@ -151,17 +161,21 @@ public final class Services {
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
-                new EmergencyStop(commands), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
-                new Sharing(kernel));
+                new EmergencyStop(commands, namespaces, standbys), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
+                new Sharing(kernel), slots);
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
         Rehearsal rehearsal = new Rehearsal(node, systemd, files, records, Instance.RUN.resolve("rehearsal"));
         HealthWatch health = new HealthWatch(
-                registry, probe, new ClusterFailure(node), manager::whileIdle,
+                registry, probe, new ClusterFailure(node), slots::whileIdle,
                 Instance.SERVICES, System::nanoTime);
-        return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery),
-                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health);
+        StandbyKeeper keeper = new StandbyKeeper(registry, standbys, standby, standbyCheck,
+                new ClusterResources(node, Path.of("/var/lib/pacemaker/cib/cib.xml"), System::nanoTime), slots::whileIdle,
+                System::nanoTime);
+        return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery, standbys),
+                new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health,
+                keeper);
     }
 
     private static String end(ServiceManager manager, RunningService service, Nfs4Client client, Unlock.Call call)
@@ -190,6 +204,11 @@ public final class Services {
     /** Looks after the services between Pacemaker's monitors, see {@link HealthWatch}. To be called once. */
     public void watchHealth() {
         health.start();
+    }
+
+    /** Prepares what can be prepared for services that may come, see {@link StandbyKeeper}. To be called once. */
+    public void keepStandbys(Kernel kernel) {
+        standbys.start(kernel);
     }
 
     public ServiceManager manager() {

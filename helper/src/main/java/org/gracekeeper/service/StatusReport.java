@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
@@ -25,13 +26,15 @@ public final class StatusReport {
     private final Holdings holdings;
     private final RecordsLayer records;
     private final Recovery recovery;
+    private final Standbys standbys;
 
-    StatusReport(Registry registry, Stacks stacks, Holdings holdings, RecordsLayer records, Recovery recovery) {
+    StatusReport(Registry registry, Stacks stacks, Holdings holdings, RecordsLayer records, Recovery recovery, Standbys standbys) {
         this.registry = registry;
         this.stacks = stacks;
         this.holdings = holdings;
         this.records = records;
         this.recovery = recovery;
+        this.standbys = standbys;
     }
 
     /**
@@ -88,10 +91,18 @@ public final class StatusReport {
     /** All there is to say of one service; a table with a line for each when there are several and none is named. */
     public String text(Optional<ServiceName> only) throws IOException, InterruptedException {
         List<ServiceStatus> all = collect(only);
+        String prepared = only.isPresent() ? "" : prepared();
         if (all.isEmpty()) {
-            return "no service runs on this node\n";
+            return "no service runs on this node\n" + prepared;
         }
-        return all.size() == 1 ? details(all) : table(all);
+        return (all.size() == 1 ? details(all) : table(all)) + prepared;
+    }
+
+    /** A line with the services that do not run here and are prepared; empty where there are none. */
+    private String prepared() throws IOException {
+        String names = standbys.standing().stream().filter(name -> !registry.exists(name)).map(ServiceName::value)
+                .collect(Collectors.joining(" "));
+        return names.isEmpty() ? "" : "prepared here, and not running: " + names + "\n";
     }
 
     static String table(List<ServiceStatus> all) {

@@ -97,7 +97,8 @@ final class TimelineLog {
             throw e;
         } finally {
             long end = System.nanoTime();
-            step(operation.instance().name(), kind, layer.name(), begin, end, failure);
+            boolean prepared = kind == Kind.UP && failure.isEmpty() && layer.wasPrepared(operation);
+            step(operation.instance().name(), prepared ? Kind.UP_PREPARED : kind, layer.name(), begin, end, failure);
             operation.log().accept(Level.DEBUG, String.format("%s %s ms=%d",
                     kind == Kind.UP ? "up" : "down", layer.name(), (end - begin) / 1_000_000));
         }

@@ -231,6 +231,16 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public int interfaceIndex(String device) throws KernelException {
+        return sockets.interfaceIndex(device);
+    }
+
+    @Override
+    public boolean hasIpv4Address(String device) throws KernelException {
+        return sockets.hasIpv4Address(device);
+    }
+
+    @Override
     public boolean isUp(String device) throws KernelException {
         return sockets.isUp(device);
     }

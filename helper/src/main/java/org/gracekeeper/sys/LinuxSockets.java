@@ -36,6 +36,7 @@ final class LinuxSockets implements SocketCalls {
     private static final long SIOCSIFFLAGS = 0x8914;
     private static final int IFF_UP = 1;
     private static final long SIOCGIFINDEX = 0x8933;
+    private static final long SIOCGIFADDR = 0x8915;
     private static final int IFREQ_SIZE = 40;
     private static final int IFNAMSIZ = 16;
     private static final int MAC_LENGTH = 6;
@@ -166,21 +167,45 @@ final class LinuxSockets implements SocketCalls {
         }
     }
 
-    private int interfaceIndex(String device) throws KernelException {
+    @Override
+    public int interfaceIndex(String device) throws KernelException {
         byte[] answer = interfaceRequest("ioctl SIOCGIFINDEX", SIOCGIFINDEX, device);
         return ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getInt(IFNAMSIZ);
     }
 
+    @Override
+    public boolean hasIpv4Address(String device) throws KernelException {
+        String call = "ioctl SIOCGIFADDR";
+        try {
+            // Of a socket of IPv4: the others do not know it (net/ipv4/af_inet.c, inet_ioctl).
+            interfaceRequest(call, SIOCGIFADDR, device, ifreq(call, device), SocketAddresses.AF_INET);
+            return true;
+        } catch (KernelException e) {
+            if (e.errno() == Errno.EADDRNOTAVAIL) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
     private byte[] interfaceRequest(String call, long request, String device) throws KernelException {
+        return interfaceRequest(call, request, device, ifreq(call, device));
+    }
+
+    private static byte[] ifreq(String call, String device) throws KernelException {
         byte[] name = device.getBytes(StandardCharsets.UTF_8);
         if (name.length >= IFNAMSIZ) {
             throw KernelException.of(call, device, Errno.ENODEV);
         }
-        return interfaceRequest(call, request, device, Arrays.copyOf(name, IFREQ_SIZE));
+        return Arrays.copyOf(name, IFREQ_SIZE);
     }
 
     private byte[] interfaceRequest(String call, long request, String device, byte[] ifreq) throws KernelException {
-        int fd = socket(SocketAddresses.AF_UNIX, SOCK_DGRAM, 0, device);
+        return interfaceRequest(call, request, device, ifreq, SocketAddresses.AF_UNIX);
+    }
+
+    private byte[] interfaceRequest(String call, long request, String device, byte[] ifreq, int family) throws KernelException {
+        int fd = socket(family, SOCK_DGRAM, 0, device);
         try {
             check(call, device, () -> libc.ioctl(fd, request, ifreq));
             return ifreq;

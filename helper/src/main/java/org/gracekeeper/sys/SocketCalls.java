@@ -46,6 +46,15 @@ public interface SocketCalls {
     /** Next packet, or empty when none came in time. A longer packet is cut to {@code max} bytes. */
     Optional<byte[]> receive(int fd, int max, Duration timeout) throws KernelException;
 
+    /** The number of a device of the calling thread's net namespace: in one namespace no two ever have the same. */
+    int interfaceIndex(String device) throws KernelException;
+
+    /**
+     * Whether a device of the calling thread's net namespace has an address of IPv4, be it up or not: of one that is down
+     * procfs shows none.
+     */
+    boolean hasIpv4Address(String device) throws KernelException;
+
     /** Whether a device of the calling thread's net namespace is set up (IFF_UP). */
     boolean isUp(String device) throws KernelException;
 

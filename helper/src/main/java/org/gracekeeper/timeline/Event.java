@@ -37,6 +37,8 @@ public record Event(Kind kind, String name, String boot, long at, long micros, S
         AFTER_CRASH,
         /** A layer was built. */
         UP,
+        /** A layer was built, and what costs time in it had been prepared before. */
+        UP_PREPARED,
         /** A layer was taken down. */
         DOWN,
         /** The stop or start has ended, in this moment. */

@@ -43,6 +43,7 @@ public record Row(Look look, String node, String what, long at, long micros, boo
             case PREPARE -> "prepare";
             case DOWN -> "down " + event.name() + failed + (open ? ": clients are shut out" : "");
             case UP -> "up " + event.name() + failed + (open ? ": clients get through" : "");
+            case UP_PREPARED -> "up " + event.name() + ", prepared before";
             case DONE -> failed.isEmpty() ? phase.starts() ? "started" : "stopped"
                     : (phase.starts() ? "start" : "stop") + failed;
             case GRACE -> event.name() + " grace: " + event.detail();

@@ -3,6 +3,7 @@
 package org.gracekeeper.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -25,7 +26,7 @@ class ServiceConfigTest {
             Map.entry("exports", ""), Map.entry("versions", "3 4.0 4.1 4.2"), Map.entry("threads", "8"),
             Map.entry("lease_time", "90"), Map.entry("grace_time", "90"), Map.entry("scope", ""),
             Map.entry("early_end", "yes"), Map.entry("wait_for_recovery", "no"),
-            Map.entry("delegations", "no"), Map.entry("instance", "own"), Map.entry("grace", "none"), Map.entry("enforce", "no"));
+            Map.entry("delegations", "no"), Map.entry("warm_standby", "yes"), Map.entry("instance", "own"), Map.entry("grace", "none"), Map.entry("enforce", "no"));
 
     private static ServiceConfig config(String... overrides) throws OcfException {
         Map<String, String> environment = new HashMap<>(Map.of(
@@ -48,6 +49,8 @@ class ServiceConfigTest {
         assertEquals(90, config.leaseTime());
         assertEquals(90, config.graceTime());
         assertEquals("nfs-a", config.scope());
+        assertTrue(config.warmStandby());
+        assertFalse(config("warm_standby", "no").warmStandby());
     }
 
     @Test
@@ -74,7 +77,7 @@ class ServiceConfigTest {
     @ParameterizedTest
     @CsvSource({
         "threads, 16", "versions, 3", "lease_time, 30", "early_end, no", "delegations, yes", "routes, none",
-        "firewall, /srv/a/rules", "link_type, macvlan", "grace_time, 100", "wait_for_recovery, yes",
+        "firewall, /srv/a/rules", "link_type, macvlan", "grace_time, 100", "wait_for_recovery, yes", "warm_standby, no",
     })
     void whatIsForAnNfsdOfItsOwnOnly(String parameter, String value) throws Exception {
         config(parameter, value);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.InetAddress;
 import java.util.List;
 import java.util.Set;
 import org.gracekeeper.exec.CommandException;
@@ -98,6 +99,31 @@ class IpLinkTest {
             });
             Set<String> flags = link(net.links, net.node2, "svc0").flags();
             assertTrue(flags.containsAll(Set.of("UP", "BROADCAST", "MULTICAST")), flags.toString());
+        }
+    }
+
+    /** Where the device is down, too: of such a one procfs does not show addresses of IPv4. */
+    @Test
+    void addressesAndNumberWithoutAProcess() throws Exception {
+        Root.required();
+        Kernel kernel = LinuxKernel.load();
+        try (TestNet net = new TestNet()) {
+            int index = link(net.links, net.node2, "svc0").index();
+            for (boolean has : List.of(false, true)) {
+                if (has) {
+                    TestNet.ip(net.node2, "address", "add", "192.0.2.7/24", "dev", "svc0");
+                    TestNet.ip(net.node2, "address", "add", "2001:db8::7/64", "dev", "svc0", "nodad");
+                }
+                new Namespaces(kernel).call(TestNet.in(net.node2), null, () -> {
+                    assertFalse(kernel.isUp("svc0"));
+                    assertEquals(has, kernel.hasIpv4Address("svc0"));
+                    assertEquals(has, new LocalAddresses(kernel).read().contains(InetAddress.getByName("2001:db8::7")));
+                    assertEquals(index, kernel.interfaceIndex("svc0"));
+                    assertEquals(Errno.ENODEV,
+                            assertThrows(KernelException.class, () -> kernel.hasIpv4Address("none0")).errno());
+                    return null;
+                });
+            }
         }
     }
 

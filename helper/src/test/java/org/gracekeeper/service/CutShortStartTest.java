@@ -89,7 +89,7 @@ class CutShortStartTest {
         }).when(timeline).timed(any(), any(), any(), any());
         Proof proof = mock(Proof.class);
         ClaimLayer claim = new ClaimLayer(node, registry, files, proof, mock(Reserve.class), new LedgerStore(files), timeline);
-        RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
+        RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class), mock(HealthProbe.class), mock(Standby.class));
         ClusterAttribute attribute = mock(ClusterAttribute.class);
         own = new OwnStack(registry, node, List.of(claim, rpcbind, new Last()), rpcbind, mock(Holdings.class), null, null, null, null,
                 null, watch, attribute, timeline);
@@ -99,7 +99,7 @@ class CutShortStartTest {
         when(resolver.resolve(any(), any(), any())).thenAnswer(call -> resolved(call.getArgument(0)));
         when(resolver.routes(any())).thenReturn(List.of());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, new Stacks(own, shared, null, null, null, null), null,
-                null, mock(LeaseGuard.class), null, null);
+                null, mock(LeaseGuard.class), null, null, new ServiceSlots());
     }
 
     private static RunningService resolved(ServiceConfig config) {

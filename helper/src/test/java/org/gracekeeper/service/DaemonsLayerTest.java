@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.eq;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.gracekeeper.net.RpcClient.Answer;
 import org.gracekeeper.protocol.OcfException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,7 +37,8 @@ class DaemonsLayerTest {
     private final Systemd systemd = mock(Systemd.class);
     private final DaemonUnits units = new DaemonUnits(systemd);
     private final DaemonsLayer layer = new DaemonsLayer(node, units, processes, probe, notifications);
-    private final RpcbindLayer rpcbind = new RpcbindLayer(units);
+    private final Standby standby = mock(Standby.class);
+    private final RpcbindLayer rpcbind = new RpcbindLayer(units, probe, standby);
     private Operation operation;
 
     @BeforeEach
@@ -66,6 +69,39 @@ class DaemonsLayerTest {
         assertEquals(List.of("start rpcbind", "asks", "start statd mountd"), called);
         layer.awaitAll(operation);
         assertEquals(List.of("asks", "asks"), called.subList(3, called.size()));
+    }
+
+    @Test
+    void rpcbindThatWasPreparedIsOnlyWaitedFor() throws Exception {
+        when(standby.isAdopted(any())).thenReturn(true);
+        when(probe.ask(any(), eq("rpcbind"))).thenReturn(Answer.YES);
+        when(node.in(any(), any())).thenAnswer(call -> called.add("asks"));
+        rpcbind.up(operation);
+        assertTrue(rpcbind.wasPrepared(operation));
+        verify(standby, never()).spend(any());
+        layer.up(operation);
+        assertEquals(List.of("asks", "systemctl --no-block start nfsdcld statd mountd"), called);
+    }
+
+    /** The start may have come while it was being prepared; and nobody looks after one that is. */
+    @Test
+    void rpcbindThatDoesNotAnswerYetIsAskedForAndOneThatHangsIsReplaced() throws Exception {
+        when(standby.isAdopted(any())).thenReturn(true);
+        when(probe.ask(any(), eq("rpcbind"))).thenReturn(Answer.REFUSED).thenThrow(new IOException("reset"))
+                .thenReturn(Answer.SILENCE);
+        for (int i = 0; i < 3; i++) {
+            rpcbind.up(operation);
+        }
+        assertEquals(List.of("systemctl --no-block start rpcbind", "systemctl --no-block start rpcbind",
+                "systemctl --no-block restart rpcbind"), called);
+        verify(standby, times(3)).spend(operation.instance());
+    }
+
+    /** A new grace period ends these layers alone, and builds them again. */
+    @Test
+    void afterItsEndItIsPreparedNoMore() throws Exception {
+        rpcbind.down(operation);
+        verify(standby).spend(operation.instance());
     }
 
     @Test

@@ -101,7 +101,7 @@ class LayerStackTest {
         assertEquals(List.of(new LayerStack.LayerState("low", "ok"), new LayerStack.LayerState("high", "shut")),
                 stack("shut").states(on(started().withOpened())));
         assertEquals(List.of(new LayerStack.LayerState("low", "ok")),
-                of(new RpcbindLayer(null), new Recorder("low", null)).states(on(started())));
+                of(new RpcbindLayer(null, null, null), new Recorder("low", null)).states(on(started())));
         stack(null).states(on(started().withOpened()));
         assertEquals(List.of(), done);
     }

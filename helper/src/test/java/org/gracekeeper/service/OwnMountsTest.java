@@ -83,7 +83,7 @@ class OwnMountsTest {
     void whatCannotBeReadIsNoRemark() throws Exception {
         Files.createDirectory(dir.resolve("volumes"));
         assertThrows(IOException.class, () -> mounts().remark(TestService.at(dir).config()));
-        assertEquals(Optional.empty(), new LinkLayer(null, null, null, mounts())
+        assertEquals(Optional.empty(), new LinkLayer(null, null, null, mounts(), null)
                 .remark(TestService.operation(TestService.at(dir), new ArrayList<>())));
     }
 }

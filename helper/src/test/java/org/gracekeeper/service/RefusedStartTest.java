@@ -64,6 +64,7 @@ class RefusedStartTest {
     private boolean upperFails;
     private StateDirectory state;
     private Registry registry;
+    private Standbys standbys;
     private ServiceManager manager;
 
     private final class Upper implements UncheckedLayer {
@@ -90,13 +91,14 @@ class RefusedStartTest {
     void aManager() throws Exception {
         state = new StateDirectory(Files.createDirectory(dir.resolve("state")));
         registry = new Registry(dir.resolve("services"), files, Metadata.defaults());
+        standbys = new Standbys(dir.resolve("standby"), dir.resolve("services"), dir.resolve("plans"), files);
         LedgerStore ledgers = new LedgerStore(files);
         PeerList peers = new PeerList(files);
         Kernel full = mock(Kernel.class);
         when(full.statfs(any())).thenReturn(new StatFs(0, false, 0));
         Reserve reserve = new Reserve(full, files);
         TimelineLog timeline = new TimelineLog(new TimelineStore(dir.resolve("timelines"), files), registry, node);
-        ClaimLayer own = new ClaimLayer(node, registry, files, new OwnProof(registry, null, holdings), reserve, ledgers, timeline);
+        ClaimLayer own = new ClaimLayer(node, registry, files, new OwnProof(registry, null, holdings, standbys), reserve, ledgers, timeline);
         ClaimLayer shared = new ClaimLayer(node, registry, files, new SharedProof(node, registry, null, holdings), reserve, ledgers, timeline);
         List<Layer> layers = List.of(own, new NotifyLayer(files, peers, new Notifications(dir.resolve("services"), files, kernel)),
                 new SnapshotLayer(node, registry, null, null, new RecordsLayer(node, files), mock(Recovery.class), holdings, ledgers,
@@ -110,7 +112,7 @@ class RefusedStartTest {
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, null,
                 new EmergencyStop((timeout, stdin, argv) -> {
                     throw new AssertionError("the record can be read");
-                }), mock(LeaseGuard.class), null, new Sharing(kernel));
+                }, mock(ServiceNamespaces.class), standbys), mock(LeaseGuard.class), null, new Sharing(kernel), new ServiceSlots());
         // Those of web's clients, which the proof must not take for the other's.
         doThrow(new IOException("9 locks of NFS clients are still held")).when(holdings).requireNone(any());
     }
@@ -254,7 +256,7 @@ class RefusedStartTest {
     /** Of a start before, for example, of which somebody has removed the record. */
     @Test
     void theProofStillLooksForWhatBearsItsName() throws Exception {
-        Proof proof = new OwnProof(registry, mock(Processes.class), holdings);
+        Proof proof = new OwnProof(registry, mock(Processes.class), holdings, standbys);
         copyWasBeingStarted("own");
         RunningService copy = spy(registry.load(COPY).orElseThrow());
         Instance instance = spy(new Instance(COPY));
@@ -264,6 +266,25 @@ class RefusedStartTest {
         IOException e = assertThrows(IOException.class, () -> proof.require(TestService.operation(copy, said)));
 
         assertTrue(e.getMessage().contains("gk-copy is still there"), e.getMessage());
+    }
+
+    /** A start that is refused has not come to its standby, and its stop leaves that. After the claim it is the service's. */
+    @Test
+    void whatWasPreparedForItIsNoReasonForTheStopToFail() throws Exception {
+        Proof proof = new OwnProof(registry, mock(Processes.class), holdings, standbys);
+        copyWasBeingStarted("own");
+        RunningService copy = spy(registry.load(COPY).orElseThrow());
+        Instance instance = spy(new Instance(COPY));
+        when(copy.instance()).thenReturn(instance);
+        when(instance.netnsFile()).thenReturn(Files.createFile(dir.resolve("gk-copy")));
+        standbys.record(COPY, StandbyRecord.begun(new StandbyBasis(StandbyPlan.needed(copy), "l2", 2, 1500, "1f")));
+
+        assertEquals("no namespace, no process left", proof.require(TestService.operation(copy, said)));
+
+        registry.claim(COPY, others -> { });
+        assertThrows(IOException.class, () -> proof.require(TestService.operation(copy, said)));
+        standbys.adopt(COPY);
+        assertThrows(IOException.class, () -> proof.require(TestService.operation(copy, said)));
     }
 
     @Test

@@ -3,8 +3,12 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +18,9 @@ import java.util.List;
 import java.util.Map;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
+import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
@@ -32,6 +38,8 @@ class ServiceManagerTest {
     private Path leasesEnable;
     private Registry registry;
     private ServiceManager manager;
+    private final ServiceNamespaces namespaces = mock(ServiceNamespaces.class);
+    private Standbys standbys;
 
     /** Of which nothing can be read, as after an update gone wrong: only the emergency stop can stop it. */
     @BeforeEach
@@ -45,12 +53,14 @@ class ServiceManagerTest {
         registry.save(TestService.of("web", parameters).started(5), parameters);
         leases.update();
         Files.writeString(dir.resolve("services/web/service.json"), "{");
+        standbys = new Standbys(dir.resolve("standby"), dir.resolve("services"), dir.resolve("plans"), files);
         Commands script = (timeout, stdin, argv) -> {
             files.deleteTree(dir.resolve("services/web"));
             return new CommandResult(argv, 0, "0\nwarn stopped without the helper\n", "", Duration.ZERO, false);
         };
         manager = new ServiceManager(
-                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script), leases, null, null);
+                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script, namespaces, standbys), leases, null, null,
+                new ServiceSlots());
     }
 
     private OcfCode stop() throws Exception {
@@ -74,6 +84,25 @@ class ServiceManagerTest {
         assertEquals(OcfCode.SUCCESS, stop());
 
         assertTrue(said.stream().anyMatch(line -> line.startsWith("WARN fs.leases-enable")), said.toString());
+    }
+
+    /** Of a service that lost its record, and of one that has only been prepared. */
+    @Test
+    void namespacesWithoutARecordAreAStandbysOrAreTakenDown() throws Exception {
+        registry.remove(new ServiceName("web"));
+        when(namespaces.any(any())).thenReturn(true);
+        assertEquals(OcfCode.SUCCESS, stop());
+        assertFalse(said.contains("INFO not running here"), said.toString());
+        standbys.record(new ServiceName("web"), StandbyRecord.begun(new StandbyBasis(
+                new StandbyPlan(StandbyPlan.FORMAT, "eth0", LinkType.IPVLAN, true), "l2", 2, 1500, "1f")));
+
+        assertEquals(OcfCode.SUCCESS, stop());
+
+        assertTrue(said.contains("INFO not running here"), said.toString());
+        assertTrue(standbys.stands(new ServiceName("web")));
+        assertEquals(OcfCode.NOT_RUNNING, manager.monitor(new ServiceManager.Call("web", Map.of(),
+                Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text)), true));
+        assertEquals(List.of(), manager.services());
     }
 
     private OcfCode expire(String service) {

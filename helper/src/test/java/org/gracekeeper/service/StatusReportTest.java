@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
@@ -13,8 +14,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.RecoveryDecision.Missing;
 import org.gracekeeper.model.ServiceName;
@@ -42,6 +47,8 @@ class StatusReportTest {
             List.of("/srv/x"), "unknown", 0, 0, List.of(), List.of(),
             List.of(new LayerState("link", "ok"), new LayerState("server", "somebody\nstopped it"),
                     new LayerState("open", "down")), "", List.of());
+
+    private final Standbys standbys = mock(Standbys.class);
 
     @Test
     void severalServicesAreALineEach() {
@@ -81,7 +88,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         StatusReport report = new StatusReport(registry, new Stacks(stack, null, null, null, null, null), mock(Holdings.class),
-                mock(RecordsLayer.class), recovery);
+                mock(RecordsLayer.class), recovery, standbys);
 
         JsonNode web = new ObjectMapper().readTree(report.json(Optional.empty())).get(0);
 
@@ -105,7 +112,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenThrow(new IOException("not started yet"));
         StatusReport report = new StatusReport(
-                registry, new Stacks(stack, null, null, null, null, null), null, null, recovery);
+                registry, new Stacks(stack, null, null, null, null, null), null, null, recovery, standbys);
 
         String text = report.text(Optional.empty());
 
@@ -126,12 +133,34 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         StatusReport report = new StatusReport(registry, new Stacks(mock(OwnStack.class), null, null, null, null, null),
-                mock(Holdings.class), mock(RecordsLayer.class), recovery);
+                mock(Holdings.class), mock(RecordsLayer.class), recovery, standbys);
 
         assertTrue(report.text(Optional.empty()).startsWith("web: starting"), report.text(Optional.empty()));
 
         registry.complete(web.config().name());
         assertTrue(report.text(Optional.empty()).startsWith("web: serving"), report.text(Optional.empty()));
+    }
+
+    /** Of a service that is recorded there may still be a file of its standby, when its start has just begun. */
+    @Test
+    void whatIsPreparedIsOneLineAndNoService(@TempDir Path dir) throws Exception {
+        Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
+        Recovery recovery = mock(Recovery.class);
+        when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
+        StatusReport report = new StatusReport(registry, new Stacks(mock(OwnStack.class), null, null, null, null, null),
+                mock(Holdings.class), mock(RecordsLayer.class), recovery, standbys);
+        assertEquals("no service runs on this node\n", report.text(Optional.empty()));
+        Parameters parameters = TestService.parameters(dir);
+        registry.begin(TestService.of("web", parameters), parameters);
+        when(standbys.standing()).thenReturn(new TreeSet<>(Set.of("data", "db", "web")).stream().map(ServiceName::new)
+                .collect(Collectors.toCollection(LinkedHashSet::new)));
+
+        assertTrue(report.text(Optional.empty()).startsWith("web: starting"), report.text(Optional.empty()));
+        assertTrue(report.text(Optional.empty()).endsWith("\nprepared here, and not running: data db\n"), report.text(Optional.empty()));
+        assertEquals(1, new ObjectMapper().readTree(report.json(Optional.empty())).size());
+        assertFalse(report.text(Optional.of(new ServiceName("web"))).contains("prepared"));
+        registry.remove(new ServiceName("web"));
+        assertEquals("no service runs on this node\nprepared here, and not running: data db web\n", report.text(Optional.empty()));
     }
 
     /** Others read it, too: scripts look for these words. */

@@ -47,6 +47,7 @@ class TimelineLogTest {
     private static final class Pretended implements Layer {
         private final String name;
         private String failure;
+        private boolean prepared;
 
         Pretended(String name) {
             this.name = name;
@@ -62,6 +63,11 @@ class TimelineLogTest {
             if (failure != null) {
                 throw new IOException(failure);
             }
+        }
+
+        @Override
+        public boolean wasPrepared(Operation operation) {
+            return prepared;
         }
 
         @Override
@@ -93,7 +99,7 @@ class TimelineLogTest {
             log = new TimelineLog(store, registry, node);
             ClaimLayer claim = new ClaimLayer(node, registry, files, mock(Proof.class),
                     mock(Reserve.class), new LedgerStore(files), log);
-            RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class));
+            RpcbindLayer rpcbind = new RpcbindLayer(mock(DaemonUnits.class), mock(HealthProbe.class), mock(Standby.class));
             stack = new OwnStack(registry, node, List.of(claim, link, rpcbind, new Pretended("open")), rpcbind, mock(Holdings.class),
                     mock(ServerLayer.class), mock(ServerPing.class), mock(OpenLayer.class), mock(ExportsLayer.class),
                     mock(Firewall.class), mock(RecoveryWatch.class), mock(ClusterAttribute.class), log);
@@ -147,6 +153,20 @@ class TimelineLogTest {
     private static List<String> lines(String text) {
         return text.lines().filter(line -> line.startsWith("  ")).map(line -> line.length() > 24 ? line.substring(24).strip() : "")
                 .toList();
+    }
+
+    @Test
+    void aLayerThatWasPreparedSaysSo() throws Exception {
+        OneNode node1 = new OneNode("node1");
+        node1.link.prepared = true;
+        List<String> steps = lines(node1.start().text());
+        assertTrue(steps.contains("node1  up link, prepared before"), steps.toString());
+        assertTrue(steps.contains("node1  up claim"), steps.toString());
+        node1.stop();
+        assertTrue(lines(node1.text()).contains("node1  down link"), node1.text());
+        node1.link.failure = "no device eth9";
+        assertThrows(IOException.class, node1::start);
+        assertTrue(node1.text().contains("up link failed: no device eth9"), node1.text());
     }
 
     @Test

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.service.ClusterResources.Answer;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ClusterResourcesTest {
+    private static final String XML = """
+            <resources>
+              <group id="g-web">
+                <primitive id="fs-web" class="ocf" provider="heartbeat" type="Filesystem"/>
+                <primitive id="web" class="ocf" provider="gracekeeper" type="nfs">
+                  <instance_attributes id="a">
+                    <nvpair id="b" name="ip" value="192.0.2.1/24"/>
+                  </instance_attributes>
+                </primitive>
+              </group>
+              <primitive id="off" class="ocf" provider="gracekeeper" type="nfs">
+                <instance_attributes id="c">
+                  <nvpair value="False" id="d" name="warm_standby"/>
+                </instance_attributes>
+              </primitive>
+              <primitive id="on" template="t">
+                <instance_attributes id="e"><nvpair id="f" name="warm_standby" value="yes"/></instance_attributes>
+              </primitive>
+            </resources>
+            """;
+    private static final ServiceName WEB = new ServiceName("web");
+    private static final Duration MINUTE = Duration.ofMinutes(1);
+
+    @TempDir
+    private Path dir;
+
+    private final Node node = mock(Node.class);
+    private final AtomicLong clock = new AtomicLong(77);
+    private String xml = XML;
+    private int exit;
+    private int asked;
+    private ClusterResources resources;
+
+    @BeforeEach
+    void aCluster() throws Exception {
+        when(node.hasTool("cibadmin")).thenReturn(true);
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            assertEquals(List.of("cibadmin", "--query", "--scope", "resources"), argv);
+            asked++;
+            return new CommandResult(argv, exit, xml, "", Duration.ZERO, false);
+        });
+        resources = new ClusterResources(node, Files.writeString(dir.resolve("cib.xml"), "1"), clock::get);
+    }
+
+    private void pass(Duration time) {
+        clock.addAndGet(time.toNanos());
+    }
+
+    private void configurationIsWritten(long when) throws IOException {
+        Files.setLastModifiedTime(dir.resolve("cib.xml"), FileTime.fromMillis(when));
+    }
+
+    @Test
+    void allPrimitivesAreResourcesAndSomeWantNothing() throws Exception {
+        assertEquals(Map.of("fs-web", true, "web", true, "off", false, "on", true), ClusterResources.parse(XML));
+        assertEquals(Map.of(), ClusterResources.parse("<resources/>"));
+        assertThrows(IOException.class, () -> ClusterResources.parse("no"));
+        assertEquals(Answer.YES, resources.ask(WEB, MINUTE));
+        assertEquals(Answer.UNWANTED, resources.ask(new ServiceName("off"), MINUTE));
+        assertEquals(Answer.GONE, resources.ask(new ServiceName("db"), MINUTE));
+        assertEquals(1, asked);
+    }
+
+    @Test
+    void itIsAskedAnewWhenTheConfigurationWasWritten() throws Exception {
+        resources.ask(WEB, Duration.ZERO);
+        pass(Duration.ofMinutes(9));
+        resources.ask(WEB, Duration.ZERO);
+        assertEquals(1, asked, "nothing has changed");
+        configurationIsWritten(1000);
+        xml = "<resources/>";
+        assertEquals(Answer.GONE, resources.ask(WEB, Duration.ZERO));
+        configurationIsWritten(2000);
+        xml = XML;
+        pass(MINUTE.minusSeconds(1));
+        assertEquals(Answer.GONE, resources.ask(WEB, MINUTE), "not more than once a minute");
+        pass(Duration.ofSeconds(1));
+        assertEquals(Answer.YES, resources.ask(WEB, MINUTE));
+        assertEquals(3, asked);
+        pass(ClusterResources.OUTDATED);
+        resources.ask(WEB, MINUTE);
+        assertEquals(4, asked, "where there is no file nothing tells of a change");
+    }
+
+    @Test
+    void whatDoesNotAnswerIsNoReasonForAnything() throws Exception {
+        exit = 102;
+        assertEquals(Answer.UNKNOWN, resources.ask(WEB, Duration.ZERO));
+        exit = 0;
+        assertEquals(Answer.UNKNOWN, resources.ask(WEB, Duration.ZERO));
+        assertEquals(1, asked, "of many services each would ask");
+        pass(ClusterResources.AGAIN);
+        assertEquals(Answer.YES, resources.ask(WEB, MINUTE));
+        xml = "garbage";
+        configurationIsWritten(1000);
+        assertEquals(Answer.UNKNOWN, resources.ask(WEB, Duration.ZERO));
+        when(node.hasTool("cibadmin")).thenReturn(false);
+        pass(ClusterResources.AGAIN);
+        assertEquals(Answer.UNKNOWN, resources.ask(WEB, Duration.ZERO));
+        assertEquals(3, asked);
+    }
+}
