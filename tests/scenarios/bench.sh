@@ -109,10 +109,17 @@ served() {
 # grown HOST:NAME PATTERN: a new line of the program's log has it.
 grown() { on "${1%%:*}" timeout $PATIENCE sh -c "tail -n 0 -F /var/tmp/load/${1#*:}.log | grep -qm 1 '$2'"; }
 
+# at_rest NODE: as a node is that has had the service a while ago: what it prepares for it is there.
+at_rest() {
+	on "$1" sh -c "! [ -e /var/lib/gracekeeper/standby/$SVC ] || grep -q '\"namespaces\":{' /run/gracekeeper/standby/$SVC"
+}
+
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.
 outage() {
-	local what=$1 to=$2 begin=$EPOCHREALTIME fenced=null found=null parts=null node
+	local what=$1 to=$2 begin fenced=null found=null parts=null node
 	shift 2
+	need "$SVC: $to is at rest" until_true 180 at_rest "$to"
+	begin=$EPOCHREALTIME
 	event "$SVC: $what, to $to"
 	going=$what failures=$(failed)
 	need "$SVC: $what" "$@"

@@ -168,7 +168,8 @@ class StandbyTest {
             }
             throw new InterruptedException();
         }).when(link).make(any(), any());
-        assertThrows(inACommand ? InterruptedIOException.class : InterruptedException.class, this::prepare);
+        Class<? extends Exception> kind = inACommand ? InterruptedIOException.class : InterruptedException.class;
+        assertThrows(kind, this::prepare);
         assertTrue(Thread.interrupted());
         assertEquals(List.of("namespaces", "strays", "own", "end", "unlink", "remove"), done);
         assertFalse(standbys.stands(WEB));
