@@ -4,12 +4,18 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.io.InputStream;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.model.SharedServer;
 import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
 
 class MetadataTest {
 
@@ -24,5 +30,22 @@ class MetadataTest {
         assertEquals(Integer.parseInt(defaults.get("lease_time")), config.leaseTime());
         assertEquals(ServiceConfig.class.getRecordComponents().length - 1 + SharedServer.class.getRecordComponents().length,
                 defaults.size());
+    }
+
+    @Test
+    void areWhatAnXmlParserFinds() throws Exception {
+        DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+        factory.setFeature("http://apache.org/xml/features/nonvalidating/load-external-dtd", false);
+        Map<String, String> found = new LinkedHashMap<>();
+        try (InputStream in = Metadata.class.getResourceAsStream("/nfs.xml")) {
+            Document document = factory.newDocumentBuilder().parse(in);
+            NodeList parameters = document.getElementsByTagName("parameter");
+            for (int i = 0; i < parameters.getLength(); i++) {
+                Element parameter = (Element) parameters.item(i);
+                Element content = (Element) parameter.getElementsByTagName("content").item(0);
+                found.put(parameter.getAttribute("name"), content.getAttribute("default"));
+            }
+        }
+        assertEquals(found, Metadata.defaults());
     }
 }
