@@ -5,6 +5,7 @@ package org.gracekeeper.daemon;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 import org.gracekeeper.exec.ExecCommands;
 import org.gracekeeper.service.Services;
 import org.gracekeeper.sys.Kernel;
@@ -22,6 +23,9 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) throws IOException, InterruptedException {
+        // What it prints looks the same on every node, whatever language that has; and of this locale alone Java has the formats
+        // without loading those of all others.
+        Locale.setDefault(Locale.US);
         Journal.install();
         Kernel kernel = LinuxKernel.load();
         Services services = Services.create(kernel, new ExecCommands(), new SdBus());
