@@ -3,23 +3,20 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
-import java.io.StringReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.LongSupplier;
-import javax.xml.stream.XMLInputFactory;
-import javax.xml.stream.XMLStreamConstants;
-import javax.xml.stream.XMLStreamException;
-import javax.xml.stream.XMLStreamReader;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Namespaces;
 
 /**
@@ -32,9 +29,17 @@ final class ClusterResources {
     static final Duration OUTDATED = Duration.ofMinutes(10);
     /** Between two questions without an answer. */
     static final Duration AGAIN = Duration.ofSeconds(20);
-    private static final String PARAMETER = "warm_standby";
-    /** As {@link org.gracekeeper.model.Parameters#bool}. */
-    private static final Set<String> NO = Set.of("no", "false", "off", "0");
+    private static final String PRIMITIVES = "/cib/configuration/resources//primitive";
+    /**
+     * The values are those of {@link org.gracekeeper.model.Parameters#bool}. Parameters that a resource has by a template or a
+     * reference are not seen here: what they say counts from the service's next start on this node on.
+     */
+    private static final String UNWANTED = PRIMITIVES + "[.//nvpair[@name='warm_standby' and "
+            + "contains(' no false off 0 ', concat(' ', translate(@value, 'NOFALSE', 'nofalse'), ' '))]]";
+    /** /cib/configuration/resources/group[@id='g']/primitive[@id='data_nfs'] */
+    private static final Pattern PATH = Pattern.compile("/cib/configuration/.*/primitive\\[@id='([^']+)'\\]");
+    /** CRM_EX_NOSUCH (crm_exit_t in include/crm/common/results.h). */
+    private static final int NOTHING_FOUND = 105;
 
     private final Node node;
     private final Path configuration;
@@ -97,42 +102,33 @@ final class ClusterResources {
             return Optional.empty();
         }
         try {
-            CommandResult result = node.in(Namespaces.HOST,
-                    () -> node.commands().run(LIMIT, null, List.of("cibadmin", "--query", "--scope", "resources")));
-            return result.ok() ? Optional.of(parse(result.out())) : Optional.empty();
+            Map<String, Boolean> resources = new HashMap<>();
+            names(PRIMITIVES).forEach(name -> resources.put(name, true));
+            names(UNWANTED).forEach(name -> resources.put(name, false));
+            return Optional.of(resources);
         } catch (IOException e) {
             return Optional.empty();
         }
     }
 
-    /**
-     * Each primitive, and whether it wants to be prepared for. Parameters that it has by a template or a reference are not seen here:
-     * what they say counts from the service's next start on this node on.
-     */
-    static Map<String, Boolean> parse(String xml) throws IOException {
-        XMLInputFactory factory = XMLInputFactory.newDefaultFactory();
-        factory.setProperty(XMLInputFactory.SUPPORT_DTD, false);
-        factory.setProperty(XMLInputFactory.IS_SUPPORTING_EXTERNAL_ENTITIES, false);
-        Map<String, Boolean> resources = new HashMap<>();
-        try {
-            XMLStreamReader reader = factory.createXMLStreamReader(new StringReader(xml));
-            String primitive = "";
-            while (reader.hasNext()) {
-                if (reader.next() != XMLStreamConstants.START_ELEMENT) {
-                    continue;
-                }
-                if (reader.getLocalName().equals("primitive")) {
-                    primitive = reader.getAttributeValue(null, "id");
-                    resources.put(primitive, true);
-                } else if (reader.getLocalName().equals("nvpair")
-                        && PARAMETER.equals(reader.getAttributeValue(null, "name"))
-                        && NO.contains(String.valueOf(reader.getAttributeValue(null, "value")).toLowerCase(Locale.ROOT))) {
-                    resources.computeIfPresent(primitive, (id, wanted) -> false);
-                }
-            }
-            return resources;
-        } catch (XMLStreamException e) {
-            throw new IOException("cibadmin: " + e.getMessage(), e);
+    /** Paths, and not the XML itself: Java's parsers of that are a megabyte of the helper's memory. */
+    private List<String> names(String xpath) throws IOException, InterruptedException {
+        CommandResult result = node.in(Namespaces.HOST, () -> node.commands().run(LIMIT, null,
+                List.of("cibadmin", "--query", "--node-path", "--xpath", xpath)));
+        if (result.exit() == NOTHING_FOUND) {
+            return List.of();
         }
+        if (!result.ok()) {
+            throw new IOException("cibadmin: exit " + result.exit());
+        }
+        List<String> names = new ArrayList<>();
+        for (String path : result.out().split("\n")) {
+            Matcher matcher = PATH.matcher(path);
+            if (!matcher.matches()) {
+                throw new UnexpectedFormatException("cibadmin --node-path", path);
+            }
+            names.add(matcher.group(1));
+        }
+        return names;
     }
 }

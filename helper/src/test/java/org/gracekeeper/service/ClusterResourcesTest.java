@@ -3,7 +3,6 @@
 package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
@@ -14,7 +13,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
 import org.gracekeeper.exec.CommandResult;
@@ -25,26 +23,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ClusterResourcesTest {
-    private static final String XML = """
-            <resources>
-              <group id="g-web">
-                <primitive id="fs-web" class="ocf" provider="heartbeat" type="Filesystem"/>
-                <primitive id="web" class="ocf" provider="gracekeeper" type="nfs">
-                  <instance_attributes id="a">
-                    <nvpair id="b" name="ip" value="192.0.2.1/24"/>
-                  </instance_attributes>
-                </primitive>
-              </group>
-              <primitive id="off" class="ocf" provider="gracekeeper" type="nfs">
-                <instance_attributes id="c">
-                  <nvpair value="False" id="d" name="warm_standby"/>
-                </instance_attributes>
-              </primitive>
-              <primitive id="on" template="t">
-                <instance_attributes id="e"><nvpair id="f" name="warm_standby" value="yes"/></instance_attributes>
-              </primitive>
-            </resources>
+    /** As Pacemaker 2.1.5 prints them. */
+    private static final String PATHS = """
+            /cib/configuration/resources/group[@id='g-web']/primitive[@id='fs-web']
+            /cib/configuration/resources/group[@id='g-web']/primitive[@id='web']
+            /cib/configuration/resources/primitive[@id='off']
             """;
+    private static final String UNWANTED = "/cib/configuration/resources/primitive[@id='off']\n";
     private static final ServiceName WEB = new ServiceName("web");
     private static final Duration MINUTE = Duration.ofMinutes(1);
 
@@ -53,7 +38,8 @@ class ClusterResourcesTest {
 
     private final Node node = mock(Node.class);
     private final AtomicLong clock = new AtomicLong(77);
-    private String xml = XML;
+    private String paths = PATHS;
+    private String unwanted = UNWANTED;
     private int exit;
     private int asked;
     private ClusterResources resources;
@@ -63,9 +49,11 @@ class ClusterResourcesTest {
         when(node.hasTool("cibadmin")).thenReturn(true);
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(node.commands()).thenReturn((timeout, stdin, argv) -> {
-            assertEquals(List.of("cibadmin", "--query", "--scope", "resources"), argv);
-            asked++;
-            return new CommandResult(argv, exit, xml, "", Duration.ZERO, false);
+            assertEquals(List.of("cibadmin", "--query", "--node-path", "--xpath"), argv.subList(0, 4));
+            boolean all = argv.get(4).equals("/cib/configuration/resources//primitive");
+            asked += all ? 1 : 0;
+            String out = all ? paths : unwanted;
+            return new CommandResult(argv, exit != 0 ? exit : out.isEmpty() ? 105 : 0, out, "", Duration.ZERO, false);
         });
         resources = new ClusterResources(node, Files.writeString(dir.resolve("cib.xml"), "1"), clock::get);
     }
@@ -80,13 +68,13 @@ class ClusterResourcesTest {
 
     @Test
     void allPrimitivesAreResourcesAndSomeWantNothing() throws Exception {
-        assertEquals(Map.of("fs-web", true, "web", true, "off", false, "on", true), ClusterResources.parse(XML));
-        assertEquals(Map.of(), ClusterResources.parse("<resources/>"));
-        assertThrows(IOException.class, () -> ClusterResources.parse("no"));
         assertEquals(Answer.YES, resources.ask(WEB, MINUTE));
         assertEquals(Answer.UNWANTED, resources.ask(new ServiceName("off"), MINUTE));
         assertEquals(Answer.GONE, resources.ask(new ServiceName("db"), MINUTE));
         assertEquals(1, asked);
+        unwanted = "";
+        configurationIsWritten(1000);
+        assertEquals(Answer.YES, resources.ask(new ServiceName("off"), Duration.ZERO));
     }
 
     @Test
@@ -96,10 +84,10 @@ class ClusterResourcesTest {
         resources.ask(WEB, Duration.ZERO);
         assertEquals(1, asked, "nothing has changed");
         configurationIsWritten(1000);
-        xml = "<resources/>";
+        paths = "";
         assertEquals(Answer.GONE, resources.ask(WEB, Duration.ZERO));
         configurationIsWritten(2000);
-        xml = XML;
+        paths = PATHS;
         pass(MINUTE.minusSeconds(1));
         assertEquals(Answer.GONE, resources.ask(WEB, MINUTE), "not more than once a minute");
         pass(Duration.ofSeconds(1));
@@ -119,7 +107,7 @@ class ClusterResourcesTest {
         assertEquals(1, asked, "of many services each would ask");
         pass(ClusterResources.AGAIN);
         assertEquals(Answer.YES, resources.ask(WEB, MINUTE));
-        xml = "garbage";
+        paths = "garbage";
         configurationIsWritten(1000);
         assertEquals(Answer.UNKNOWN, resources.ask(WEB, Duration.ZERO));
         when(node.hasTool("cibadmin")).thenReturn(false);
