@@ -16,14 +16,12 @@ final class NodeGrace {
     private final NfsdFs nfsd;
     private final LockdFs lockd;
     private final NodeServer server;
-    private final SharedRecordsLayer records;
 
-    NodeGrace(Node node, NfsdFs nfsd, LockdFs lockd, NodeServer server, SharedRecordsLayer records) {
+    NodeGrace(Node node, NfsdFs nfsd, LockdFs lockd, NodeServer server) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
         this.server = server;
-        this.records = records;
     }
 
     /**
@@ -58,16 +56,16 @@ final class NodeGrace {
      * To be asked just before a service's clients can come: the kernel's clocks run all the same, and whoever comes when grace is
      * over loses his locks.
      *
+     * @param arriving the service: its storage, which may hang, is not read here
      * @throws OcfException (GENERIC) too little of it is left for those who have to reclaim. The next start begins anew
      */
-    void require(Operation operation) throws IOException, OcfException, InterruptedException {
-        ArrivingService arriving = ArrivingService.of(operation, records);
+    void require(ArrivingService arriving) throws IOException, OcfException, InterruptedException {
         double over = node.bootSeconds() - server.startedAt();
         Optional<Period> late = node.in(Namespaces.HOST, () -> tooShort(arriving, over));
         if (late.isPresent()) {
             throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of %s were over before a client could come,"
                     + " so locks would be lost: the next start begins anew; see what holds up this node or its storage%s",
-                    operation.instance().name(), over, late.get(), remedy(over)));
+                    arriving.operation().instance().name(), over, late.get(), remedy(over)));
         }
     }
 

@@ -130,7 +130,7 @@ public final class Services {
                 node, files, nfsd, holdings, records, peers, registry, gate);
         SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
         NodeServer nodeServer = new NodeServer(node, nfsd);
-        NodeGrace nodeGrace = new NodeGrace(node, nfsd, lockd, nodeServer, sharedRecords);
+        NodeGrace nodeGrace = new NodeGrace(node, nfsd, lockd, nodeServer);
         SharedServices sharing = new SharedServices(registry);
         RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
         RestartHosts restartHosts = new RestartHosts(node, nodeGrace, sharedRecords, notifier, restartState);

@@ -61,10 +61,11 @@ final class SharedAddressLayer implements Layer {
         // Without it the first address of a network takes the others with it when it goes.
         node.kernel().writeOnce(SYSCTLS.resolve(service.parent()).resolve("promote_secondaries"),
                 "1\n".getBytes(StandardCharsets.US_ASCII));
+        ArrivingService arriving = ArrivingService.of(operation, records);
         // Not while nfsd restarts for others: who comes then is not among those that the restart has recorded.
         gate.open(() -> {
             if (service.config().shared().orElseThrow().restart()) {
-                grace.require(operation);
+                grace.require(arriving);
             }
             add(service);
         });

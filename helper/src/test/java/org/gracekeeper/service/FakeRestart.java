@@ -64,6 +64,7 @@ final class FakeRestart {
     final NodeServer server;
     final SharedServices services;
     final NodeGrace grace;
+    final SharedRecordsLayer records;
     final RestartHosts hosts;
     final RestartClients clients;
     final RestartPlanner planner;
@@ -84,11 +85,11 @@ final class FakeRestart {
         when(lockd.graceTime()).thenReturn(50);
         fakeNode();
         fakeRegistry();
-        SharedRecordsLayer records = fakeRecords();
+        records = fakeRecords();
         state = new RestartState(files, dir.resolve("restart"));
         server = new NodeServer(fake.node, fake.nfsd);
         services = new SharedServices(fake.registry);
-        grace = new NodeGrace(fake.node, fake.nfsd, lockd, server, records);
+        grace = new NodeGrace(fake.node, fake.nfsd, lockd, server);
         hosts = new RestartHosts(fake.node, grace, records, fakeNotifier(), state);
         clients = new RestartClients(fake.node, fake.nfsd, new SharedOwners(dir.resolve("services"), files), database);
         NlmLeftovers leftovers = new NlmLeftovers(fake.node, fake.servers, fake.holdings, mock(NlmRelease.class));
@@ -133,16 +134,16 @@ final class FakeRestart {
     }
 
     private SharedRecordsLayer fakeRecords() throws Exception {
-        SharedRecordsLayer records = mock(SharedRecordsLayer.class);
-        when(records.statd()).thenReturn(dir.resolve("statd"));
-        when(records.hasHosts(any())).thenAnswer(
+        SharedRecordsLayer fakes = mock(SharedRecordsLayer.class);
+        when(fakes.statd()).thenReturn(dir.resolve("statd"));
+        when(fakes.hasHosts(any())).thenAnswer(
                 call -> !new NsmRecords(files).names(call.<StateDirectory>getArgument(0).nsm()).isEmpty());
         doAnswer(call -> {
             done.add(call.<RunningService>getArgument(0).config().name() + " is recorded");
             onRecord.comes();
             return null;
-        }).when(records).gatherNow(any());
-        return records;
+        }).when(fakes).gatherNow(any());
+        return fakes;
     }
 
     private HostNotifier fakeNotifier() throws Exception {

@@ -26,20 +26,24 @@ class NodeGraceTest {
         node = new FakeRestart(dir);
     }
 
+    private void require(Operation operation) throws Exception {
+        node.grace.require(ArrivingService.of(operation, node.records));
+    }
+
     @Test
     void aServiceOfWhichGraceIsHalfOverStaysClosed() throws Exception {
         Operation web = node.operation("web");
-        assertThrows(OcfException.class, () -> node.grace.require(web));
+        assertThrows(OcfException.class, () -> require(web));
 
         node.server.start(8, null);
 
-        node.grace.require(web);
+        require(web);
         when(node.fake.node.bootSeconds()).thenReturn(126.0);
-        OcfException e = assertThrows(OcfException.class, () -> node.grace.require(web));
+        OcfException e = assertThrows(OcfException.class, () -> require(web));
         assertTrue(e.getMessage().startsWith("service web: 26 s of NLM's grace period (50 s) were over"), e.getMessage());
         assertTrue(e.getMessage().contains("set grace-time=60 or more"), e.getMessage());
         when(node.fake.node.bootSeconds()).thenReturn(225.0);
-        e = assertThrows(OcfException.class, () -> node.grace.require(web));
+        e = assertThrows(OcfException.class, () -> require(web));
         assertFalse(e.getMessage().contains("grace-time"), "NLM's cannot be as long: " + e.getMessage());
     }
 
@@ -47,12 +51,12 @@ class NodeGraceTest {
     void itIsThePeriodOfThoseWhoHaveToReclaim() throws Exception {
         Operation web = node.operation("web");
         Files.delete(web.state().nsm().resolve("192.0.2.7"));
-        node.grace.require(web); // nobody
+        require(web); // nobody
         Files.writeString(web.state().clients(), "6161");
         Files.writeString(dir.resolve("nfsd/nfsv4gracetime"), "90\n");
         Files.writeString(dir.resolve("nfsd/v4_end_grace"), "N\n");
 
-        OcfException e = assertThrows(OcfException.class, () -> node.grace.require(web));
+        OcfException e = assertThrows(OcfException.class, () -> require(web));
 
         assertTrue(e.getMessage().contains("NFSv4's grace period (90 s)"), e.getMessage());
     }
