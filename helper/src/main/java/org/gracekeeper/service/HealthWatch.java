@@ -64,18 +64,7 @@ final class HealthWatch {
     }
 
     void start() {
-        Thread thread = new Thread(() -> {
-            try {
-                while (true) {
-                    Thread.sleep(PAUSE.toMillis());
-                    look();
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }, "health watch");
-        thread.setDaemon(true);
-        thread.start();
+        Looks.start("health watch", PAUSE, () -> {}, this::look);
     }
 
     /** One look at all; what takes longer is begun. */

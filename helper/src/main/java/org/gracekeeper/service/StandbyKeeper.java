@@ -63,19 +63,7 @@ final class StandbyKeeper {
     }
 
     void start(Kernel kernel) {
-        Thread thread = new Thread(() -> {
-            ordinaryPriority(kernel);
-            try {
-                while (true) {
-                    Thread.sleep(PAUSE.toMillis());
-                    look();
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }, "standbys");
-        thread.setDaemon(true);
-        thread.start();
+        Looks.start("standbys", PAUSE, () -> ordinaryPriority(kernel), this::look);
     }
 
     /** The helper's own is for what clients wait for. Not the last: a start waits for what is just being prepared for it. */
