@@ -7,7 +7,6 @@ import static org.gracekeeper.sys.MountCalls.MS_NODEV;
 import static org.gracekeeper.sys.MountCalls.MS_NOSUID;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +28,6 @@ final class MountNamespace {
     static final Path NFS_STATE = Path.of("/var/lib/nfs");
     static final Path PIPEFS = Path.of("/run/rpc_pipefs");
     private static final Path NSM_LOCAL_STATE = Path.of("/proc/sys/fs/nfs/nsm_local_state");
-    private static final Path OWN_MOUNTINFO = Path.of("/proc/thread-self/mountinfo");
     private static final Path RUN = Path.of("/run");
     private static final Path PRIVATE = RUN.resolve("gracekeeper-private");
 
@@ -118,18 +116,14 @@ final class MountNamespace {
     }
 
     private List<String> strays() throws IOException {
-        return MountPropagation.strays(mountinfo(Mounts.MOUNTINFO), mountinfo(OWN_MOUNTINFO));
-    }
-
-    private String mountinfo(Path file) throws IOException {
-        return new String(kernel.read(file, Mounts.MAX), StandardCharsets.UTF_8);
+        return MountPropagation.strays(Mounts.text(kernel, Mounts.MOUNTINFO), Mounts.text(kernel, Mounts.OWN_MOUNTINFO));
     }
 
     /** Whether the topmost mount on {@code target} is one this class made, rather than the host's seen through. */
     private boolean isPrivate(Path target) throws IOException {
         List<String[]> there = new ArrayList<>();
         Set<String> covered = new HashSet<>();
-        for (String line : mountinfo(OWN_MOUNTINFO).split("\n")) {
+        for (String line : Mounts.text(kernel, Mounts.OWN_MOUNTINFO).split("\n")) {
             String[] fields = line.split(" ");
             if (fields.length > 6 && fields[4].equals(target.toString())) {
                 there.add(fields);

@@ -6,7 +6,6 @@ import static org.gracekeeper.sys.MountCalls.MS_BIND;
 import static org.gracekeeper.sys.MountCalls.MS_PRIVATE;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -80,9 +79,7 @@ final class ServiceNamespaces {
     /** A mount namespace can only be pinned on a private mount (fs/namespace.c, attach_recursive_mnt: EINVAL). */
     private void preparePins() throws IOException {
         Files.createDirectories(Instance.PINS);
-        String mountinfo = new String(
-                node.kernel().read(Path.of("/proc/thread-self/mountinfo"), Mounts.MAX), StandardCharsets.UTF_8);
-        if (!mountinfo.contains(" " + Instance.PINS + " ")) {
+        if (!Mounts.text(node.kernel(), Mounts.OWN_MOUNTINFO).contains(" " + Instance.PINS + " ")) {
             node.kernel().mount(Instance.PINS.toString(), Instance.PINS, null, MS_BIND, null);
             node.kernel().mount(null, Instance.PINS, null, MS_PRIVATE, null);
         }

@@ -81,7 +81,7 @@ public final class Services {
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         Firewall firewall = new Firewall(node);
         ServiceLink link = new ServiceLink(node, ip);
-        OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Path.of("/proc/1/mountinfo"));
+        OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Mounts.MOUNTINFO);
         ExportCaches caches = new ExportCaches(kernel, ExportCaches.PROC_NET_RPC);
         ExportsLayer exports = new ExportsLayer(node, caches);
         ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
@@ -161,7 +161,8 @@ public final class Services {
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
-                new EmergencyStop(commands, namespaces, standbys), leases, new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
+                new EmergencyStop(commands, namespaces, standbys), leases,
+                new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
                 new Sharing(kernel), slots);
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),

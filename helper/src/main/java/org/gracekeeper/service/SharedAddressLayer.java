@@ -35,7 +35,8 @@ final class SharedAddressLayer implements Layer {
     private final LocalAddresses local;
 
     SharedAddressLayer(Node node, Registry registry, IpLink ip, AddressGuard guard, Announcer announcer,
-            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, NodeGrace grace, RestartGate gate) {
+            Announcements announcements, ConnectionReset connections, SharedRecordsLayer records, NodeGrace grace,
+            RestartGate gate) {
         this.node = node;
         this.registry = registry;
         this.ip = ip;

@@ -4,7 +4,6 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.ServiceName;
@@ -160,25 +159,22 @@ final class Standby {
     /** Takes it down, as far as it is there, past every error. */
     void drop(ServiceName name, Deadline deadline) throws IOException, InterruptedException {
         Instance instance = new Instance(name);
-        List<IOException> failures = new ArrayList<>();
-        attempt(failures, () -> daemons.down(instance, deadline));
-        attempt(failures, () -> link.remove(instance));
-        attempt(failures, () -> namespaces.remove(instance, deadline));
+        Errors errors = new Errors();
+        for (Step step : List.<Step>of(() -> daemons.down(instance, deadline), () -> link.remove(instance),
+                () -> namespaces.remove(instance, deadline))) {
+            errors.collect(() -> checked(step));
+        }
         if (!namespaces.any(instance)) {
             standbys.forget(name);
         }
-        if (!failures.isEmpty()) {
-            throw failures.get(0);
-        }
+        errors.rethrow();
     }
 
-    private static void attempt(List<IOException> failures, Step step) throws InterruptedException {
+    private static void checked(Step step) throws IOException, InterruptedException {
         try {
             step.run();
-        } catch (IOException e) {
-            failures.add(e);
         } catch (RuntimeException e) {
-            failures.add(new IOException(e.toString(), e));
+            throw new IOException(e.toString(), e);
         }
     }
 }
