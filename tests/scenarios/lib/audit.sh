@@ -34,7 +34,7 @@ audit_owner() {
 # addresses of those in SAMPLE are looked for: has-address goes through all of them each time.
 SAMPLE=()
 audit() {
-	local node service mine owners=("$@")
+	local node service mine at owners=("$@")
 	((${#SAMPLE[@]} == 0)) || owners=("${SAMPLE[@]}")
 	for node in "${NODES[@]}"; do
 		mine=()
@@ -45,7 +45,8 @@ audit() {
 		check "$node's kernel has nothing to complain" guest "$node" kernel-log show
 	done
 	for service in "${owners[@]}"; do
-		audit_owner "${service##*:}" "$(x=${service#*=}; echo "${x%%:*}")"
+		at=${service#*=}
+		audit_owner "${at#*:}" "${at%%:*}"
 	done
 	for node in "${CLIENTS[@]}"; do
 		check "$node's kernel has nothing to complain" guest "$node" kernel-log show "$node"
