@@ -8,13 +8,14 @@
 DIR has outages.jsonl and the logs of the programs, KIND-*.log. Prints a line of JSON for each outage of that kind: the
 longest gap in seconds of each writer, of the prober's answers, and between the grants of each requester's new locks, and how
 long after the first write of all those came ("after"); what became of the held locks, and how often others were refused
-them; which operations of Pacemaker the shortest gap of a writer, or of the prober, was spent on; and the same by
-Gracekeeper's own timeline. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced; where that
+them; which operations of Pacemaker the shortest gap of a writer, or of the prober, was spent on; the same by Gracekeeper's own
+timeline; and how long each of its grace periods was, and why it ended. After a power cut a gap counts from the moment Pacemaker knew that the node was fenced; where that
 is not known, there are no gaps: from the cut on they would be longer than they were.
 """
 import glob
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workload"))
@@ -59,6 +60,9 @@ WANTED = {
 # The opener is none of them: it only has a file open.
 ROLES = (*WANTED, "contender")
 REQUESTER = "requester-"
+
+
+GRACE = re.compile(r"(\w+) grace ended after ([0-9.]+) s: (.*)")
 
 
 def judged(lines, ahead):
@@ -121,6 +125,9 @@ def measure(outages, logs, clocks, kind, kernel):
             result["parts"] = {}
             for part in outage["parts"]:
                 result["parts"][part["what"]] = result["parts"].get(part["what"], 0) + part["micros"] / 1e6
+        found = [GRACE.search(said) for said in outage.get("graces", [])]
+        if found:
+            result["graces"] = {one[1]: {"seconds": float(one[2]), "why": one[3]} for one in found}
         yield result
 
 

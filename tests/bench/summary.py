@@ -58,20 +58,20 @@ def by_kernel(lines):
 
 def collect(lines):
     """{(what, kind): {"gaps": {row: [seconds]}, "count":, "failed":, "lost":, "lost_of": {version: how many}, "stolen":,
-    "errors":, "proved":, "parts": [{what: seconds}], "operations": [the same]}}; "proved" is of how many the locks' fate is
-    known."""
+    "errors":, "proved":, "parts": [{what: seconds}], "operations": [the same], "graces": [{which: {"seconds":, "why":}}]}};
+    "proved" is of how many the locks' fate is known."""
     found = {}
     for line in lines:
         if line["what"] == AGENTS:
             continue
         what = line["outage"] if line["what"] == FAILED else line["what"]
         one = found.setdefault((what, line["kind"]), {"gaps": {}, "count": 0, "failed": 0, "lost": 0, "lost_of": Counter(),
-                                                      "stolen": 0, "errors": 0, "proved": 0, "parts": [], "operations": []})
+                                                      "stolen": 0, "errors": 0, "proved": 0, "parts": [], "operations": [], "graces": []})
         if line["what"] == FAILED:
             one["failed"] += 1
             continue
         one["count"] += 1
-        for name in ("parts", "operations"):
+        for name in ("parts", "operations", "graces"):
             if name in line:
                 one[name].append(line[name])
         one["lost"] += len(line.get("lost", []))
@@ -126,6 +126,7 @@ def table(found):
         for kind in kinds:
             rows += spent(f"{kind}, by Pacemaker's operations", found[what, kind]["operations"])
             rows += spent(f"{kind}, by its timeline", found[what, kind]["parts"])
+            rows += graces(kind, found[what, kind]["graces"])
     return rows
 
 
@@ -147,6 +148,17 @@ def spent(title, outages):
     whole = {what: statistics.median(parts.get(what, 0.0) for parts in outages) for what in names}
     largest = sorted(whole.items(), key=lambda part: -part[1])[:SHOWN_PARTS]
     return [f"  {title}: " + ", ".join(f"{what} {value:.1f} s" for what, value in largest)] if largest else []
+
+
+def graces(kind, outages):
+    """How long new locks had to wait by each grace period's own time, and why the longest was that long."""
+    rows = []
+    for which in sorted({which for ended in outages for which in ended}):
+        all_ended = [ended[which] for ended in outages if which in ended]
+        longest = max(all_ended, key=lambda one: one["seconds"])
+        rows.append(f"  {kind}, {which} grace: {statistics.median(one['seconds'] for one in all_ended):.1f} / "
+                    f"{longest['seconds']:.1f} s, the longest: {longest['why']}")
+    return rows
 
 
 # What Gracekeeper is to reach: of the other kind's gap in the row (None: the same row), at most this part.

@@ -94,6 +94,14 @@ class MeasureTest(unittest.TestCase):
         parts = [{"node": "a", "what": "up x", "micros": 500000}, {"node": "b", "what": "up x", "micros": 250000}]
         self.assertEqual({"up x": 0.75}, self.one(dict(self.MOVE, parts=parts))["parts"])
 
+    def test_each_grace_period_has_a_time_and_a_reason(self):
+        said = ["service web: NLM grace ended after 1.8 s: 3 of 3 locks back",
+                "service web: NFSv4 grace ended after 90.1 s: its time is over; 1 of 2 clients: late"]
+        self.assertEqual({"NLM": {"seconds": 1.8, "why": "3 of 3 locks back"},
+                          "NFSv4": {"seconds": 90.1, "why": "its time is over; 1 of 2 clients: late"}},
+                         self.one(dict(self.MOVE, graces=said))["graces"])
+        self.assertNotIn("graces", self.one(dict(self.MOVE, graces=[])))
+
     def test_in_the_gap_of_who_was_served_first(self):
         took = [{"what": "fs stop", "begin": 1009.0, "end": 1012.0}, {"what": "web stop", "begin": 1008.0, "end": 1009.5},
                 {"what": "fs start", "begin": 1013.0, "end": 1015.0}, {"what": "fs monitor", "begin": 1014.5, "end": 1017.0},
@@ -223,6 +231,15 @@ class SummaryTest(unittest.TestCase):
         text = "\n".join(summary.table(found))
         self.assertRegex(text, r"gracekeeper, by its timeline: up b 3\.0 s, up a 2\.0 s$")
         self.assertRegex(text, r"new lock after write, NFSv3 +2\.0 / 2\.5\n")
+
+    def test_why_the_longest_grace_was_that_long(self):
+        found = summary.collect([outage("gracekeeper", graces={"NLM": {"seconds": 1.5, "why": "3 of 3 locks back"}}),
+                                 outage("gracekeeper", graces={"NLM": {"seconds": 90.0, "why": "its time is over"},
+                                                               "NFSv4": {"seconds": 2.0, "why": "1 of 1 client done"}}),
+                                 outage("gracekeeper", graces={"NLM": {"seconds": 2.5, "why": "3 of 3 locks back"}})])
+        text = "\n".join(summary.table(found))
+        self.assertRegex(text, r"gracekeeper, NFSv4 grace: 2\.0 / 2\.0 s, the longest: 1 of 1 client done\n"
+                               r" +gracekeeper, NLM grace: 2\.5 / 90\.0 s, the longest: its time is over$")
 
     def test_an_outage_without_an_end_is_told(self):
         found = summary.collect([outage("gracekeeper"), no_end("gracekeeper", "move")])

@@ -116,7 +116,7 @@ at_rest() {
 
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.
 outage() {
-	local what=$1 to=$2 begin fenced=null found=null parts=null node
+	local what=$1 to=$2 begin fenced=null found=null parts=null node graces='[]'
 	shift 2
 	need "$SVC: $to is at rest" until_true 180 at_rest "$to"
 	begin=$EPOCHREALTIME
@@ -126,16 +126,19 @@ outage() {
 	going=''
 	check "$SVC: clients are served on $to" served
 	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
-	[ "$SVC" != gracekeeper ] ||
+	if [ "$SVC" = gracekeeper ]; then
+		graces=$(on "$to" journalctl -o cat --no-pager --since "@${begin%.*}" -u gracekeeperd | grep 'grace ended after' |
+			python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().splitlines()))')
 		parts=$(on "$to" gracekeeper timeline "$SVC" --json | python3 -c 'import json, sys
 print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
+	fi
 	for node in "${NODES[@]}"; do
 		on "$node" journalctl -o short-unix --no-pager --since "@${begin%.*}" -t pacemaker-controld |
 			python3 "$TESTS/bench/operations.py" "$OUT/clocks.json" "$node"
 	done >"$OUT/operations"
 	[ "$what" != cut ] || fenced=$(fenced_at "$to" "$begin")
-	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "operations": [%s]}\n' \
-		"$SVC" "$what" "$begin" "$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" \
+	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "graces": %s, "operations": [%s]}\n' \
+		"$SVC" "$what" "$begin" "$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" "$graces" \
 		"$(paste -sd , "$OUT/operations")" >>"$OUT/outages.jsonl"
 }
 
