@@ -7,9 +7,9 @@
         F_GETLK, as a local process, on each slot of the exported files: is there a lock? That sees the locks of NFSv3
         clients and those of NFSv4 clients that hold no delegation on the file. With --wait it asks again until all are
         there. Prints a line of JSON; exit status 1 when one is missing.
-    server.py locks DEVICE|PATH...
+    server.py locks DEVICE|MAJOR:MINOR|PATH...
         The lines of /proc/locks on these block devices, or on the file systems these paths are on. Exit status 1 when
-        there is one.
+        there is one. A device's numbers are for one that may be gone: its locks need not be.
     server.py count [--without FILE] MOUNTPOINT
         How many byte-range locks NFS clients hold on the file system that is mounted there: "nlm N, v4 N". Locks on FILE,
         which may be missing, do not count: somebody asks for them all the time.
@@ -83,6 +83,9 @@ def getlk(args):
 
 def device_of(path):
     """MAJOR:MINOR as /proc/locks writes it, hexadecimal."""
+    if re.fullmatch(r"\d+:\d+", path):
+        major, minor = map(int, path.split(":"))
+        return f"{major:02x}:{minor:02x}"
     info = os.stat(path)
     number = info.st_rdev if stat.S_ISBLK(info.st_mode) else info.st_dev
     return f"{os.major(number):02x}:{os.minor(number):02x}"

@@ -239,6 +239,9 @@ class ProcLocksTest(unittest.TestCase):
         self.assertEqual(3, len(server.parse_locks(self.TEXT, "fe:10")))
         self.assertEqual([], server.parse_locks(self.TEXT, "fe:11"))
 
+    def test_a_device_may_be_named_by_its_numbers(self):
+        self.assertEqual("93:0a", server.device_of("147:10"))
+
     def test_held_ones_without_a_file(self):
         self.assertEqual([("POSIX", "ADVISORY", "WRITE", "501", "fe:10:13", "0", "3999")],
                          server.held_locks(self.TEXT, "fe:10", None))
