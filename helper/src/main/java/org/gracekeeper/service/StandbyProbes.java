@@ -9,8 +9,8 @@ import org.gracekeeper.model.ServiceName;
 
 /**
  * Where a probe leaves the parameters of a service that is not here. Pacemaker probes on every node, when a resource is configured and
- * when a node joins, and waits for all of these probes before it starts anything: so nothing is read, written or checked meanwhile.
- * {@link StandbyLearner} does that later. Thread-safe.
+ * when a node joins, and the start waits for all of these probes: so nothing is read, written or checked meanwhile. {@link
+ * StandbyLearner} does that later. Thread-safe.
  */
 final class StandbyProbes {
     private static final String INTERVAL = "OCF_RESKEY_CRM_meta_interval";
