@@ -26,10 +26,12 @@ removal_refused() { # NODE
 	grep -q 'NFS services run on this node: web' <<<"$said"
 }
 # The monitor's exit code, called by hand: Pacemaker's tools would only ask where the service is.
-agent_says() { # NODE
-	on "$1" sh -c 'OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_RESKEY_CRM_meta_timeout=60000 \
-		/usr/lib/ocf/resource.d/gracekeeper/nfs monitor >/dev/null 2>&1; echo $?'
+agent_says() { # NODE [VARIABLE=VALUE]
+	on "$1" sh -c "OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_RESKEY_CRM_meta_timeout=60000 ${2:-} \\
+		/usr/lib/ocf/resource.d/gracekeeper/nfs monitor >/dev/null 2>&1; echo \$?"
 }
+# As a whole: the file is there from the first step on.
+prepared_on() { on "$1" grep -q '"namespaces":{' /run/gracekeeper/standby/web; }
 helper_answers() { on "$1" gracekeeper status; }
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
@@ -72,10 +74,16 @@ same "the monitor after the installation" 0 "$(verdict node1)"
 same "the instance did not notice the installation" "$before" "$(identity node1)"
 check "all locks are on node1" look node1
 
+# It has been probed there, and never started.
+check "what needs no storage is prepared on node2" until_true 150 prepared_on node2
+check "gracekeeper status says so" on node2 sh -c 'gracekeeper status | grep "^prepared on .*, and not running here: web$"'
+same "and as JSON" prepared "$(on node2 gracekeeper status --json | field 0.state -)"
+same "a probe without a parameter, by hand" 7 "$(agent_says node2 OCF_RESKEY_CRM_meta_interval=0)"
 event "node1 to standby"
 need "crm node standby" cluster crm node standby node1
 need "service web goes to node2" wait_started web node2
 event "service web is started on node2"
+check "its first start there has taken over what was prepared" on node2 sh -c 'gracekeeper timeline web | grep "up link, prepared before"'
 check "all locks are on node2" look node2
 need "crm node online" cluster crm node online node1
 check "the cluster is settled" settled

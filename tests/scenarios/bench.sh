@@ -109,9 +109,10 @@ served() {
 # grown HOST:NAME PATTERN: a new line of the program's log has it.
 grown() { on "${1%%:*}" timeout $PATIENCE sh -c "tail -n 0 -F /var/tmp/load/${1#*:}.log | grep -qm 1 '$2'"; }
 
-# at_rest NODE: as a node is that has had the service a while ago: what it prepares for it is there.
+# at_rest NODE: as a node is that has been in the cluster for a while: what it prepares for the service is there, whether it has ever
+# had it or not.
 at_rest() {
-	on "$1" sh -c "! [ -e /var/lib/gracekeeper/standby/$SVC ] || grep -q '\"namespaces\":{' /run/gracekeeper/standby/$SVC"
+	[ "$SVC" != gracekeeper ] || on "$1" grep -q '"namespaces":{' "/run/gracekeeper/standby/$SVC"
 }
 
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.

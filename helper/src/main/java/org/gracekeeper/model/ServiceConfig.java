@@ -25,7 +25,7 @@ import org.gracekeeper.protocol.OcfException;
  * @param leaseTime seconds
  * @param graceTime seconds
  * @param delegations whether NFSv4 clients may get delegations
- * @param warmStandby whether a node that had it keeps ready for it what needs no storage
+ * @param warmStandby whether nodes without it keep ready for it what needs no storage
  * @param earlyEnd whether grace may end before its time when all locks are back
  * @param waitForRecovery whether start returns only when recovery has ended
  * @param scope NFSv4 server scope and owner (RFC 8881, 2.10.4), equal on every node; empty where the node's nfsd serves and

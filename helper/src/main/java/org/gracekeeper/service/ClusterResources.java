@@ -32,7 +32,7 @@ final class ClusterResources {
     private static final String PRIMITIVES = "/cib/configuration/resources//primitive";
     /**
      * The values are those of {@link org.gracekeeper.model.Parameters#bool}. Parameters that a resource has by a template or a
-     * reference are not seen here: what they say counts from the service's next start on this node on.
+     * reference are not seen here: what they say counts from the service's next start or probe on this node on.
      */
     private static final String UNWANTED = PRIMITIVES + "[.//nvpair[@name='warm_standby' and "
             + "contains(' no false off 0 ', concat(' ', translate(@value, 'NOFALSE', 'nofalse'), ' '))]]";

@@ -32,13 +32,24 @@ final class ParentDevice {
     record Parent(String name, List<String> routes) {}
 
     Parent choose(ServiceConfig config) throws IOException, OcfException {
-        IpLink.Network network = ip.read(null);
+        IpLink.Network network = network();
+        String name = name(config, network);
+        return new Parent(name, routes(config, network, name));
+    }
+
+    /** What the node has now, to choose devices for several services by. */
+    IpLink.Network network() throws IOException {
+        return ip.read(null);
+    }
+
+    /** The device alone. */
+    String name(ServiceConfig config, IpLink.Network network) throws OcfException {
         IpLink.Link link = link(config, network, Set.of());
         Optional<String> problem = problem(link, network.links(), config.linkType());
         if (problem.isPresent()) {
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + link.name() + " " + problem.get());
         }
-        return new Parent(link.name(), routes(config, network, link.name()));
+        return link.name();
     }
 
     /**

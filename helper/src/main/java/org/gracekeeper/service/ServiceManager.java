@@ -40,6 +40,7 @@ public final class ServiceManager {
     private final ClientExpiry expiry;
     private final Sharing sharing;
     private final ServiceSlots slots;
+    private final StandbyProbes probes;
 
     ServiceManager(
             Map<String, String> defaults,
@@ -51,7 +52,8 @@ public final class ServiceManager {
             LeaseGuard leases,
             ClientExpiry expiry,
             Sharing sharing,
-            ServiceSlots slots) {
+            ServiceSlots slots,
+            StandbyProbes probes) {
         this.defaults = defaults;
         this.registry = registry;
         this.resolver = resolver;
@@ -62,6 +64,7 @@ public final class ServiceManager {
         this.expiry = expiry;
         this.sharing = sharing;
         this.slots = slots;
+        this.probes = probes;
     }
 
     /**
@@ -145,6 +148,7 @@ public final class ServiceManager {
         ServiceName name = ServiceName.ofResource(call.resource());
         Optional<RunningService> service = registry.load(name);
         if (service.isEmpty()) {
+            probes.notRunning(name, call.environment());
             return OcfCode.NOT_RUNNING;
         }
         ServiceSlot slot = slot(name);

@@ -157,13 +157,15 @@ public final class Services {
                         address, new SharedNotifyLayer(notifier)),
                 sharedServer, address, sharedExports, sharedFirewall, ping, gate, order, attribute, timeline);
         Stacks stacks = new Stacks(own, shared, nodeLockd, restart, leases, sharedExports);
-        HostResolver resolver = new HostResolver(node, new ParentDevice(ip));
+        ParentDevice parents = new ParentDevice(ip);
+        HostResolver resolver = new HostResolver(node, parents);
         ClientList clients = new ClientList(holdings, records);
         HostRelease hosts = new HostRelease(node, NlmNotify::hostRebooted, records);
+        StandbyProbes probes = new StandbyProbes();
         ServiceManager manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, recovery,
                 new EmergencyStop(commands, namespaces, standbys), leases,
                 new ClientExpiry(node, nfsd, hosts, holdings, clients, records, recovery),
-                new Sharing(kernel), slots);
+                new Sharing(kernel), slots, probes);
         Unlock unlock = new Unlock(new PathUnlock(node, servers, nfsd, holdings,
                 (service, client, call) -> end(manager, service, client, call)),
                 new AddressUnlock(node, servers, nfsd, holdings, records, hosts));
@@ -171,10 +173,12 @@ public final class Services {
         HealthWatch health = new HealthWatch(
                 registry, probe, new ClusterFailure(node), slots::whileIdle,
                 Instance.SERVICES, System::nanoTime);
-        StandbyKeeper keeper = new StandbyKeeper(registry, standbys, standby, standbyCheck,
-                new ClusterResources(node, Path.of("/var/lib/pacemaker/cib/cib.xml"), System::nanoTime), slots::whileIdle,
+        ClusterResources cluster = new ClusterResources(node, Path.of("/var/lib/pacemaker/cib/cib.xml"), System::nanoTime);
+        StandbyKeeper keeper = new StandbyKeeper(registry, standbys, standby, standbyCheck, cluster,
+                new StandbyLearner(probes, Metadata.defaults(), standbys, cluster, parents, System::nanoTime), slots::whileIdle,
                 System::nanoTime);
-        return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery, standbys),
+        return new Services(manager, new StatusReport(registry, stacks, holdings, records, recovery,
+                new PreparedList(registry, standbys)),
                 new ClientsReport(registry, clients), new TimelineReport(registry, timelines), unlock, registry, rehearsal, health,
                 keeper);
     }

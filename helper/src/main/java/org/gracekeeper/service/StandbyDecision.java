@@ -9,7 +9,7 @@ enum StandbyDecision {
     DROP,
     /** Drop it, and make another one. */
     ANEW,
-    /** Drop it, and forget that this node has ever started the service. */
+    /** Drop it, and forget what would have to be prepared. */
     GIVE_UP;
 
     /**

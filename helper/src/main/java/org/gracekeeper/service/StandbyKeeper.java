@@ -19,9 +19,9 @@ import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
 
 /**
- * Sees to it that each service which this node has started, and does not run now, is prepared here as long as the cluster has such a
- * resource: after its stop, and after the helper's own start. What is there and should not be, or is of no use any more, goes. It
- * reads what there is each time, so what an earlier helper left is found. Nothing here is ever an action's failure.
+ * Sees to it that each service which this node has started or probed, and does not run now, is prepared here as long as the cluster
+ * has such a resource: after its stop or probe, and after the helper's own start. What is there and should not be, or is of no use any
+ * more, goes. It reads what there is each time, so what an earlier helper left is found. Nothing here is ever an action's failure.
  */
 final class StandbyKeeper {
     private static final System.Logger LOG = System.getLogger(StandbyKeeper.class.getName());
@@ -41,22 +41,26 @@ final class StandbyKeeper {
     private final Standby standby;
     private final StandbyCheck check;
     private final ClusterResources cluster;
+    private final StandbyLearner learner;
     private final HealthWatch.Idle idle;
     private final LongSupplier clock;
     private final long begun;
     /** When each is due, of those that have been seen to run or were looked at. */
     private final Map<ServiceName, Long> due = new HashMap<>();
     private final Map<ServiceName, String> complaints = new HashMap<>();
+    /** What has been recorded of those that run: a plan is read only where that is another one now. */
+    private final Map<ServiceName, Optional<StandbyPlan>> remembered = new HashMap<>();
     private Set<ServiceName> recorded = Set.of();
 
     /** @param clock as {@link System#nanoTime} */
     StandbyKeeper(Registry registry, Standbys standbys, Standby standby, StandbyCheck check, ClusterResources cluster,
-            HealthWatch.Idle idle, LongSupplier clock) {
+            StandbyLearner learner, HealthWatch.Idle idle, LongSupplier clock) {
         this.registry = registry;
         this.standbys = standbys;
         this.standby = standby;
         this.check = check;
         this.cluster = cluster;
+        this.learner = learner;
         this.idle = idle;
         this.clock = clock;
         this.begun = clock.getAsLong();
@@ -79,16 +83,19 @@ final class StandbyKeeper {
     void look() {
         try {
             Set<ServiceName> now = new HashSet<>(registry.names());
+            remembered.keySet().retainAll(now);
+            for (ServiceName name : now) {
+                attempt(name, () -> remember(name));
+            }
+            learn(now);
             Set<ServiceName> others = new TreeSet<>(Comparator.comparing(ServiceName::value));
             others.addAll(standbys.planned());
             others.addAll(standbys.standing());
+            others.addAll(learner.waiting());
             others.removeAll(now);
             recorded.stream().filter(name -> !now.contains(name)).forEach(name -> later(name, AFTER_STOP));
             recorded = now;
             due.keySet().retainAll(others);
-            for (ServiceName name : now) {
-                attempt(name, () -> remember(name));
-            }
             for (ServiceName name : others) {
                 if (isDue(name) && attempt(name, () -> tend(name))) {
                     return;
@@ -96,6 +103,23 @@ final class StandbyKeeper {
             }
         } catch (IOException | RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "standbys: " + e);
+        }
+    }
+
+    private void learn(Set<ServiceName> now) {
+        try {
+            for (ServiceName name : learner.arrivals()) {
+                // What stands is in nobody's way.
+                if (!standbys.stands(name)) {
+                    later(name, StandbyLearner.AFTER_PROBE);
+                }
+            }
+            learner.look(now);
+        } catch (IOException | RuntimeException e) {
+            LOG.log(System.Logger.Level.DEBUG, "standbys: probes: " + e);
+        } catch (InterruptedException e) {
+            // By a stop that came too late: what is left of the probes is for the next look.
+            LOG.log(System.Logger.Level.DEBUG, "standbys: probes: interrupted");
         }
     }
 
@@ -134,11 +158,15 @@ final class StandbyKeeper {
     private boolean remember(ServiceName name) throws IOException {
         Optional<RunningService> service = registry.isComplete(name) ? registry.load(name) : Optional.empty();
         if (service.isPresent() && service.get().serving()) {
+            learner.forget(name);
             Optional<StandbyPlan> plan = StandbyPlan.of(service.get());
-            if (plan.isPresent()) {
-                standbys.plan(name, plan.get());
-            } else {
-                standbys.forgetPlan(name);
+            if (!plan.equals(remembered.get(name))) {
+                if (plan.isPresent()) {
+                    standbys.plan(name, plan.get());
+                } else {
+                    standbys.forgetPlan(name);
+                }
+                remembered.put(name, plan);
             }
         }
         return false;

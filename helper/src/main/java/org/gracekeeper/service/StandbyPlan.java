@@ -5,6 +5,7 @@ package org.gracekeeper.service;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.Optional;
 import org.gracekeeper.model.LinkType;
+import org.gracekeeper.model.ServiceConfig;
 
 /**
  * What has to be known of a service to prepare for it what needs neither its storage nor its addresses.
@@ -23,13 +24,27 @@ record StandbyPlan(int format, String parent, LinkType linkType, boolean nfsV3) 
         }
     }
 
-    /** Empty for one for which nothing shall be prepared, or is a matter of the node's own server. */
+    /** Empty for one for which nothing is to be prepared. */
     static Optional<StandbyPlan> of(RunningService service) {
-        return service.config().isShared() || !service.config().warmStandby() ? Optional.empty() : Optional.of(needed(service));
+        return isWanted(service.config()) ? Optional.of(needed(service)) : Optional.empty();
+    }
+
+    /** Not for one that is a matter of the node's own server. */
+    static boolean isWanted(ServiceConfig config) {
+        return !config.isShared() && config.warmStandby();
     }
 
     /** What a start of it needs, whether it shall be prepared or not. */
     static StandbyPlan needed(RunningService service) {
-        return new StandbyPlan(FORMAT, service.parent(), service.config().linkType(), service.config().hasNfsV3());
+        return needed(service.config(), service.parent());
+    }
+
+    static StandbyPlan needed(ServiceConfig config, String parent) {
+        return new StandbyPlan(FORMAT, parent, config.linkType(), config.hasNfsV3());
+    }
+
+    /** Whether a start with this configuration could need this, as far as that can be told without a look at the node's network. */
+    boolean mayBeOf(ServiceConfig config) {
+        return equals(needed(config, config.nic().orElse(parent)));
     }
 }

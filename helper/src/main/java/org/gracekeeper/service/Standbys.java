@@ -80,7 +80,7 @@ final class Standbys {
         Files.deleteIfExists(adopted(name));
     }
 
-    /** All that this node has started, and that shall be prepared. */
+    /** All that shall be prepared here, by a start or a probe on this node. */
     Set<ServiceName> planned() throws IOException {
         return names(plans);
     }
@@ -89,13 +89,13 @@ final class Standbys {
         return read(plans.resolve(name.value()), StandbyPlan.class);
     }
 
-    /** Writes to the disk where that differs from what is there. */
+    /** Writes where that differs from what is there. After a power cut that takes it away the node is probed anew. */
     void plan(ServiceName name, StandbyPlan plan) throws IOException {
         Path file = plans.resolve(name.value());
         byte[] text = JSON.writeValueAsBytes(plan);
         if (!Files.exists(file) || !Arrays.equals(text, Files.readAllBytes(file))) {
             Files.createDirectories(plans);
-            files.write(file, text);
+            files.writeUnsynced(file, text);
         }
     }
 

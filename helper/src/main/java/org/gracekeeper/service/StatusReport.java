@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
@@ -26,15 +25,16 @@ public final class StatusReport {
     private final Holdings holdings;
     private final RecordsLayer records;
     private final Recovery recovery;
-    private final Standbys standbys;
+    private final PreparedList prepared;
 
-    StatusReport(Registry registry, Stacks stacks, Holdings holdings, RecordsLayer records, Recovery recovery, Standbys standbys) {
+    StatusReport(Registry registry, Stacks stacks, Holdings holdings, RecordsLayer records, Recovery recovery,
+            PreparedList prepared) {
         this.registry = registry;
         this.stacks = stacks;
         this.holdings = holdings;
         this.records = records;
         this.recovery = recovery;
-        this.standbys = standbys;
+        this.prepared = prepared;
     }
 
     /**
@@ -42,7 +42,8 @@ public final class StatusReport {
      *
      * @param grace {@code none}, or which of {@code NLM} and {@code NFSv4} refuse new locks
      * @param graceSecondsLeft at most
-     * @param state starting, recovering, serving, damaged or stopping
+     * @param state starting, recovering, serving, damaged or stopping; prepared where it does not run, and something is prepared
+     *     for it: then there is its device, and nothing else
      * @param missing who may still reclaim, and what
      * @param locks of NFS clients on the exported file systems, as /proc/locks shows them; an NFSv4 client with a
      *     delegation keeps its locks to itself
@@ -83,26 +84,31 @@ public final class StatusReport {
      */
     public record Holder(String protocol, String client, String detail) {}
 
-    /** An array with an object for each service, see {@link ServiceStatus}. */
+    /**
+     * An array with an object for each service, see {@link ServiceStatus}; after those that run here, and unless one is asked for,
+     * those for which something is prepared.
+     */
     public String json(Optional<ServiceName> only) throws IOException, InterruptedException {
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(collect(only)) + "\n";
+        List<ServiceStatus> all = collect(only);
+        if (only.isEmpty()) {
+            prepared.all().forEach(each -> all.add(status(each)));
+        }
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(all) + "\n";
+    }
+
+    private static ServiceStatus status(PreparedList.Prepared prepared) {
+        return new ServiceStatus(prepared.name().value(), "prepared", List.of(), prepared.parent(), List.of(), "none", 0, 0,
+                List.of(), List.of(), List.of(), "", prepared.complete() ? List.of() : List.of("prepared in part"));
     }
 
     /** All there is to say of one service; a table with a line for each when there are several and none is named. */
     public String text(Optional<ServiceName> only) throws IOException, InterruptedException {
         List<ServiceStatus> all = collect(only);
-        String prepared = only.isPresent() ? "" : prepared();
+        String others = only.isPresent() ? "" : PreparedList.text(prepared.all());
         if (all.isEmpty()) {
-            return "no service runs on this node\n" + prepared;
+            return "no service runs on this node\n" + others;
         }
-        return (all.size() == 1 ? details(all) : table(all)) + prepared;
-    }
-
-    /** A line with the services that do not run here and are prepared; empty where there are none. */
-    private String prepared() throws IOException {
-        String names = standbys.standing().stream().filter(name -> !registry.exists(name)).map(ServiceName::value)
-                .collect(Collectors.joining(" "));
-        return names.isEmpty() ? "" : "prepared here, and not running: " + names + "\n";
+        return (all.size() == 1 ? details(all) : table(all)) + others;
     }
 
     static String table(List<ServiceStatus> all) {

@@ -73,7 +73,7 @@ class AddressProbeTest {
         InetAddress address = InetAddress.getByName("192.0.2.7");
 
         assertEquals(Map.of(address, "02:00:00:00:00:02"),
-                new AddressProbe(fake).probe("eth0", List.of(address), Duration.ofSeconds(5)));
+                new AddressProbe(fake).probe("eth0", List.of(address), Duration.ofMinutes(5)));
 
         verify(fake).close(anyInt());
         when(fake.receive(anyInt(), anyInt(), any())).thenReturn(Optional.of(own));

@@ -99,7 +99,8 @@ class CutShortStartTest {
         when(resolver.resolve(any(), any(), any())).thenAnswer(call -> resolved(call.getArgument(0)));
         when(resolver.routes(any())).thenReturn(List.of());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, new Stacks(own, shared, null, null, null, null), null,
-                null, mock(LeaseGuard.class), null, null, new ServiceSlots());
+                null, mock(LeaseGuard.class), null, null, new ServiceSlots(),
+                new StandbyProbes());
     }
 
     private static RunningService resolved(ServiceConfig config) {

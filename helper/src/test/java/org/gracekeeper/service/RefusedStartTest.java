@@ -112,7 +112,8 @@ class RefusedStartTest {
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, stacks, null,
                 new EmergencyStop((timeout, stdin, argv) -> {
                     throw new AssertionError("the record can be read");
-                }, mock(ServiceNamespaces.class), standbys), mock(LeaseGuard.class), null, new Sharing(kernel), new ServiceSlots());
+                }, mock(ServiceNamespaces.class), standbys), mock(LeaseGuard.class), null, new Sharing(kernel), new ServiceSlots(),
+                new StandbyProbes());
         // Those of web's clients, which the proof must not take for the other's.
         doThrow(new IOException("9 locks of NFS clients are still held")).when(holdings).requireNone(any());
     }

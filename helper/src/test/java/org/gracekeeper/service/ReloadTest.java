@@ -62,7 +62,8 @@ class ReloadTest {
         when(stack.remarks(any())).thenReturn(List.of());
         doAnswer(call -> applied.add(call.<Operation>getArgument(0).service().config().exports())).when(stack).reload(any(), any());
         manager = new ServiceManager(Metadata.defaults(), registry, resolver,
-                new Stacks(stack, null, null, null, null, null), null, null, null, null, new Sharing(kernel), new ServiceSlots());
+                new Stacks(stack, null, null, null, null, null), null, null, null, null, new Sharing(kernel), new ServiceSlots(),
+                new StandbyProbes());
     }
 
     private ServiceManager.Call call(String exports) throws Exception {

@@ -10,12 +10,14 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
 import org.gracekeeper.model.LinkType;
@@ -39,6 +41,7 @@ class ServiceManagerTest {
     private Registry registry;
     private ServiceManager manager;
     private final ServiceNamespaces namespaces = mock(ServiceNamespaces.class);
+    private final StandbyProbes probes = new StandbyProbes();
     private Standbys standbys;
 
     /** Of which nothing can be read, as after an update gone wrong: only the emergency stop can stop it. */
@@ -60,7 +63,7 @@ class ServiceManagerTest {
         };
         manager = new ServiceManager(
                 Metadata.defaults(), registry, null, null, null, new EmergencyStop(script, namespaces, standbys), leases, null, null,
-                new ServiceSlots());
+                new ServiceSlots(), probes);
     }
 
     private OcfCode stop() throws Exception {
@@ -103,6 +106,25 @@ class ServiceManagerTest {
         assertEquals(OcfCode.NOT_RUNNING, manager.monitor(new ServiceManager.Call("web", Map.of(),
                 Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text)), true));
         assertEquals(List.of(), manager.services());
+    }
+
+    private OcfCode probe(String service) throws Exception {
+        return manager.monitor(new ServiceManager.Call(service, Map.of("OCF_RESKEY_CRM_meta_interval", "0", "OCF_RESKEY_ip", "?"),
+                Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text)), false);
+    }
+
+    /** It leaves what it was called with to others, whatever that is, and a service that is here is none of theirs. */
+    @Test
+    void aProbeSaysThatNothingRunsAndHandsItsParametersOn() throws Exception {
+        assertEquals(OcfCode.NOT_RUNNING, probe("other"));
+        assertThrows(IOException.class, () -> probe("web"));
+        assertThrows(OcfException.class, () -> probe("../other"));
+        assertEquals(Map.of(new ServiceName("other"), Map.of("OCF_RESKEY_CRM_meta_interval", "0", "OCF_RESKEY_ip", "?")), probes.take());
+        assertEquals(Map.of(), probes.take());
+        assertEquals(List.of(), said);
+        try (Stream<Path> files = Files.list(dir)) {
+            assertEquals(List.of("leases-enable", "saved", "services"), files.map(file -> file.getFileName().toString()).sorted().toList());
+        }
     }
 
     private OcfCode expire(String service) {

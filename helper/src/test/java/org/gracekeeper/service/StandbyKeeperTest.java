@@ -15,13 +15,16 @@ import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.net.IpLink;
 import org.gracekeeper.service.ClusterResources.Answer;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
@@ -39,6 +42,8 @@ class StandbyKeeperTest {
     private final Standby standby = mock(Standby.class);
     private final StandbyCheck check = mock(StandbyCheck.class);
     private final ClusterResources cluster = mock(ClusterResources.class);
+    private final IpLink ip = mock(IpLink.class);
+    private final StandbyProbes probes = new StandbyProbes();
     private final AtomicLong clock = new AtomicLong(-5);
     private final List<String> done = new ArrayList<>();
     private final List<Duration> ages = new ArrayList<>();
@@ -68,11 +73,17 @@ class StandbyKeeperTest {
             standbys.forget(call.getArgument(0));
             return done.add("dropped " + call.getArgument(0));
         }).when(standby).drop(any(), any());
+        when(ip.read(null)).thenReturn(new IpLink.Network(
+                List.of(new IpLink.Link(2, "eth0", "02:00:00:00:00:01", "", Set.of("BROADCAST", "UP"), "", "")),
+                List.of(new IpLink.Address("eth0", "192.0.2.200", 24, false, false)), List.of(), List.of()));
         anotherHelper();
     }
 
-    private void anotherHelper() {
-        keeper = new StandbyKeeper(registry, standbys, standby, check, cluster, (name, step) -> {
+    private void anotherHelper() throws IOException {
+        probes.take();
+        StandbyLearner learner = new StandbyLearner(
+                probes, Metadata.defaults(), standbys, cluster, new ParentDevice(ip), clock::get);
+        keeper = new StandbyKeeper(registry, standbys, standby, check, cluster, learner, (name, step) -> {
             if (busy) {
                 return false;
             }
@@ -84,6 +95,16 @@ class StandbyKeeperTest {
     private void save(String name, String... parameters) throws Exception {
         Parameters all = TestService.parameters(dir, parameters);
         registry.save(TestService.of(name, all).started(5).withOpened(), all);
+    }
+
+    /** @param more names and values of further parameters */
+    private void probe(String name, String... more) {
+        Map<String, String> environment = new HashMap<>(Map.of("OCF_RESKEY_CRM_meta_interval", "0", "OCF_RESKEY_ip", "192.0.2.1/24",
+                "OCF_RESKEY_state_dir", "/srv/a/state", "OCF_RESKEY_exports", "/srv/a/data *(rw)"));
+        for (int i = 0; i < more.length; i += 2) {
+            environment.put("OCF_RESKEY_" + more[i], more[i + 1]);
+        }
+        probes.notRunning(new ServiceName(name), environment);
     }
 
     private void after(Duration time) {
@@ -291,5 +312,98 @@ class StandbyKeeperTest {
             after(StandbyKeeper.AFTER_STOP);
             assertEquals(List.of("made"), done());
         }
+    }
+
+    @Test
+    void aServiceThatHasOnlyBeenProbedIsPrepared() throws Exception {
+        probe("web");
+        keeper.look();
+        after(StandbyLearner.AFTER_PROBE.minusNanos(1));
+        assertEquals(List.of(), done(), "its start may follow");
+        after(Duration.ofNanos(1));
+        assertEquals(List.of("made web"), done());
+        assertEquals(Optional.of(PLAN), standbys.plan(WEB));
+        probe("web");
+        after(Duration.ofHours(1));
+        after(Duration.ofHours(1));
+        assertEquals(List.of(), done());
+    }
+
+    /** When a node joins it is probed for all, and then some are started on it. */
+    @Test
+    void aProbeKeepsThePreparationOutOfTheWayOfStarts() throws Exception {
+        standbys.plan(WEB, PLAN);
+        clock.addAndGet(StandbyKeeper.AFTER_START.minusSeconds(1).toNanos());
+        probe("web");
+        probe("db");
+        keeper.look();
+        after(StandbyLearner.AFTER_PROBE.minusNanos(1));
+        assertEquals(List.of(), done());
+        probe("web");
+        after(Duration.ofNanos(1));
+        after(Duration.ofNanos(1));
+        assertEquals(List.of("made db", "made web"), done(), "probes that come again and again put nothing off");
+    }
+
+    @Test
+    void aServiceThatIsStartedAfterItsProbeGoesByItsStart() throws Exception {
+        probe("web", "link_type", "macvlan");
+        keeper.look();
+        probe("web", "link_type", "macvlan", "versions", "4.2");
+        save("web");
+        after(StandbyLearner.AFTER_PROBE);
+        assertEquals(Optional.of(PLAN), standbys.plan(WEB));
+        registry.remove(WEB);
+        keeper.look();
+        after(Duration.ofHours(1));
+        assertEquals(List.of("made web"), done());
+        assertEquals(Optional.of(PLAN), standbys.plan(WEB));
+    }
+
+    @Test
+    void aProbeThatTellsOfOtherParametersCountsBeforeAnOlderStart() throws Exception {
+        prepared();
+        when(check.problemAtRest(any(), any())).thenAnswer(call -> call.getArgument(1).equals(PLAN) ? Optional.empty()
+                : Optional.of("its device is ipvlan l2, not macvlan bridge"));
+        probe("web", "link_type", "macvlan");
+        keeper.look();
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("dropped web", "made web"), done());
+        assertEquals(LinkType.MACVLAN, standbys.plan(WEB).orElseThrow().linkType());
+        probe("web", "warm_standby", "no");
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("dropped web"), done());
+    }
+
+    @Test
+    void aResourceThatIsNotInTheClusterIsNotPrepared() throws Exception {
+        answer = Answer.GONE;
+        probe("web");
+        keeper.look();
+        after(StandbyLearner.AFTER_PROBE);
+        after(Duration.ofHours(1));
+        assertEquals(Set.of(), standbys.planned());
+        answer = Answer.YES;
+        after(Duration.ofHours(1));
+        assertEquals(List.of(), done());
+    }
+
+    /** Every five seconds, of up to sixty services. */
+    @Test
+    void aPlanIsWrittenAgainOnlyWhenItIsAnotherOne() throws Exception {
+        save("web");
+        keeper.look();
+        standbys.forgetPlan(WEB);
+        keeper.look();
+        assertEquals(Set.of(), standbys.planned(), "it has not been looked at");
+        save("web", "link_type", "macvlan");
+        keeper.look();
+        assertEquals(LinkType.MACVLAN, standbys.plan(WEB).orElseThrow().linkType());
+        registry.remove(WEB);
+        keeper.look();
+        standbys.forgetPlan(WEB);
+        save("web", "link_type", "macvlan");
+        keeper.look();
+        assertEquals(Set.of(WEB), standbys.planned(), "another start");
     }
 }

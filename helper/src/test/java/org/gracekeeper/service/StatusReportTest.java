@@ -14,12 +14,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.RecoveryDecision.Missing;
 import org.gracekeeper.model.ServiceName;
@@ -48,7 +45,7 @@ class StatusReportTest {
             List.of(new LayerState("link", "ok"), new LayerState("server", "somebody\nstopped it"),
                     new LayerState("open", "down")), "", List.of());
 
-    private final Standbys standbys = mock(Standbys.class);
+    private final PreparedList prepared = mock(PreparedList.class);
 
     @Test
     void severalServicesAreALineEach() {
@@ -88,7 +85,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         StatusReport report = new StatusReport(registry, new Stacks(stack, null, null, null, null, null), mock(Holdings.class),
-                mock(RecordsLayer.class), recovery, standbys);
+                mock(RecordsLayer.class), recovery, prepared);
 
         JsonNode web = new ObjectMapper().readTree(report.json(Optional.empty())).get(0);
 
@@ -112,7 +109,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenThrow(new IOException("not started yet"));
         StatusReport report = new StatusReport(
-                registry, new Stacks(stack, null, null, null, null, null), null, null, recovery, standbys);
+                registry, new Stacks(stack, null, null, null, null, null), null, null, recovery, prepared);
 
         String text = report.text(Optional.empty());
 
@@ -133,7 +130,7 @@ class StatusReportTest {
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         StatusReport report = new StatusReport(registry, new Stacks(mock(OwnStack.class), null, null, null, null, null),
-                mock(Holdings.class), mock(RecordsLayer.class), recovery, standbys);
+                mock(Holdings.class), mock(RecordsLayer.class), recovery, prepared);
 
         assertTrue(report.text(Optional.empty()).startsWith("web: starting"), report.text(Optional.empty()));
 
@@ -141,26 +138,31 @@ class StatusReportTest {
         assertTrue(report.text(Optional.empty()).startsWith("web: serving"), report.text(Optional.empty()));
     }
 
-    /** Of a service that is recorded there may still be a file of its standby, when its start has just begun. */
     @Test
-    void whatIsPreparedIsOneLineAndNoService(@TempDir Path dir) throws Exception {
+    void whatIsPreparedComesAfterWhatRuns(@TempDir Path dir) throws Exception {
         Registry registry = new Registry(dir, new DurableFiles(LinuxKernel.load()), Metadata.defaults());
         Recovery recovery = mock(Recovery.class);
         when(recovery.grace(any())).thenReturn(new Recovery.Grace(false, false));
         StatusReport report = new StatusReport(registry, new Stacks(mock(OwnStack.class), null, null, null, null, null),
-                mock(Holdings.class), mock(RecordsLayer.class), recovery, standbys);
+                mock(Holdings.class), mock(RecordsLayer.class), recovery, prepared);
         assertEquals("no service runs on this node\n", report.text(Optional.empty()));
         Parameters parameters = TestService.parameters(dir);
         registry.begin(TestService.of("web", parameters), parameters);
-        when(standbys.standing()).thenReturn(new TreeSet<>(Set.of("data", "db", "web")).stream().map(ServiceName::new)
-                .collect(Collectors.toCollection(LinkedHashSet::new)));
+        when(prepared.all()).thenReturn(List.of(new PreparedList.Prepared(new ServiceName("data"), "eth1", true),
+                new PreparedList.Prepared(new ServiceName("db"), "", false)));
+        String lines = "prepared in part, and not running here: db\nprepared on eth1, and not running here: data\n";
 
         assertTrue(report.text(Optional.empty()).startsWith("web: starting"), report.text(Optional.empty()));
-        assertTrue(report.text(Optional.empty()).endsWith("\nprepared here, and not running: data db\n"), report.text(Optional.empty()));
-        assertEquals(1, new ObjectMapper().readTree(report.json(Optional.empty())).size());
+        assertTrue(report.text(Optional.empty()).endsWith("\n" + lines), report.text(Optional.empty()));
         assertFalse(report.text(Optional.of(new ServiceName("web"))).contains("prepared"));
+        JsonNode all = new ObjectMapper().readTree(report.json(Optional.empty()));
+        assertEquals(List.of("web starting eth0 []", "data prepared eth1 []", "db prepared  [\"prepared in part\"]"),
+                StreamSupport.stream(all.spliterator(), false).map(each -> each.get("service").asText() + " "
+                        + each.get("state").asText() + " " + each.get("device").asText() + " " + each.get("remarks")).toList());
+        assertEquals(0, all.get(1).get("addresses").size());
+        assertEquals(1, new ObjectMapper().readTree(report.json(Optional.of(new ServiceName("web")))).size());
         registry.remove(new ServiceName("web"));
-        assertEquals("no service runs on this node\nprepared here, and not running: data db web\n", report.text(Optional.empty()));
+        assertEquals("no service runs on this node\n" + lines, report.text(Optional.empty()));
     }
 
     /** Others read it, too: scripts look for these words. */

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.gracekeeper.model.ServiceName;
+
+/**
+ * Where a probe leaves the parameters of a service that is not here. Pacemaker probes on every node, when a resource is configured and
+ * when a node joins, and the start waits for all of these probes: so nothing is read, written or checked meanwhile. {@link
+ * StandbyLearner} does that later. Thread-safe.
+ */
+final class StandbyProbes {
+    private static final String INTERVAL = "OCF_RESKEY_CRM_meta_interval";
+
+    /** The agent's environment, of the last probe of each. */
+    private final Map<ServiceName, Map<String, String>> arrived = new ConcurrentHashMap<>();
+
+    /** From a monitor that has found nothing of the service. Of one that is no probe (ocf_is_probe of resource-agents) nothing is kept. */
+    void notRunning(ServiceName name, Map<String, String> environment) {
+        if ("0".equals(environment.get(INTERVAL))) {
+            arrived.put(name, environment);
+        }
+    }
+
+    /** All since the last call. */
+    Map<ServiceName, Map<String, String>> take() {
+        Map<ServiceName, Map<String, String>> taken = new HashMap<>();
+        for (ServiceName name : arrived.keySet()) {
+            taken.put(name, arrived.remove(name));
+        }
+        return taken;
+    }
+
+    void forget(ServiceName name) {
+        arrived.remove(name);
+    }
+}
