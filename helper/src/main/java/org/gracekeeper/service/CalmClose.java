@@ -81,7 +81,7 @@ final class CalmClose {
         }
         if (service.config().versions().contains(NfsVersion.V4_0)) {
             holdings.clients(service).stream().filter(client -> client.minorVersion() == 0)
-                    .map(Nfs4Client::states).forEach(held::addAll);
+                    .flatMap(client -> client.states().stream()).map(Nfs4Client.State::id).forEach(held::add);
         }
         return held;
     }
