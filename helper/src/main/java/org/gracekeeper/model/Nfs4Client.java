@@ -40,6 +40,13 @@ public record Nfs4Client(long clientid, String address, String status, byte[] ow
      * @param revoked  whether an administrator revoked it
      */
     public record State(String stateid, Type type, String access, DeviceId device, long inode, boolean revoked) {
+        /** The first 32 bits of a stateid count its changes (RFC 8881, 3.3.12). */
+        private static final int SEQID_DIGITS = 8;
+
+        /** What stays the same of the stateid as long as there is this state, whatever the client does with it. */
+        public String id() {
+            return stateid.substring(Math.min(SEQID_DIGITS, stateid.length()));
+        }
     }
 
     @Override

@@ -20,9 +20,6 @@ import java.util.function.Predicate;
  * @param states opens, locks, delegations and layouts of NFSv4 clients that nobody has revoked
  */
 public record Release(List<LockLine> nlm, List<LockLine> nfs4, List<Held> states) {
-    /** The first 32 bits of a stateid count its changes (RFC 8881, 3.3.12). */
-    private static final int SEQID_DIGITS = 8;
-
     public Release {
         nlm = List.copyOf(nlm);
         nfs4 = List.copyOf(nfs4);
@@ -95,8 +92,7 @@ public record Release(List<LockLine> nlm, List<LockLine> nfs4, List<Held> states
     }
 
     private static String key(Held held) {
-        String id = held.state().stateid();
-        return held.client().clientid() + " " + id.substring(Math.min(SEQID_DIGITS, id.length()));
+        return held.client().clientid() + " " + held.state().id();
     }
 
     /** Those of {@code before} that are in {@code after}, each as often as in both. */

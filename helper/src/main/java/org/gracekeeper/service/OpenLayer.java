@@ -23,10 +23,11 @@ final class OpenLayer implements Layer {
     private final Notifications notifications;
     private final Announcements announcements;
     private final Holdings holdings;
+    private final CalmClose calm;
 
     OpenLayer(Registry registry, ServiceLink link, AddressGuard guard, Firewall firewall,
             RecordsLayer records, Recovery recovery, ConnectionReset connections, Notifications notifications, Announcements announcements,
-            Holdings holdings) {
+            Holdings holdings, CalmClose calm) {
         this.registry = registry;
         this.link = link;
         this.guard = guard;
@@ -37,6 +38,7 @@ final class OpenLayer implements Layer {
         this.notifications = notifications;
         this.announcements = announcements;
         this.holdings = holdings;
+        this.calm = calm;
     }
 
     @Override
@@ -91,7 +93,7 @@ final class OpenLayer implements Layer {
     public void down(Operation operation) throws IOException, InterruptedException {
         announcements.end(operation.instance().name());
         if (Files.exists(operation.instance().netnsFile())) {
-            link.close(operation);
+            calm.close(operation);
         }
     }
 

@@ -90,7 +90,7 @@ public final class Services {
         Announcements announcements = new Announcements(node, announcer);
         ConnectionReset connections = new ConnectionReset(node, peers);
         OpenLayer open = new OpenLayer(registry, link, guard, firewall, records, recovery, connections, notifications,
-                announcements, holdings);
+                announcements, holdings, new CalmClose(link, holdings));
         DaemonUnits units = new DaemonUnits(systemd);
         HealthProbe probe = new HealthProbe(node, units);
         DaemonsLayer daemons = new DaemonsLayer(node, units, processes, probe, notifications);

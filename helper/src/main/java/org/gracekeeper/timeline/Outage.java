@@ -30,7 +30,8 @@ public record Outage(long from, boolean shutKnown, Optional<Long> to, List<Part>
         Optional<Event> shut = phases.get(0).starts() ? Optional.empty() : phases.get(0).step(Event.Kind.DOWN, Event.OPEN);
         Optional<Long> to = phases.get(phases.size() - 1).starts()
                 ? phases.get(phases.size() - 1).step(Event.Kind.UP, Event.OPEN).map(Event::end) : Optional.empty();
-        long from = shut.orElse(phases.get(0).begin()).at();
+        // Before it shuts them out a stop waits for a moment that is good for it.
+        long from = shut.map(Event::end).orElse(phases.get(0).begin().at());
         List<Part> parts = new ArrayList<>();
         for (Row row : rows) {
             long begin = Math.max(row.at(), from) * 1000;

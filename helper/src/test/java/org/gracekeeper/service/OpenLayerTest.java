@@ -51,7 +51,7 @@ class OpenLayerTest {
         operation = TestService.operation(service, new ArrayList<>());
         layer = new OpenLayer(
                 registry, link, guard, firewall, records, recovery, new ConnectionReset(mock(Node.class), peers), notifications,
-                announcements, holdings);
+                announcements, holdings, new CalmClose(link, holdings));
     }
 
     private boolean opened() throws IOException {
