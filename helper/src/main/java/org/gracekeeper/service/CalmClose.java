@@ -21,8 +21,10 @@ import org.gracekeeper.model.Presence;
 final class CalmClose {
     /** A lock that has been there so long is none of a moment. */
     static final Duration SETTLED = Duration.ofMillis(150);
+    /** When clients have been let in once more: what they sent meanwhile they send again after 200 ms or twice that (TCP_RTO_MIN). */
+    static final Duration SETTLED_AGAIN = Duration.ofMillis(600);
     /** Where locks come and go all the time there is no such moment. */
-    static final Duration LIMIT = Duration.ofSeconds(2);
+    static final Duration LIMIT = Duration.ofSeconds(5);
     /** Of the time that is left for the stop. */
     private static final int SHARE = 8;
 
@@ -57,7 +59,7 @@ final class CalmClose {
     private boolean closeCalmly(Operation operation) throws IOException, InterruptedException {
         Deadline patience = Deadline.after(min(LIMIT, operation.deadline().remaining().dividedBy(SHARE)));
         Presence<Object> presence = new Presence<>(SETTLED);
-        while (Waiting.until(patience, () -> presence.isSettled(held(operation.service()), System.nanoTime()))) {
+        while (isCalm(operation, presence, patience)) {
             link.close(operation);
             // Requests that had come by then are still served.
             Thread.sleep(Waiting.POLL_MILLIS);
@@ -65,8 +67,14 @@ final class CalmClose {
                 return true;
             }
             link.open(operation);
+            presence = new Presence<>(SETTLED_AGAIN);
         }
         return false;
+    }
+
+    private boolean isCalm(Operation operation, Presence<Object> presence, Deadline patience)
+            throws IOException, InterruptedException {
+        return Waiting.until(patience, () -> presence.isSettled(held(operation.service()), System.nanoTime()));
     }
 
     private static Duration min(Duration a, Duration b) {

@@ -101,7 +101,7 @@ class CalmCloseTest {
         }).when(link).close(any());
         when(holdings.nlmLines(any())).thenAnswer(call -> closed.get() == 1 && !open ? List.of(KEPT, lock(7, false)) : List.of(KEPT));
 
-        closing(stop());
+        assertTrue(closing(stop()) >= (CalmClose.SETTLED.toMillis() + CalmClose.SETTLED_AGAIN.toMillis()) / 1e3);
 
         verify(link, times(1)).open(any());
         assertEquals(List.of(), said);
@@ -119,9 +119,9 @@ class CalmCloseTest {
     @Test
     void ofAShortStopOnlyAPart() throws Exception {
         nlm(when(holdings.nlmLines(any())), Integer.MAX_VALUE);
-        Deadline deadline = Deadline.after(Duration.ofSeconds(8));
+        Deadline deadline = Deadline.after(Duration.ofSeconds(16));
         closing(TestService.operation(stop().service(), said, deadline));
-        assertTrue(deadline.remaining().compareTo(Duration.ofSeconds(6)) > 0);
+        assertTrue(deadline.remaining().compareTo(Duration.ofSeconds(12)) > 0);
     }
 
     @Test
