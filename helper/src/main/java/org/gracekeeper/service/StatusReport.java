@@ -2,13 +2,12 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
@@ -18,7 +17,6 @@ import org.gracekeeper.model.ServiceName;
 
 /** What {@code gracekeeper status} shows: services, layers, addresses, grace, holders. Thread-safe. */
 public final class StatusReport {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String NOT_IN_FORCE = "parameters of the last change are not in force: ";
 
     private final Registry registry;
@@ -69,7 +67,6 @@ public final class StatusReport {
         }
 
         /** All of them as one text, for who reads the JSON and does not know that there may be several. */
-        @JsonProperty("remark")
         public String remark() {
             return String.join("; ", remarks);
         }
@@ -85,7 +82,7 @@ public final class StatusReport {
 
     /** An array with an object for each service, see {@link ServiceStatus}. */
     public String json(Optional<ServiceName> only) throws IOException, InterruptedException {
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(collect(only)) + "\n";
+        return Json.text(Json.array(collect(only), StatusJson::of));
     }
 
     /** All there is to say of one service; a table with a line for each when there are several and none is named. */
