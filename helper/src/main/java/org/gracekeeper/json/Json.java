@@ -23,8 +23,8 @@ import java.util.function.Function;
 
 /**
  * Jackson's trees, its parser and its generator, and nothing in between. Its ObjectMapper would find out by itself what a record
- * looks like, with a thousand classes and 8 MB of memory that the helper then keeps; so each record says that itself, once for reading
- * ({@link Fields}) and once for writing. Thread-safe.
+ * looks like, with eight hundred classes and 8 MB of memory that the helper then keeps; so each record says that itself, for reading
+ * ({@link Fields}) and for writing. Thread-safe.
  */
 public final class Json {
     private static final JsonFactory FACTORY = new JsonFactory();
