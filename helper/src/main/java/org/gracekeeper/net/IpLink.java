@@ -2,10 +2,8 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.net;
 
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,6 +13,7 @@ import java.util.Set;
 import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.UnexpectedFormatException;
 
 /**
@@ -23,7 +22,6 @@ import org.gracekeeper.model.UnexpectedFormatException;
  */
 public final class IpLink {
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Commands commands;
 
@@ -157,8 +155,8 @@ public final class IpLink {
      */
     private static List<JsonNode> elements(String text) throws IOException {
         List<JsonNode> elements = new ArrayList<>();
-        try (JsonParser lists = JSON.createParser(text)) {
-            for (JsonNode list = JSON.readTree(lists); list != null; list = JSON.readTree(lists)) {
+        try {
+            for (JsonNode list : Json.all(text)) {
                 if (!list.isArray()) {
                     throw new UnexpectedFormatException("ip -json", text);
                 }

@@ -2,8 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +10,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
@@ -24,8 +25,6 @@ import org.gracekeeper.store.DurableFiles;
  * decided; lays out the state directory, and at the end of a stop gives the proof that nothing is left.
  */
 final class ClaimLayer implements Layer {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private final Node node;
     private final Sharing sharing;
     private final Registry registry;
@@ -58,7 +57,6 @@ final class ClaimLayer implements Layer {
      * @param graceTime seconds, in force
      * @param clean whether that start was followed by a stop
      */
-    @JsonIgnoreProperties(ignoreUnknown = true)
     record Claim(
             int format, String service, String scope, String node, String bootId, long generation, int leaseTime,
             int graceTime, boolean clean) {
@@ -68,6 +66,17 @@ final class ClaimLayer implements Layer {
             if (format < 1 || service == null || scope == null || node == null || bootId == null || generation < 1) {
                 throw new IllegalArgumentException("it is not complete");
             }
+        }
+
+        static Claim of(Fields f) throws IOException {
+            return new Claim(f.integer("format"), f.text("service"), f.text("scope"), f.text("node"), f.text("bootId"),
+                    f.number("generation"), f.integer("leaseTime"), f.integer("graceTime"), f.flag("clean"));
+        }
+
+        JsonNode json() {
+            return Json.object().put("format", format).put("service", service).put("scope", scope).put("node", node)
+                    .put("bootId", bootId).put("generation", generation).put("leaseTime", leaseTime).put("graceTime", graceTime)
+                    .put("clean", clean);
         }
 
         Claim stopped() {
@@ -277,14 +286,11 @@ final class ClaimLayer implements Layer {
         }
         byte[] bytes = Files.readAllBytes(state.record());
         try {
-            Claim claim = JSON.readValue(bytes, Claim.class);
-            if (claim != null) {
-                return claim;
-            }
+            return Json.read(bytes, Claim::of);
         } catch (IOException e) {
             // Its message would quote the garbage.
+            throw new UnexpectedFormatException(state.record().toString(), "no record of a service");
         }
-        throw new UnexpectedFormatException(state.record().toString(), "no record of a service");
     }
 
     /** The lease that clients may still go by, in seconds; 0 when none is known. */
@@ -298,6 +304,6 @@ final class ClaimLayer implements Layer {
     }
 
     private void write(StateDirectory state, Claim claim) throws IOException {
-        files.write(state.record(), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(claim));
+        files.write(state.record(), Json.pretty(claim.json()));
     }
 }

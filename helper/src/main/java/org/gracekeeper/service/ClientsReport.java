@@ -2,17 +2,19 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
 
 /** What {@code gracekeeper clients} shows: who uses the node's services, and what the kernel tells of each. Thread-safe. */
 public final class ClientsReport {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String UNKNOWN = "-";
 
     private final Registry registry;
@@ -28,7 +30,12 @@ public final class ClientsReport {
      *
      * @param problem why the clients cannot be told, empty where they are
      */
-    public record ServiceClients(String service, String problem, List<ClientStatus> clients) {}
+    public record ServiceClients(String service, String problem, List<ClientStatus> clients) {
+        JsonNode json() {
+            ObjectNode json = Json.object().put("service", service).put("problem", problem);
+            return json.set("clients", Json.array(clients, ClientStatus::json));
+        }
+    }
 
     /**
      * A client as the command line shows it; null is what the kernel does not tell. /proc/locks has no owner for the locks
@@ -56,6 +63,12 @@ public final class ClientsReport {
                     nfs4 == null ? null : nfs4.secondsIdle(), client.status());
         }
 
+        private JsonNode json() {
+            return Json.object().put("protocol", protocol).put("address", address).put("clientId", clientId).put("name", name)
+                    .put("opens", opens).put("locks", locks).put("delegations", delegations)
+                    .put("secondsSinceRenewal", secondsSinceRenewal).put("status", status);
+        }
+
         /** What is not as it mostly is. */
         private String remark() {
             return status.equals("confirmed") || status.equals(ClientList.MONITORED) ? "" : status;
@@ -64,7 +77,7 @@ public final class ClientsReport {
 
     /** An array with an object for each service, see {@link ServiceClients}. */
     public String json(Optional<ServiceName> only) throws IOException, InterruptedException {
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(collect(only)) + "\n";
+        return Json.text(Json.array(collect(only), ServiceClients::json));
     }
 
     /** A table with a line for each client. */

@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,7 +27,6 @@ final class LedgerStore {
     private static final String HEADER = "gracekeeper-ledger 1 ";
     private static final int SUM_LENGTH = 64;
     private static final long MAX = 256L << 20;
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final DurableFiles files;
 
@@ -49,7 +47,7 @@ final class LedgerStore {
     }
 
     void write(StateDirectory state, Ledger ledger) throws IOException {
-        byte[] body = JSON.writeValueAsBytes(ledger);
+        byte[] body = LedgerFormat.bytes(ledger);
         byte[] head = (HEADER + sum(body, 0) + "\n").getBytes(StandardCharsets.US_ASCII);
         byte[] all = Arrays.copyOf(head, head.length + body.length);
         System.arraycopy(body, 0, all, head.length, body.length);
@@ -115,7 +113,7 @@ final class LedgerStore {
         if (!line.substring(HEADER.length(), head - 1).equals(sum(all, head))) {
             throw new UnexpectedFormatException(file.toString(), "checksum does not match");
         }
-        return JSON.readValue(all, head, all.length - head, Ledger.class);
+        return LedgerFormat.read(all, head);
     }
 
     private static String sum(byte[] bytes, int from) {

@@ -2,11 +2,13 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.store.DurableFiles;
 
@@ -22,8 +24,6 @@ final class NodeLockd {
     /** fs/lockd/svc.c, nlm_grace_period_max. */
     static final int MAX_GRACE = 240;
 
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private final ReentrantLock lock = new ReentrantLock();
     private final LockdFs lockd;
     private final DurableFiles files;
@@ -36,7 +36,15 @@ final class NodeLockd {
     }
 
     /** Values of lockd's sysctls, in their own units. */
-    private record Settings(int gracePeriod, int tcpPort, int udpPort) {}
+    record Settings(int gracePeriod, int tcpPort, int udpPort) {
+        static Settings of(Fields f) throws IOException {
+            return f.only(new Settings(f.integer("gracePeriod"), f.integer("tcpPort"), f.integer("udpPort")));
+        }
+
+        JsonNode json() {
+            return Json.object().put("gracePeriod", gracePeriod).put("tcpPort", tcpPort).put("udpPort", udpPort);
+        }
+    }
 
     /** The start of a service's nfsd. */
     @FunctionalInterface
@@ -50,8 +58,8 @@ final class NodeLockd {
         lock.lockInterruptibly();
         try {
             restore();
-            files.write(saved, JSON.writeValueAsBytes(
-                    new Settings(lockd.gracePeriod(), lockd.tcpPort(), lockd.udpPort())));
+            files.write(saved, Json.bytes(
+                    new Settings(lockd.gracePeriod(), lockd.tcpPort(), lockd.udpPort()).json()));
             try {
                 set(new Settings(Math.min(service.graceTime(), MAX_GRACE), PORT, PORT));
                 start.run(graceTime(service));
@@ -98,7 +106,7 @@ final class NodeLockd {
             if (!Files.exists(saved)) {
                 return;
             }
-            set(JSON.readValue(saved.toFile(), Settings.class));
+            set(Json.read(Files.readAllBytes(saved), Settings::of));
             Files.delete(saved);
         } finally {
             lock.unlock();

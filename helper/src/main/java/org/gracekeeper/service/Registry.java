@@ -2,8 +2,8 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +19,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Parameters;
@@ -45,7 +47,6 @@ final class Registry {
     private static final String CLOSED = "closed";
     /** Those of its addresses that somebody else has given to the node; mostly not there. The emergency stop knows it. */
     private static final String FOREIGN = "foreign";
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path root;
     private final DurableFiles files;
@@ -65,8 +66,7 @@ final class Registry {
      * What is stored; the configuration is kept as the parameters it was made from. A newer version that was replaced by
      * this one may have written more.
      */
-    @JsonIgnoreProperties(ignoreUnknown = true)
-    private record Stored(
+    record Stored(
             Map<String, String> parameters,
             String parent,
             List<String> routes,
@@ -78,6 +78,34 @@ final class Registry {
             boolean recovered,
             boolean stopping,
             String refused) {
+
+        static Stored of(Fields f) throws IOException {
+            return new Stored(f.textsByName("parameters"), f.text("parent"), f.texts("routes"), f.list("exports", Stored::export),
+                    f.texts("devices"), f.integer("graceTime"), f.decimal("startedAt"), f.optionalFlag("opened"),
+                    f.flag("recovered"), f.flag("stopping"), f.text("refused"));
+        }
+
+        private static PlannedExport export(Fields f) throws IOException {
+            return f.only(new PlannedExport(f.text("path"), f.text("fsid"), f.list("clients",
+                    c -> c.only(new PlannedExport.Client(c.text("host"), c.texts("options"))))));
+        }
+
+        JsonNode json() {
+            ObjectNode json = Json.object();
+            ObjectNode given = json.putObject("parameters");
+            parameters.forEach(given::put);
+            json.put("parent", parent);
+            json.set("routes", Json.texts(routes));
+            json.set("exports", Json.array(exports, Stored::json));
+            json.set("devices", Json.texts(devices));
+            return json.put("graceTime", graceTime).put("startedAt", startedAt).put("opened", opened).put("recovered", recovered)
+                    .put("stopping", stopping).put("refused", refused);
+        }
+
+        private static JsonNode json(PlannedExport export) {
+            return Json.object().put("path", export.path()).put("fsid", export.fsid()).set("clients", Json.array(export.clients(),
+                    client -> Json.object().put("host", client.host()).set("options", Json.texts(client.options()))));
+        }
 
         /** An older version's record has none; a new grace period asks anew ({@link ServiceManager#startGrace}). */
         List<String> knownRoutes() {
@@ -203,7 +231,7 @@ final class Registry {
                 service.recovered(),
                 service.stopping(),
                 service.refused());
-        files.write(record(service.config().name()), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(stored));
+        files.write(record(service.config().name()), Json.pretty(stored.json()));
     }
 
     /**
@@ -331,7 +359,7 @@ final class Registry {
     }
 
     private Stored read(ServiceName name) throws IOException {
-        return JSON.readValue(record(name).toFile(), Stored.class);
+        return Json.read(Files.readAllBytes(record(name)), Stored::of);
     }
 
     private Path record(ServiceName name) {

@@ -2,8 +2,12 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.util.Optional;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 
 /**
  * What a standby is made from: with any of it being another one, it is of no use.
@@ -13,8 +17,17 @@ import java.util.Optional;
  * @param mtu the parent's: a device of macvlan does not grow with it
  * @param settings sum of what a new network namespace takes over from the node's, see {@link StandbySite}
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 record StandbyBasis(StandbyPlan plan, String mode, int parentIndex, int mtu, String settings) {
+
+    static StandbyBasis of(Fields f) throws IOException {
+        return new StandbyBasis(f.object("plan", StandbyPlan::of), f.text("mode"), f.integer("parentIndex"), f.integer("mtu"),
+                f.text("settings"));
+    }
+
+    JsonNode json() {
+        ObjectNode json = Json.object().set("plan", plan.json());
+        return json.put("mode", mode).put("parentIndex", parentIndex).put("mtu", mtu).put("settings", settings);
+    }
 
     /** What makes a standby from this useless where {@code wanted} is needed. */
     Optional<String> differsFrom(StandbyBasis wanted) {

@@ -2,8 +2,11 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
 import java.util.Optional;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceConfig;
 
@@ -14,7 +17,6 @@ import org.gracekeeper.model.ServiceConfig;
  * @param parent the node's device below the service's
  * @param nfsV3 whether it needs an rpcbind
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 record StandbyPlan(int format, String parent, LinkType linkType, boolean nfsV3) {
     static final int FORMAT = 1;
 
@@ -22,6 +24,14 @@ record StandbyPlan(int format, String parent, LinkType linkType, boolean nfsV3) 
         if (format != FORMAT || parent == null || linkType == null) {
             throw new IllegalArgumentException("it is not of format " + FORMAT);
         }
+    }
+
+    static StandbyPlan of(Fields f) throws IOException {
+        return new StandbyPlan(f.integer("format"), f.text("parent"), f.constant("linkType", LinkType.class), f.flag("nfsV3"));
+    }
+
+    JsonNode json() {
+        return Json.object().put("format", format).put("parent", parent).put("linkType", linkType.name()).put("nfsV3", nfsV3);
     }
 
     /** Empty for one for which nothing is to be prepared. */

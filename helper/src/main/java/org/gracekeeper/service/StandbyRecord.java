@@ -2,8 +2,11 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonIgnore;
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 
 /**
  * A standby, as it was made: what is there is the same, or somebody has been at it.
@@ -12,7 +15,6 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
  * @param namespaces null while the standby is being made
  * @param device its device's number in there
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 record StandbyRecord(int format, StandbyBasis basis, ServiceNamespaces.Numbers namespaces, int device) {
     /** To be counted up when what is in a standby becomes something else. */
     static final int FORMAT = 1;
@@ -23,6 +25,19 @@ record StandbyRecord(int format, StandbyBasis basis, ServiceNamespaces.Numbers n
         }
     }
 
+    static StandbyRecord of(Fields f) throws IOException {
+        return new StandbyRecord(f.integer("format"), f.object("basis", StandbyBasis::of),
+                f.object("namespaces", n -> n.only(new ServiceNamespaces.Numbers(n.number("network"), n.number("mounts")))),
+                f.integer("device"));
+    }
+
+    JsonNode json() {
+        ObjectNode json = Json.object().put("format", format).set("basis", basis.json());
+        json.set("namespaces", namespaces == null ? null
+                : Json.object().put("network", namespaces.network()).put("mounts", namespaces.mounts()));
+        return json.put("device", device);
+    }
+
     static StandbyRecord begun(StandbyBasis basis) {
         return new StandbyRecord(FORMAT, basis, null, 0);
     }
@@ -31,7 +46,6 @@ record StandbyRecord(int format, StandbyBasis basis, ServiceNamespaces.Numbers n
         return new StandbyRecord(FORMAT, basis, numbers, index);
     }
 
-    @JsonIgnore
     boolean isComplete() {
         return namespaces != null;
     }

@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -14,6 +13,7 @@ import java.util.Comparator;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.store.DurableFiles;
 
@@ -26,7 +26,6 @@ import org.gracekeeper.store.DurableFiles;
 final class Standbys {
     /** Among the service's own, from its start's taking the standby over until its rpcbind ends. */
     static final String ADOPTED = "prepared";
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path marks;
     private final Path services;
@@ -53,12 +52,12 @@ final class Standbys {
 
     /** Empty where there is none, or another version has made it, or it cannot be read: nobody can tell then what it is. */
     Optional<StandbyRecord> record(ServiceName name) {
-        return read(mark(name), StandbyRecord.class);
+        return read(mark(name), StandbyRecord::of);
     }
 
     void record(ServiceName name, StandbyRecord record) throws IOException {
         Files.createDirectories(marks);
-        files.writeUnsynced(mark(name), JSON.writeValueAsBytes(record));
+        files.writeUnsynced(mark(name), Json.bytes(record.json()));
     }
 
     /** Nothing of it is left. */
@@ -86,13 +85,13 @@ final class Standbys {
     }
 
     Optional<StandbyPlan> plan(ServiceName name) {
-        return read(plans.resolve(name.value()), StandbyPlan.class);
+        return read(plans.resolve(name.value()), StandbyPlan::of);
     }
 
     /** Writes where that differs from what is there. After a power cut that takes it away the node is probed anew. */
     void plan(ServiceName name, StandbyPlan plan) throws IOException {
         Path file = plans.resolve(name.value());
-        byte[] text = JSON.writeValueAsBytes(plan);
+        byte[] text = Json.bytes(plan.json());
         if (!Files.exists(file) || !Arrays.equals(text, Files.readAllBytes(file))) {
             Files.createDirectories(plans);
             files.writeUnsynced(file, text);
@@ -111,9 +110,9 @@ final class Standbys {
         return services.resolve(name.value()).resolve(ADOPTED);
     }
 
-    private static <T> Optional<T> read(Path file, Class<T> type) {
+    private static <T> Optional<T> read(Path file, Json.Reading<T> reading) {
         try {
-            return Optional.ofNullable(JSON.readValue(Files.readAllBytes(file), type));
+            return Optional.of(Json.read(Files.readAllBytes(file), reading));
         } catch (IOException e) {
             return Optional.empty();
         }

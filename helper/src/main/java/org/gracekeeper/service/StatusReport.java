@@ -2,12 +2,11 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
@@ -17,7 +16,6 @@ import org.gracekeeper.model.ServiceName;
 
 /** What {@code gracekeeper status} shows: services, layers, addresses, grace, holders. Thread-safe. */
 public final class StatusReport {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String NOT_IN_FORCE = "parameters of the last change are not in force: ";
 
     private final Registry registry;
@@ -70,7 +68,6 @@ public final class StatusReport {
         }
 
         /** All of them as one text, for who reads the JSON and does not know that there may be several. */
-        @JsonProperty("remark")
         public String remark() {
             return String.join("; ", remarks);
         }
@@ -93,7 +90,7 @@ public final class StatusReport {
         if (only.isEmpty()) {
             prepared.all().forEach(each -> all.add(status(each)));
         }
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(all) + "\n";
+        return Json.text(Json.array(all, StatusJson::of));
     }
 
     private static ServiceStatus status(PreparedList.Prepared prepared) {

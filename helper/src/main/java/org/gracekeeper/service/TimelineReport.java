@@ -2,16 +2,19 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.timeline.Event;
 import org.gracekeeper.timeline.Outage;
 import org.gracekeeper.timeline.Phase;
 import org.gracekeeper.timeline.Timeline;
@@ -20,8 +23,6 @@ import org.gracekeeper.timeline.TimelineText;
 
 /** What {@code gracekeeper timeline} shows: a service's last stop and start, as both nodes recorded them. Thread-safe. */
 public final class TimelineReport {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private final Registry registry;
     private final TimelineStore store;
 
@@ -29,18 +30,6 @@ public final class TimelineReport {
         this.registry = registry;
         this.store = store;
     }
-
-    /**
-     * The JSON form.
-     *
-     * @param notReachable null when it is not known since when, or has not ended
-     * @param recovering whether clients may still reclaim
-     * @param phases stops and starts
-     */
-    private record Json(String service, String title, List<String> notes, NotReachable notReachable, boolean recovering,
-            List<Phase> phases) {}
-
-    private record NotReachable(long micros, List<Outage.Part> parts) {}
 
     /** @throws OcfException (NOT_RUNNING) when nothing is known of the service on this node */
     public String text(ServiceName name) throws OcfException, IOException {
@@ -56,10 +45,29 @@ public final class TimelineReport {
     public String json(ServiceName name) throws OcfException, IOException {
         Timeline timeline = find(name);
         Outage outage = timeline.outage();
-        NotReachable notReachable = outage.micros().filter(micros -> outage.shutKnown())
-                .map(micros -> new NotReachable(micros, outage.parts())).orElse(null);
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(new Json(name.value(), timeline.title(),
-                timeline.notes(), notReachable, timeline.recovering(), timeline.phases())) + "\n";
+        ObjectNode json = Json.object().put("service", name.value()).put("title", timeline.title());
+        json.set("notes", Json.texts(timeline.notes()));
+        // Null when it is not known since when, or has not ended.
+        json.set("notReachable", outage.micros().filter(micros -> outage.shutKnown())
+                .map(micros -> notReachable(micros, outage.parts())).orElse(null));
+        json.put("recovering", timeline.recovering()); // whether clients may still reclaim
+        json.set("phases", Json.array(timeline.phases(), TimelineReport::phase));
+        return Json.text(json);
+    }
+
+    private static ObjectNode notReachable(long micros, List<Outage.Part> parts) {
+        return Json.object().put("micros", micros).set("parts", Json.array(parts, part ->
+                Json.object().put("node", part.node()).put("what", part.what()).put("micros", part.micros())));
+    }
+
+    static JsonNode phase(Phase phase) {
+        ObjectNode json = Json.object().set("begin", event(phase.begin()));
+        return json.set("events", Json.array(phase.events(), TimelineReport::event));
+    }
+
+    private static JsonNode event(Event event) {
+        return Json.object().put("kind", event.kind().name()).put("name", event.name()).put("boot", event.boot())
+                .put("at", event.at()).put("micros", event.micros()).put("detail", event.detail());
     }
 
     private Timeline find(ServiceName name) throws OcfException, IOException {

@@ -2,11 +2,8 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,7 +11,11 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
+import org.gracekeeper.json.Fields;
+import org.gracekeeper.json.Json;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.store.DurableFiles;
@@ -31,12 +32,6 @@ import org.gracekeeper.timeline.Event;
 final class TimelineStore {
     private static final int FORMAT = 1;
     private static final long MAX = 1 << 20;
-    private static final ObjectMapper JSON = JsonMapper.builder()
-            .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
-            .configure(DeserializationFeature.READ_UNKNOWN_ENUM_VALUES_AS_NULL, true)
-            .defaultPropertyInclusion(JsonInclude.Value.construct(
-                    JsonInclude.Include.NON_DEFAULT, JsonInclude.Include.NON_DEFAULT))
-            .build();
 
     private final Path root;
     private final DurableFiles files;
@@ -52,7 +47,16 @@ final class TimelineStore {
      *
      * @param generation the start whose end this is, see {@link ClaimLayer}; 0 on the node
      */
-    private record Header(int format, String service, long generation) {}
+    record Header(int format, String service, long generation) {
+        static Header of(Fields f) throws IOException {
+            return new Header(f.integer("format"), f.text("service"), f.number("generation"));
+        }
+
+        JsonNode json() {
+            ObjectNode json = Json.object().put("format", format).put("service", service);
+            return generation == 0 ? json : json.put("generation", generation);
+        }
+    }
 
     /**
      * Events that were found.
@@ -72,7 +76,7 @@ final class TimelineStore {
     /** This node's record of the service begins anew. */
     void begin(ServiceName service) throws IOException {
         Files.createDirectories(root);
-        Files.write(root.resolve(service.value()), line(new Header(FORMAT, service.value(), 0)));
+        Files.write(root.resolve(service.value()), line(new Header(FORMAT, service.value(), 0).json()));
     }
 
     /** Adds to this node's record of the service. */
@@ -81,7 +85,7 @@ final class TimelineStore {
         if (!Files.exists(file)) {
             begin(service);
         }
-        Files.write(file, line(event), StandardOpenOption.APPEND);
+        Files.write(file, line(json(event)), StandardOpenOption.APPEND);
     }
 
     /** What this node recorded of the service since its boot. */
@@ -92,9 +96,9 @@ final class TimelineStore {
     /** Leaves events to the next start, in place of what there is. */
     void handOn(StateDirectory state, ServiceName service, long generation, List<Event> events) throws IOException {
         StringBuilder text = new StringBuilder();
-        text.append(new String(line(new Header(FORMAT, service.value(), generation)), StandardCharsets.UTF_8));
+        text.append(new String(line(new Header(FORMAT, service.value(), generation).json()), StandardCharsets.UTF_8));
         for (Event event : events) {
-            text.append(new String(line(event), StandardCharsets.UTF_8));
+            text.append(new String(line(json(event)), StandardCharsets.UTF_8));
         }
         files.writeUnsynced(state.timeline(), text.toString().getBytes(StandardCharsets.UTF_8));
     }
@@ -129,11 +133,11 @@ final class TimelineStore {
 
     private static Header header(Path file, List<String> lines) throws IOException {
         try {
-            Header header = JSON.readValue(lines.isEmpty() ? "" : lines.get(0), Header.class);
-            if (header != null && header.service() != null && header.format() == FORMAT) {
+            Header header = Json.read((lines.isEmpty() ? "" : lines.get(0)).getBytes(StandardCharsets.UTF_8), Header::of);
+            if (header.service() != null && header.format() == FORMAT) {
                 return header;
             }
-        } catch (JsonProcessingException e) {
+        } catch (IOException e) {
             // Its message would quote the garbage.
         }
         throw new UnexpectedFormatException(file.toString(), "no timeline of format " + FORMAT);
@@ -145,18 +149,51 @@ final class TimelineStore {
         int bad = 0;
         for (String line : lines) {
             try {
-                Event event = JSON.readValue(line, Event.class);
-                if (event != null && event.kind() != null) {
+                Event event = Json.read(line.getBytes(StandardCharsets.UTF_8), TimelineStore::event);
+                if (event.kind() != null) {
                     events.add(event);
                 }
-            } catch (JsonProcessingException e) {
+            } catch (IOException e) {
                 bad++;
             }
         }
         return new Found(events, bad == 0 ? "" : bad + " lines of " + file + " cannot be read");
     }
 
-    private static byte[] line(Object value) throws IOException {
-        return (JSON.writeValueAsString(value) + "\n").getBytes(StandardCharsets.UTF_8);
+    /** A kind that is not known here is null. */
+    static Event event(Fields f) throws IOException {
+        String kind = f.text("kind");
+        return new Event(Stream.of(Event.Kind.values()).filter(k -> k.name().equals(kind)).findFirst().orElse(null),
+                f.text("name"), f.text("boot"), f.number("at"), f.number("micros"), f.text("detail"));
+    }
+
+    /** What is empty, or 0, is left out. */
+    static JsonNode json(Event event) {
+        ObjectNode json = Json.object().put("kind", event.kind().name());
+        put(json, "name", event.name());
+        put(json, "boot", event.boot());
+        put(json, "at", event.at());
+        put(json, "micros", event.micros());
+        put(json, "detail", event.detail());
+        return json;
+    }
+
+    private static void put(ObjectNode json, String name, String value) {
+        if (!value.isEmpty()) {
+            json.put(name, value);
+        }
+    }
+
+    private static void put(ObjectNode json, String name, long value) {
+        if (value != 0) {
+            json.put(name, value);
+        }
+    }
+
+    private static byte[] line(JsonNode value) {
+        byte[] text = Json.bytes(value);
+        byte[] line = Arrays.copyOf(text, text.length + 1);
+        line[text.length] = '\n';
+        return line;
     }
 }
