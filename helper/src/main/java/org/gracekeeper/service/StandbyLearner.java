@@ -88,8 +88,9 @@ final class StandbyLearner {
             ServiceName name = each.getKey();
             Optional<ServiceConfig> config = config(name, each.getValue());
             if (config.isEmpty()) {
-                drop(name);
-            } else if (!StandbyPlan.isWanted(config.get())) {
+                continue;
+            }
+            if (!StandbyPlan.isWanted(config.get())) {
                 drop(name);
                 standbys.forgetPlan(name);
             } else if (expect(name, config.get())) {

@@ -18,9 +18,12 @@ final class StandbyProbes {
     /** The agent's environment, of the last probe of each. */
     private final Map<ServiceName, Map<String, String>> arrived = new ConcurrentHashMap<>();
 
-    /** From a monitor that has found nothing of the service. Of one that is no probe (ocf_is_probe of resource-agents) nothing is kept. */
+    /**
+     * From a monitor that has found nothing of the service. Of one that comes again and again nothing is kept. A probe has interval 0, or
+     * none: Pacemaker 2.1.5 names none.
+     */
     void notRunning(ServiceName name, Map<String, String> environment) {
-        if ("0".equals(environment.get(INTERVAL))) {
+        if (environment.getOrDefault(INTERVAL, "0").equals("0")) {
             arrived.put(name, environment);
         }
     }

@@ -150,8 +150,11 @@ class StandbyLearnerTest {
     void onlyAProbeIsOne() throws Exception {
         monitor(WEB, "10000");
         monitor(WEB, "");
-        probes.notRunning(WEB, Map.of());
         assertEquals(Map.of(), probes.take());
+        monitor(WEB, "0");
+        assertEquals(Set.of(WEB), probes.take().keySet());
+        probes.notRunning(WEB, Map.of());
+        assertEquals(Map.of(WEB, Map.of()), probes.take());
     }
 
     /** A start would refuse them, and the probe has said "not running". */
@@ -160,12 +163,15 @@ class StandbyLearnerTest {
         standbys.plan(WEB, PLAN);
         for (List<String> wrong : List.of(List.of("ip", ""), List.of("versions", "5"), List.of("link_type", "veth"),
                 List.of("unknown", "1"), List.of("warm_standby", "perhaps"))) {
-            probe("link_type", "macvlan");
-            look();
             probed(wrong.toArray(String[]::new));
             assertEquals(Set.of(), learner.waiting(), wrong.toString());
         }
         assertEquals(Optional.of(PLAN), standbys.plan(WEB));
+        probe();
+        look();
+        probe("ip", "");
+        look();
+        assertEquals(Set.of(WEB), learner.waiting());
         assertEquals(List.of(), said);
     }
 
