@@ -29,14 +29,19 @@ def stamps(lines, ahead, wanted):
     return [(line["t"] + shift, line) for line in lines if wanted(line)]
 
 
-def longest(times, outage):
-    """The longest gap that touches the outage, as far as it is to be counted; None if nothing came after it."""
+def longest(times, outage, until=float("inf")):
+    """The longest gap that touches the outage, as far as it is to be counted; None if nothing came after it.
+
+    From UNTIL on, when the next outage begins, it is that one's: clients had been served again by then."""
     fenced = outage["fenced"]
     since = outage["begin"] if fenced is None else fenced
     if not times or max(times) < since:
         return None
-    counted = [gap if fenced is None or gap.begin >= fenced else Gap(gap.end - fenced, fenced, gap.end)
-               for gap in gaps(times, max(times)) if gap.end > since and gap.begin < outage["end"]]
+    counted = []
+    for gap in gaps(times, max(times)):
+        if gap.end > since and gap.begin < outage["end"]:
+            begin, end = gap.begin if fenced is None else max(gap.begin, fenced), min(gap.end, until)
+            counted.append(Gap(end - begin, begin, end))
     return max(counted, default=Gap(0.0, since, since))
 
 
@@ -109,7 +114,7 @@ def measure(outages, logs, clocks, kind, kernel):
                     outage["begin"] <= t < until for t, _ in stamps(lines, ahead, lambda one: one["e"] in ("error", "foreign")))
             if not known:
                 continue
-            found = longest(served(role, lines, ahead), outage)
+            found = longest(served(role, lines, ahead), outage, until)
             result["gaps"][short] = found and round(found.seconds, 3)
             if found and role == "contender":
                 grants[short[len(REQUESTER):]] = found

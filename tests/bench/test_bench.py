@@ -46,6 +46,12 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"v3": 5.5}, found["gaps"])
         self.assertEqual(["kept:3"], found["lost"])
 
+    def test_a_gap_that_goes_on_in_the_next_outage_is_that_ones(self):
+        second = dict(self.MOVE, begin=1030.5, end=1060.0)
+        logs = {"web-v3": holder([9.0, 21.0, 29.5, 59.0])}
+        found = [one["gaps"] for one in measure.measure([self.MOVE, second], logs, {"c1": 0.0}, "web", "6.12")]
+        self.assertEqual([{"v3": 12.0}, {"v3": 29.5}], found)
+
     def test_a_clock_that_is_ahead_is_put_right(self):
         found = self.one(dict(self.MOVE, end=1011.0), **{"web-v3": holder([14.0, 15.5, 21.0], host="ahead")})
         self.assertEqual({"v3": 5.5}, found["gaps"])
