@@ -225,9 +225,12 @@ final class StandbyKeeper {
         return Optional.ofNullable(problem.get());
     }
 
-    /** A parent carries devices of one kind. */
+    /** A parent carries devices of one kind. Of two services that both do not run the first has it. */
     private boolean isPossible(ServiceName name, StandbyPlan plan) throws IOException {
         return registry.others(name).stream().noneMatch(other -> !other.config().isShared()
-                && other.parent().equals(plan.parent()) && other.config().linkType() != plan.linkType());
+                        && other.parent().equals(plan.parent()) && other.config().linkType() != plan.linkType())
+                && standbys.standing().stream().filter(other -> !other.equals(name)).map(standbys::record)
+                        .flatMap(Optional::stream).map(record -> record.basis().plan())
+                        .noneMatch(other -> other.parent().equals(plan.parent()) && other.linkType() != plan.linkType());
     }
 }

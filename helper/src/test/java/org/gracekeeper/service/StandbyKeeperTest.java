@@ -290,6 +290,16 @@ class StandbyKeeperTest {
     }
 
     @Test
+    void norIsWhatHasNoRoomBesideWhatIsPreparedForAnother() throws Exception {
+        prepared();
+        standbys.plan(new ServiceName("other"), new StandbyPlan(StandbyPlan.FORMAT, "eth0", LinkType.MACVLAN, true));
+        standbys.plan(new ServiceName("third"), new StandbyPlan(StandbyPlan.FORMAT, "eth1", LinkType.MACVLAN, true));
+        after(StandbyKeeper.LOOK);
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("made third"), done());
+    }
+
+    @Test
     void whatFailsIsTriedAgainLater() throws Exception {
         standbys.plan(WEB, PLAN);
         doThrow(new IOException("exit 2")).doAnswer(call -> done.add("made")).when(standby).prepare(any(), any(), any());
