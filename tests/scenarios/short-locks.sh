@@ -34,13 +34,13 @@ need "short locks over NFSv4.0" passer v40 v40 1 3
 here=node1
 for ((n = 1; n <= SHORT_MOVES; n++)); do
 	for name in v3-1 v3-2 v40; do need "short locks are granted, $name" passing $name; done
-	event "move $n: service web is to go to $(other $here)"
-	need "service web moves" move web "$(other $here)"
-	here=$(other $here)
-	check "move $n: all locks are on $here" look $here
-	check "move $n: grace ends" wait_recovered $here
-	check "move $n: NLM grace ended early" early $here NLM
-	check "move $n: NFSv4 grace ended early" early $here NFSv4
+	event "move $n: service web is to go to $(other "$here")"
+	need "service web moves" move web "$(other "$here")"
+	here=$(other "$here")
+	check "move $n: all locks are on $here" look "$here"
+	check "move $n: grace ends" wait_recovered "$here"
+	check "move $n: NLM grace ended early" early "$here" NLM
+	check "move $n: NFSv4 grace ended early" early "$here" NFSv4
 done
 check "the logs come home" end_load
 check_load

@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.net;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.time.Duration;
@@ -162,7 +161,8 @@ public final class IpLink {
                 }
                 list.forEach(elements::add);
             }
-        } catch (JsonProcessingException e) {
+        } catch (IOException e) {
+            // From memory it is about the text alone, and not always Jackson's own (UTF32Reader's, by what it begins with).
             throw new UnexpectedFormatException("ip -json", text);
         }
         return elements;

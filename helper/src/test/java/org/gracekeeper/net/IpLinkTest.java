@@ -142,6 +142,8 @@ class IpLinkTest {
         assertEquals(new IpLink.Network(List.of(), List.of(), List.of(), List.of()), IpLink.parse(""));
         assertEquals(List.of("lo"), IpLink.parse(json + "\n\n[]").links().stream().map(IpLink.Link::name).toList());
         assertThrows(UnexpectedFormatException.class, () -> IpLink.parse("{}"));
+        // Taken for UTF-32.
+        assertThrows(UnexpectedFormatException.class, () -> IpLink.parse("[\0\0\0 "));
         Mutations.feed(json, 20_000, UnexpectedFormatException.class, IpLink::parse);
     }
 
