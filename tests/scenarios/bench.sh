@@ -128,7 +128,7 @@ outage() {
 	check "$SVC: clients are served on $to" served
 	[ "$SVC" = floor ] || found=$(guest "$to" server.py getlk --wait $PATIENCE --dir "/srv/$SVC/export" "${HELD[@]}")
 	if [ "$SVC" = gracekeeper ]; then
-		graces=$(on "$to" journalctl -o cat --no-pager --since "@${begin%.*}" -u gracekeeperd | grep 'grace ended after' |
+		graces=$(ended "$to" --since "@${begin%.*}" |
 			python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().splitlines()))')
 		parts=$(on "$to" gracekeeper timeline "$SVC" --json | python3 -c 'import json, sys
 print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')

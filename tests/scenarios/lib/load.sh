@@ -183,12 +183,16 @@ wait_recovered() {
 # state NODE: of the service there, as the helper tells it.
 state() { on "$1" gracekeeper status --json "$SVC" | field 0.state -; }
 
-# ended NODE: what the helper says of the end of the last recovery there.
-ended() { on "$1" journalctl -b -o cat --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2; }
+# ended NODE [JOURNALCTL-OPTION...]: what the helper says of the end of the last recovery there.
+ended() {
+	local node=$1
+	shift
+	on "$node" journalctl -b -o cat --no-pager "$@" -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2
+}
 
 # note_graces NODE: the last recovery's grace periods there become part of the timeline: check_hammered needs them.
 note_graces() {
-	on "$1" journalctl -b -o short-unix --no-pager -u gracekeeperd | grep -E "service $SVC: (NLM|NFSv4) grace ended after" | tail -n 2 |
+	ended "$1" -o short-unix |
 		python3 "$TESTS/workload/report.py" --graces "$1" "$(field "$1" - <"$OUT/clocks.json")" >>"$OUT/events.jsonl"
 }
 

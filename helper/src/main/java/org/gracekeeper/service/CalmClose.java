@@ -57,7 +57,7 @@ final class CalmClose {
     }
 
     private boolean closeCalmly(Operation operation) throws IOException, InterruptedException {
-        Deadline patience = Deadline.after(min(LIMIT, operation.deadline().remaining().dividedBy(SHARE)));
+        Deadline patience = Deadline.after(operation.deadline().remaining().dividedBy(SHARE)).part(LIMIT);
         Presence<Object> presence = new Presence<>(SETTLED);
         while (isCalm(operation, presence, patience)) {
             link.close(operation);
@@ -75,10 +75,6 @@ final class CalmClose {
     private boolean isCalm(Operation operation, Presence<Object> presence, Deadline patience)
             throws IOException, InterruptedException {
         return Waiting.until(patience, () -> presence.isSettled(held(operation.service()), System.nanoTime()));
-    }
-
-    private static Duration min(Duration a, Duration b) {
-        return a.compareTo(b) < 0 ? a : b;
     }
 
     /** What would have to come back one by one. */

@@ -40,8 +40,8 @@ final class Sharing {
     /** @param devices of the file systems that the service uses, by path */
     private static void refuse(RunningService service, Map<Path, DeviceId> devices, RunningService other) throws OcfException {
         // In the other's namespace, where a look at the node's devices does not find it.
-        if (!other.config().isShared() && !service.config().isShared() && other.parent().equals(service.parent())
-                && other.config().linkType() != service.config().linkType()) {
+        if (!other.config().isShared() && !service.config().isShared()
+                && StandbyPlan.needed(other).excludes(StandbyPlan.needed(service))) {
             throw new OcfException(OcfCode.ARGS, "parameter link_type: device " + service.parent() + " already carries "
                     + other.config().linkType().kind() + ", for service " + other.config().name() + ", and the kernel"
                     + " allows one kind on a device: use link_type=" + other.config().linkType().kind());

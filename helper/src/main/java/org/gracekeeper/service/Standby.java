@@ -97,8 +97,7 @@ final class Standby {
         try {
             for (ServiceName name : standbys.standing()) {
                 Optional<StandbyPlan> other = standbys.record(name).map(record -> record.basis().plan());
-                if (other.isPresent() && other.get().parent().equals(wanted.parent())
-                        && other.get().linkType() != wanted.linkType()) {
+                if (other.filter(wanted::excludes).isPresent()) {
                     operation.info("what is prepared for service " + name + " goes: device " + wanted.parent() + " is to carry "
                             + wanted.linkType().kind());
                     // On a thread of its own: a stop of that service interrupts who has its slot.

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
@@ -225,12 +226,12 @@ final class StandbyKeeper {
         return Optional.ofNullable(problem.get());
     }
 
-    /** A parent carries devices of one kind. Of two services that both do not run the first has it. */
+    /** Of two services that exclude each other, and both do not run, the first one's standby stays. */
     private boolean isPossible(ServiceName name, StandbyPlan plan) throws IOException {
-        return registry.others(name).stream().noneMatch(other -> !other.config().isShared()
-                        && other.parent().equals(plan.parent()) && other.config().linkType() != plan.linkType())
-                && standbys.standing().stream().filter(other -> !other.equals(name)).map(standbys::record)
-                        .flatMap(Optional::stream).map(record -> record.basis().plan())
-                        .noneMatch(other -> other.parent().equals(plan.parent()) && other.linkType() != plan.linkType());
+        Stream<StandbyPlan> running = registry.others(name).stream().filter(other -> !other.config().isShared())
+                .map(StandbyPlan::needed);
+        Stream<StandbyPlan> prepared = standbys.standing().stream().filter(other -> !other.equals(name))
+                .flatMap(other -> standbys.record(other).stream()).map(record -> record.basis().plan());
+        return Stream.concat(running, prepared).noneMatch(plan::excludes);
     }
 }

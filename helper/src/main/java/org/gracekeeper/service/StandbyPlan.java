@@ -53,6 +53,11 @@ record StandbyPlan(int format, String parent, LinkType linkType, boolean nfsV3) 
         return new StandbyPlan(FORMAT, parent, config.linkType(), config.hasNfsV3());
     }
 
+    /** Whether the kernel refuses one where the other is: a parent carries devices of one kind. */
+    boolean excludes(StandbyPlan other) {
+        return parent.equals(other.parent) && linkType != other.linkType;
+    }
+
     /** Whether a start with this configuration could need this, as far as that can be told without a look at the node's network. */
     boolean mayBeOf(ServiceConfig config) {
         return equals(needed(config, config.nic().orElse(parent)));
