@@ -15,9 +15,6 @@ passer() {
 	program client3 "contender-$2" contender.py --interval 0.2 --max-pending "$3" --give-up 16 --via "NFS$1=/mnt/$1" --control "free:$4"
 }
 
-# passing NAME: its log has a further lock that it was granted.
-passing() { on client3 timeout 60 sh -c "tail -n 0 -F /var/tmp/load/contender-$1.log | grep -qm 1 '\"granted\": \[[0-9]'"; }
-
 # early NODE NLM|NFSv4: that grace did not take its time.
 early() {
 	ended "$1"
@@ -33,7 +30,7 @@ need "more of them" passer v3 v3-2 30 2
 need "short locks over NFSv4.0" passer v40 v40 1 3
 here=node1
 for ((n = 1; n <= SHORT_MOVES; n++)); do
-	for name in v3-1 v3-2 v40; do need "short locks are granted, $name" passing $name; done
+	for name in v3-1 v3-2 v40; do need "short locks are granted, $name" granted client3 contender-$name 60; done
 	event "move $n: service web is to go to $(other "$here")"
 	need "service web moves" move web "$(other "$here")"
 	here=$(other "$here")

@@ -125,10 +125,15 @@ requester_ends() { # HOST
 	"$LAB" get "$1" /var/tmp/load/requester.log "$OUT/requester@$1.log"
 }
 
-# granted HOST: until its requester is granted a lock. Seen from there, the node has better things to do.
-granted() {
-	on "$1" timeout $((GRACE * 3)) sh -c 'tail -n 0 -F /var/tmp/load/requester.log | grep -qm 1 "\"granted\": \[0\]"'
+# logs HOST NAME PATTERN [SECONDS]: until the log of that program has a new line with it. Seen from there, the node has better things
+# to do.
+logs() {
+	# shellcheck disable=SC2016 # the arguments of that shell
+	on "$1" timeout "${4:-$((GRACE * 3))}" sh -c 'tail -n 0 -F "/var/tmp/load/$0.log" | grep -qm 1 -e "$1"' "$2" "$3"
 }
+
+# granted HOST [NAME [SECONDS]]: until a requester there is granted a lock.
+granted() { logs "$1" "${2:-requester}" '"granted": \[[0-9]' "${3:-}"; }
 
 # note_holders NODE ADDRESS...: the NFSv4.1+ clients there on hosts with these addresses are the holders. early.py knows from that
 # whose RECLAIM_COMPLETE counts. After each start: they have other names then.
