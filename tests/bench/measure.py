@@ -30,7 +30,8 @@ def stamps(lines, ahead, wanted):
 
 
 def longest(times, outage, until=float("inf")):
-    """The longest gap that touches the outage, as far as it is to be counted; None if nothing came after it.
+    """The longest gap that touches the outage, as far as it is to be counted; None if nothing came after it: clients are served
+    a while before a stop has shut them out, so who has not been for longer than ever when the outage is over is not coming.
 
     From UNTIL on, when the next outage begins, it is that one's: clients had been served again by then."""
     fenced = outage["fenced"]
@@ -42,7 +43,8 @@ def longest(times, outage, until=float("inf")):
         if gap.end > since and gap.begin < outage["end"]:
             begin, end = gap.begin if fenced is None else max(gap.begin, fenced), min(gap.end, until)
             counted.append(Gap(end - begin, begin, end))
-    return max(counted, default=Gap(0.0, since, since))
+    found = max(counted, default=Gap(0.0, since, since))
+    return None if outage["end"] - max(times) > found.seconds else found
 
 
 def during(operations, begin, end):

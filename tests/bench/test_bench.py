@@ -57,14 +57,17 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual({"v3": 5.5}, found["gaps"])
 
     def test_after_a_power_cut_a_gap_counts_from_the_fencing_on(self):
-        found = self.one(dict(self.MOVE, what="cut", fenced=1014.0), **{"web-v3": holder([9.0, 10.0, 20.0])})
+        found = self.one(dict(self.MOVE, what="cut", fenced=1014.0), **{"web-v3": holder([9.0, 10.0, 20.0, 25.0, 30.0])})
         self.assertEqual({"v3": 6.0}, found["gaps"])
 
     def test_a_writer_that_never_came_back_has_no_end(self):
         self.assertEqual({"v3": None}, self.one(self.MOVE, **{"web-v3": holder([1.0, 9.0])})["gaps"])
 
+    def test_a_writer_that_wrote_only_until_it_was_shut_out_never_came_back(self):
+        self.assertEqual({"v3": None}, self.one(self.MOVE, **{"web-v3": holder([9.0, 9.5, 10.5, 11.0])})["gaps"])
+
     def test_only_grants_count_for_new_locks_and_held_ones_are_stolen(self):
-        logs = {"web-requester-v3": attempts((9.0, [9.0]), (11.0, []), (14.0, [14.0])),
+        logs = {"web-requester-v3": attempts((9.0, [9.0]), (11.0, []), (14.0, [14.0]), (27.0, [14.5, 19.0, 24.0, 27.0])),
                 "web-contender": attempts((11.0, [], 3), (12.0, [11.5, 12.0]), control=False)}
         found = self.one(self.MOVE, **logs)
         self.assertEqual(({"requester-v3": 5.0}, 2, 3), (found["gaps"], found["stolen"], found["refused"]))
@@ -84,7 +87,7 @@ class MeasureTest(unittest.TestCase):
 
     def test_what_comes_after_the_outage_counts_from_the_first_write(self):
         logs = {"web-requester-v3": attempts((9.0, [9.0]), (25.5, [25.5])),
-                "web-requester-v4.2": attempts((9.0, [9.0]), (18.0, [18.0])),
+                "web-requester-v4.2": attempts((9.0, [9.0]), (18.0, [18.0]), (25.5, [25.5])),
                 "web-v3": holder([9.0, 21.0]), "web-v4.2": holder([9.0, 20.0])}
         self.assertEqual({"v3": 5.5, "v4.2": 0.0}, self.one(self.MOVE, **logs)["after"])
 
