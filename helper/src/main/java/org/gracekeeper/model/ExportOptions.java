@@ -76,6 +76,6 @@ final class ExportOptions {
     }
 
     private static String unknown(String option) {
-        return "option \"" + option + "\" is unknown, see exports(5)";
+        return "option \"" + option + "\" is none that a service knows: leave it out (docs/parameters.md has those that it takes)";
     }
 }

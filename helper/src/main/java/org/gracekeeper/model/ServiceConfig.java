@@ -239,7 +239,8 @@ public record ServiceConfig(
         }
         // The kernel takes it from the nodename: __NEW_UTS_LEN is 64 (include/uapi/linux/utsname.h).
         if (!text.matches("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")) {
-            throw bad("scope", text, "must be at most 64 letters, digits, \"_\", \".\" and \"-\"");
+            throw bad("scope", text, "must be at most 64 letters, digits, \"_\", \".\" and \"-\", beginning with a letter or"
+                    + " digit");
         }
         return text;
     }

@@ -150,6 +150,7 @@ class ServiceConfigTest {
         "early_end | maybe                   | must be yes or no",
         "grace_time | 60                     | shorter than lease_time=90",
         "scope      | 'a b'                  | letters",
+        "scope      | _a                     | beginning with a letter or digit",
         "thread     | 8                      | unknown"
     })
     void aWrongValueIsNamedWithItsParameter(String parameter, String value, String expected) {
