@@ -28,6 +28,8 @@ GROUPS = {
         "Delegations are as by default: a lock kept with one that is recalled in a grace period is lost."],
     "tuned": [
         "As usual, with portblock around it (tickle ACKs from a directory on the shared storage), and all that it takes to work.",
+        "As installed on Debian 12 portblock never opens the port again that it has shut: iptables 1.8.9 lists protocols by their "
+        "numbers, and portblock looks for their names. Here it looks for both.",
         "unlock_on_stop as the kernel needs it: 1 up to 6.8, 0 from 6.9 on.",
         "10 s of lease and grace, lockd's too. Who comes later than that has lost its locks to whoever asks.",
         "No leases on the node (fs.leases-enable=0), so no delegations."],
