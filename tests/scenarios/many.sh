@@ -302,6 +302,7 @@ listed() {
 }
 
 slots() { on client1 "$GUEST_DIR/slots.py" "$1"; } # ADDRESS
+slots_are() { [ "$(slots "$(address 1)")" = "$1" ]; }  # SLOTS
 rate() { guest "$1" throughput.py "/mnt/$2/read"; } # HOST MOUNT
 
 # Of a session that is made for it. Clients of one kernel share one, so this is another host than that of the session that stays.
@@ -344,6 +345,9 @@ slots_part() {
 	after_start=$(slots "$(address 1)")
 	on client1 systemctl stop load-slots-a
 	LOADS=()
+	# The helper looks every two seconds who has gone.
+	check "when sessions from before that start have ended, a new one has as many slots as at first" \
+		until_true 8 slots_are "$before"
 	after_close=$(slots "$(address 1)")
 	need "rates after others have come and gone" rates after
 	need "the other starts anew" is_restarted "$LAST"

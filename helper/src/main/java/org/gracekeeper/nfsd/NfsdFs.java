@@ -163,6 +163,26 @@ public final class NfsdFs {
         write("unlock_filesystem", quoted(anyPathOnIt.toString()));
     }
 
+    /**
+     * Makes the instance's server, which is to have none, and drops it. Before 6.14 that sets to zero what the sessions of all
+     * instances of the node take of memory (fs/nfsd/nfssvc.c, nfsd_create_serv and set_max_drc): each write to this file makes the
+     * server that is missing, and without a descriptor it stays without a socket. Unregisters nfsd from the rpcbind that can be reached.
+     */
+    public void makeAndDropServer() throws IOException {
+        try {
+            write("portlist", Integer.toString(Integer.MAX_VALUE));
+        } catch (KernelException e) {
+            if (e.errno() != Errno.EBADF) {
+                throw e;
+            }
+        }
+    }
+
+    /** The kernel's numbers of all NFSv4 clients the instance knows: none is used again. */
+    public Set<String> clientNumbers() throws IOException {
+        return clientDirectories().stream().map(directory -> directory.getFileName().toString()).collect(Collectors.toSet());
+    }
+
     /** All NFSv4 clients the instance knows; one that goes away meanwhile is left out. */
     public List<Nfs4Client> clients() throws IOException {
         List<Nfs4Client> clients = new ArrayList<>();

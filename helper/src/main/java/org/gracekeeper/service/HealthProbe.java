@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
@@ -116,8 +117,17 @@ final class HealthProbe {
      * @throws IOException the daemon has ended
      */
     int threads(DaemonProcess daemon) throws IOException {
+        return nfsd(daemon).threads();
+    }
+
+    /** The numbers of nfsd's clients, read as {@link #threads} are. */
+    Set<String> clients(DaemonProcess daemon) throws IOException {
+        return nfsd(daemon).clientNumbers();
+    }
+
+    private NfsdFs nfsd(DaemonProcess daemon) {
         Path root = proc.resolve(Integer.toString(daemon.pid())).resolve("root");
-        return new NfsdFs(node.kernel(), root.resolve(ROOT.relativize(MountNamespace.NFSD))).threads();
+        return new NfsdFs(node.kernel(), root.resolve(ROOT.relativize(MountNamespace.NFSD)));
     }
 
     /** Those that register themselves when they start. */

@@ -35,6 +35,7 @@ final class HealthWatch {
     private final HealthProbe probe;
     private final ClusterFailure cluster;
     private final Idle idle;
+    private final SessionSlots sessions;
     private final Path services;
     private final LongSupplier clock;
     private final Map<ServiceName, ServiceHealth> known = new HashMap<>();
@@ -54,11 +55,13 @@ final class HealthWatch {
     }
 
     /** @param services has a directory for each service: that something was reported outlives the helper there */
-    HealthWatch(Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle, Path services, LongSupplier clock) {
+    HealthWatch(Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle, SessionSlots sessions, Path services,
+            LongSupplier clock) {
         this.registry = registry;
         this.probe = probe;
         this.cluster = cluster;
         this.idle = idle;
+        this.sessions = sessions;
         this.services = services;
         this.clock = clock;
     }
@@ -77,6 +80,7 @@ final class HealthWatch {
             return;
         }
         known.keySet().retainAll(names);
+        sessions.retain(names);
         examined.values().removeIf(Future::isDone);
         for (ServiceName name : names) {
             try {
@@ -96,7 +100,7 @@ final class HealthWatch {
         ServiceName name = service.config().name();
         ServiceHealth before = known.get(name);
         ServiceHealth health = before != null && before.isOf(service) ? before : new ServiceHealth(
-                service, registry, probe, cluster, idle, services.resolve(name.value()).resolve("reported"), clock);
+                service, registry, probe, cluster, idle, sessions, services.resolve(name.value()).resolve("reported"), clock);
         known.put(name, health);
         health.look(service);
         if (service.serving() && !examined.containsKey(name)) {

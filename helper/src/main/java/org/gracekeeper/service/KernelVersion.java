@@ -30,6 +30,14 @@ record KernelVersion(int major, int minor) {
         return before(6, 6);
     }
 
+    /**
+     * Before 6.14 all nfsd instances of a node share what their NFSv4.1 sessions may take of memory, and a start of one forgets what
+     * is taken (fs/nfsd/nfssvc.c, set_max_drc).
+     */
+    boolean sessionsShareMemory() {
+        return before(6, 14);
+    }
+
     private boolean before(int otherMajor, int otherMinor) {
         return major < otherMajor || major == otherMajor && minor < otherMinor;
     }

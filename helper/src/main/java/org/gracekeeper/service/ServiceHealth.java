@@ -36,6 +36,7 @@ final class ServiceHealth {
     private final HealthProbe probe;
     private final ClusterFailure cluster;
     private final HealthWatch.Idle idle;
+    private final SessionSlots sessions;
     private final Path marker;
     private final LongSupplier clock;
     /** Guarded by this object. */
@@ -51,13 +52,14 @@ final class ServiceHealth {
 
     /** @param marker a file that outlives the helper, and goes with the service: that this start's failure was reported */
     ServiceHealth(RunningService service, Registry registry, HealthProbe probe, ClusterFailure cluster, HealthWatch.Idle idle,
-            Path marker, LongSupplier clock) {
+            SessionSlots sessions, Path marker, LongSupplier clock) {
         this.name = service.config().name();
         this.start = service.startedAt();
         this.registry = registry;
         this.probe = probe;
         this.cluster = cluster;
         this.idle = idle;
+        this.sessions = sessions;
         this.marker = marker;
         this.clock = clock;
         Instance.daemons(service.config().hasNfsV3()).forEach(daemon -> daemons.put(daemon, new DaemonHealth(daemon)));
@@ -109,6 +111,7 @@ final class ServiceHealth {
         if (daemons.containsKey("rpcbind")) {
             attempt(() -> register(service));
         }
+        attempt(this::seeClients);
         if (!problem(service).isEmpty() && !isReported()) {
             idle.run(name, () -> report(service));
         }
@@ -176,6 +179,16 @@ final class ServiceHealth {
             }
         }
         rpcbind = process;
+    }
+
+    private void seeClients() throws IOException {
+        Optional<DaemonProcess> mountd;
+        synchronized (this) {
+            mountd = daemons.get("mountd").process();
+        }
+        if (mountd.isPresent() && sessions.matter()) {
+            sessions.see(name, probe.clients(mountd.get()));
+        }
     }
 
     /** What nobody puts right; empty when nothing is wrong. */

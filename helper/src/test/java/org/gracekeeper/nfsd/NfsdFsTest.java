@@ -55,6 +55,15 @@ class NfsdFsTest {
     }
 
     @Test
+    void aServerThatIsMadeAndDropped() throws Exception {
+        doThrow(new KernelException("write", "portlist", Errno.EBADF, "bad descriptor")).when(kernel).writeOnce(any(), any());
+        nfsd.makeAndDropServer();
+        verify(kernel).writeOnce(root.resolve("portlist"), "2147483647\n".getBytes(StandardCharsets.US_ASCII));
+        doThrow(new KernelException("write", "portlist", Errno.ENOMEM, "no memory")).when(kernel).writeOnce(any(), any());
+        assertThrows(KernelException.class, nfsd::makeAndDropServer);
+    }
+
+    @Test
     void threadsAreWrittenOtherwise() throws Exception {
         reads("threads", "8\n");
         assertEquals(8, nfsd.threads());

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.Set;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
@@ -119,6 +120,8 @@ class HealthProbeTest {
         Path nfsd = Files.createDirectories(dir.resolve("proc/42/root/proc/fs/nfsd"));
         Files.writeString(nfsd.resolve("threads"), "12\n");
         assertEquals(12, probe.threads(new DaemonProcess(42, 'S', 4711, 40)));
+        Files.createDirectories(dir.resolve("proc/42/root/proc/fs/nfsd/clients/7"));
+        assertEquals(Set.of("7"), probe.clients(new DaemonProcess(42, 'S', 4711, 40)));
         assertThrows(IOException.class, () -> probe.threads(new DaemonProcess(43, 'S', 4711, 40)));
     }
 }

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.gracekeeper.model.Parameters;
@@ -45,6 +46,7 @@ class HealthWatchTest {
 
     private final HealthProbe probe = mock(HealthProbe.class);
     private final ClusterFailure cluster = mock(ClusterFailure.class);
+    private final SessionSlots sessions = mock(SessionSlots.class);
     private final List<String> done = Collections.synchronizedList(new ArrayList<>());
     private final AtomicLong clock = new AtomicLong();
     private Registry registry;
@@ -87,7 +89,7 @@ class HealthWatchTest {
             }
             step.run();
             return true;
-        }, dir.resolve("services"), clock::get);
+        }, sessions, dir.resolve("services"), clock::get);
     }
 
     private List<String> looks(int count) throws Exception {
@@ -102,6 +104,18 @@ class HealthWatchTest {
     @Test
     void nothingIsDoneWhereNothingIsWrong() throws Exception {
         assertEquals(List.of(), looks(30));
+        verify(sessions, never()).see(any(), any());
+    }
+
+    @Test
+    void clientsThatGoAreSeenWhereItMatters() throws Exception {
+        when(sessions.matter()).thenReturn(true);
+        when(probe.clients(any())).thenReturn(Set.of("7"));
+        looks(1);
+        verify(sessions).see(WEB, Set.of("7"));
+        registry.remove(WEB);
+        looks(1);
+        verify(sessions).retain(Set.of());
     }
 
     @Test

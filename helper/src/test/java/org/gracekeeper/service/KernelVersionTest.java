@@ -27,4 +27,10 @@ class KernelVersionTest {
     void delegationsDoNotSurviveFrom66On(String release, boolean survive) {
         assertEquals(survive, KernelVersion.parse(release).delegationsSurviveRecovery());
     }
+
+    @ParameterizedTest
+    @CsvSource({"6.1.0-56-cloud-amd64, true", "6.13.9, true", "6.14.0-rc1, false", "7.2.13, false"})
+    void sessionsShareMemoryUpTo613(String release, boolean share) {
+        assertEquals(share, KernelVersion.parse(release).sessionsShareMemory());
+    }
 }
