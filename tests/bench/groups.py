@@ -31,7 +31,9 @@ GROUPS = {
         "As installed on Debian 12 portblock never opens the port again that it has shut: iptables 1.8.9 lists protocols by their "
         "numbers, and portblock looks for their names. Here it looks for both.",
         "unlock_on_stop as the kernel needs it: 1 up to 6.8, 0 from 6.9 on.",
-        "10 s of lease and grace, lockd's too. Who comes later than that has lost its locks to whoever asks.",
+        "60 s of lease and grace, lockd's too. Who comes later than that has lost its locks to whoever asks. With 10 s, as on "
+        "hardware, that is everybody here: grace begins with nfsd, and on an emulated node the address can be reached 24 s after that, "
+        "and hosts are notified after 41 s.",
         "No leases on the node (fs.leases-enable=0), so no delegations."],
     "floor": [
         "Filesystem, ocf:pacemaker:Dummy, IPaddr2, and no NFS: what Pacemaker and the storage cost alone. Its gap is that between "
