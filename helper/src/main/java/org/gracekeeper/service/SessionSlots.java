@@ -36,6 +36,8 @@ final class SessionSlots {
     private final Map<ServiceName, Set<String>> clients = new HashMap<>();
     private final ExecutorService thread;
     private Boolean shared;
+    private boolean looked;
+    private boolean any;
     private String complaint = "";
 
     SessionSlots(Node node, NfsdFs nfsd) {
@@ -65,11 +67,17 @@ final class SessionSlots {
         }
     }
 
-    /** @param names services that are here: with any other its clients have gone */
-    synchronized void retain(Set<ServiceName> names) {
+    /** @param names services that are here: with any other its clients have gone; who went before the first look is not known */
+    synchronized void retain(Set<ServiceName> names) throws IOException {
+        if (!matter()) {
+            return;
+        }
+        any = !names.isEmpty();
+        boolean unknown = any && !looked;
+        looked = true;
         boolean gone = clients.entrySet().stream().anyMatch(each -> !names.contains(each.getKey()) && !each.getValue().isEmpty());
         clients.keySet().retainAll(names);
-        if (gone) {
+        if (gone || unknown) {
             putRight();
         }
     }
@@ -77,7 +85,7 @@ final class SessionSlots {
     /** Where no nfsd is left, the next start does it. */
     private boolean isForAnybody() throws IOException, InterruptedException {
         synchronized (this) {
-            if (!clients.isEmpty()) {
+            if (any) {
                 return true;
             }
         }

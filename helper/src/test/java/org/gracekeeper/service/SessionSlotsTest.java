@@ -45,6 +45,12 @@ class SessionSlotsTest {
         when(node.apart(any())).thenAnswer(call -> call.<Callable<?>>getArgument(0).call());
     }
 
+    private void atWork(ServiceName... names) throws Exception {
+        slots.retain(Set.of(names));
+        verify(nfsd, timeout(SOON).times(1)).makeAndDropServer();
+        clearInvocations(nfsd, kernel);
+    }
+
     private void isPutRight() throws Exception {
         verify(nfsd, timeout(SOON).times(1)).makeAndDropServer();
         clearInvocations(nfsd);
@@ -56,6 +62,7 @@ class SessionSlotsTest {
 
     @Test
     void onceAClientHasGone() throws Exception {
+        atWork(WEB);
         slots.see(WEB, Set.of("3", "4"));
         slots.see(WEB, Set.of("3", "4", "5"));
         isLeftAlone();
@@ -67,6 +74,7 @@ class SessionSlotsTest {
 
     @Test
     void onceAServiceHasGoneWithItsClients() throws Exception {
+        atWork(WEB, DB);
         slots.see(WEB, Set.of("3"));
         slots.see(DB, Set.of());
         slots.retain(Set.of(WEB, DB));
@@ -78,8 +86,24 @@ class SessionSlotsTest {
         isPutRight();
     }
 
+    /** A helper that has just been started does not know who was there while there was none. */
+    @Test
+    void atTheFirstLook() throws Exception {
+        atWork(WEB);
+        slots.retain(Set.of(WEB));
+        isLeftAlone();
+    }
+
+    @Test
+    void notWhereThereIsNoServiceYet() throws Exception {
+        slots.retain(Set.of());
+        slots.retain(Set.of(WEB));
+        isLeftAlone();
+    }
+
     @Test
     void whereNoNfsdIsLeftNobodyNeedsIt() throws Exception {
+        atWork(WEB);
         slots.see(WEB, Set.of("3"));
         slots.retain(Set.of());
         isLeftAlone();
@@ -87,6 +111,7 @@ class SessionSlotsTest {
 
     @Test
     void theNodesOwnNfsdSharesIt() throws Exception {
+        atWork(WEB);
         when(nfsd.runs()).thenReturn(true);
         slots.see(WEB, Set.of("3"));
         slots.retain(Set.of());
@@ -95,6 +120,7 @@ class SessionSlotsTest {
 
     @Test
     void theNodesRpcbindHearsNothing() throws Exception {
+        atWork(WEB);
         slots.see(WEB, Set.of("3"));
         slots.see(WEB, Set.of());
         isPutRight();
@@ -106,6 +132,7 @@ class SessionSlotsTest {
     /** However many go meanwhile, it is once more to be done, and one thread that hangs is enough. */
     @Test
     void oneAtATime() throws Exception {
+        atWork(WEB);
         CountDownLatch hangs = new CountDownLatch(1);
         doAnswer(call -> {
             hangs.await();
@@ -123,6 +150,7 @@ class SessionSlotsTest {
 
     @Test
     void aFailureIsNotTheLast() throws Exception {
+        atWork(WEB);
         doThrow(new IOException("refused")).when(nfsd).makeAndDropServer();
         slots.see(WEB, Set.of("1", "2"));
         slots.see(WEB, Set.of("1"));
@@ -135,7 +163,10 @@ class SessionSlotsTest {
     void kernelsOfTodayHaveNoSuchLimit() throws Exception {
         assertEquals(true, slots.matter());
         when(node.kernelRelease()).thenReturn("6.14.0");
-        assertEquals(false, new SessionSlots(node, nfsd).matter());
+        SessionSlots today = new SessionSlots(node, nfsd);
+        assertEquals(false, today.matter());
+        today.retain(Set.of(WEB));
+        isLeftAlone();
         verify(node, never()).apart(any());
     }
 }
