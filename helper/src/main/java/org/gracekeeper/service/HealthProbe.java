@@ -121,7 +121,7 @@ final class HealthProbe {
     }
 
     /** The numbers of nfsd's clients, read as {@link #threads} are. */
-    Set<String> clients(DaemonProcess daemon) throws IOException {
+    Set<String> clients(DaemonProcess daemon) {
         return nfsd(daemon).clientNumbers();
     }
 

@@ -61,7 +61,7 @@ final class SessionSlots {
 
     /** @param now the service's NFSv4 clients, by numbers that are not used again */
     synchronized void see(ServiceName name, Set<String> now) {
-        Set<String> before = clients.put(name, Set.copyOf(now));
+        Set<String> before = clients.put(name, now);
         if (before != null && !now.containsAll(before)) {
             putRight();
         }
