@@ -117,9 +117,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         if (!ledger.nlmKnown()) {
             return seen.nsmHosts().size() + " hosts may reclaim: " + ledger.nlmUnknown();
         }
-        long back = ledger.nlm().stream()
-                .filter(range -> LockCoverage.of(List.of(range)).missingFrom(seen.nlmSeen()).isEmpty())
-                .mapToInt(LockCoverage.Range::depth).sum();
+        long back = ledger.nlm().stream().filter(seen.nlmSeen()::has).mapToInt(LockCoverage.Range::depth).sum();
         return back + " of " + ledger.nlmLocks() + " locks back";
     }
 
