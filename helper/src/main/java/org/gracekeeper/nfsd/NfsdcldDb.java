@@ -102,25 +102,8 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Adds clients to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
-     * the table when nfsd starts.
-     */
-    public void recordForRecovery(Collection<byte[]> ownerIds) throws IOException {
-        try (Sqlite db = open()) {
-            db.exec("BEGIN IMMEDIATE");
-            Epochs epochs = epochs(db);
-            // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
-            String table = table(epochs.recovery() != 0 ? epochs.recovery() : epochs.current());
-            for (byte[] ownerId : ownerIds) {
-                db.run("INSERT OR IGNORE INTO " + table + " (id) VALUES (?)", (Object) ownerId);
-            }
-            db.exec("COMMIT");
-        }
-    }
-
-    /**
-     * Adds clients to those that may reclaim after the next start of nfsd, while nfsd and nfsdcld run: the recovery that may be
-     * under way ends before that start, or it does not.
+     * Adds clients to those that may reclaim after the next start of nfsd: the recovery that may be under way ends before that
+     * start, or that start goes on with it (sqlite_grace_start), and empties the table of those that were recorded meanwhile.
      */
     public void recordForNextStart(Collection<byte[]> ownerIds) throws IOException {
         try (Sqlite db = open()) {

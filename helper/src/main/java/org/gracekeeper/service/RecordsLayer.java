@@ -202,8 +202,18 @@ final class RecordsLayer implements UncheckedLayer {
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
         long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
         if (!recoverySet(state).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
-            database.recordForRecovery(graceHolders(clients));
+            database.recordForNextStart(graceHolders(clients));
         }
+    }
+
+    /**
+     * Whether nfsdcld has begun the recovery of a start that has something to reclaim. A recovery that goes on was under way
+     * before, but nfsdcld then forgets who was recorded since (sqlite_grace_start), those of {@link #holdV4Grace} too.
+     */
+    static boolean recoveryHasBegun(StateDirectory state) throws IOException {
+        NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
+        return database.epochs().recovery() != 0
+                && database.recovery().complete().stream().noneMatch(RecordsLayer::isGraceHolder);
     }
 
     /**

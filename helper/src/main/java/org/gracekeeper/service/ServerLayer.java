@@ -12,7 +12,6 @@ import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
@@ -113,7 +112,7 @@ final class ServerLayer implements Layer {
         if (ended) {
             return;
         }
-        if (new NfsdcldDb(operation.state().clientDatabase()).epochs().recovery() == 0) {
+        if (!RecordsLayer.recoveryHasBegun(operation.state())) {
             throw new OcfException(OcfCode.GENERIC, "nfsd of service " + operation.instance().name() + " did not"
                     + " find nfsdcld, so NFSv4 clients could not reclaim: see journalctl -u '"
                     + operation.instance().unit("nfsdcld") + "'");

@@ -138,7 +138,7 @@ class RecoveryTest {
     @Test
     void whoHasReclaimedAndUnmountsIsNotWaitedForAgain() throws Exception {
         String other = "6f74686572";
-        new NfsdcldDb(state.clientDatabase()).recordForRecovery(List.of(HexFormat.of().parseHex(other)));
+        new NfsdcldDb(state.clientDatabase()).recordForNextStart(List.of(HexFormat.of().parseHex(other)));
         new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId())); // RECLAIM_COMPLETE
         assertEquals(1, decision().missing().size());
 
