@@ -261,9 +261,16 @@ final class RecordsLayer implements UncheckedLayer {
 
     /** Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away. */
     void gather(StateDirectory state) throws IOException {
-        for (Path from : List.of(state.smBak(), state.sm())) {
-            records.copy(records.names(from), from, state.nsm());
+        try {
+            records.copy(records.names(state.smBak()), state.smBak(), state.nsm());
+        } finally {
+            records.copy(records.names(state.sm()), state.sm(), state.nsm());
         }
+    }
+
+    /** There are hosts that are not in the recovery set, and nobody knows which: until a recovery has ended, durably. */
+    void mayLackHosts(StateDirectory state) throws IOException {
+        files.write(state.nsmLost(), new byte[0]);
     }
 
     /** Forgets the recovery set, durably: recovery has ended, and statd has the records of those who reclaimed. */
