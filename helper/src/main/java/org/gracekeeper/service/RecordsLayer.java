@@ -208,10 +208,11 @@ final class RecordsLayer implements UncheckedLayer {
 
     /**
      * Whether nfsdcld has begun the recovery of a start that has something to reclaim. A recovery that goes on was under way
-     * before, but nfsdcld then forgets who was recorded since (sqlite_grace_start), those of {@link #holdV4Grace} too.
+     * before, but nfsdcld then forgets who was recorded since (sqlite_grace_start), those of {@link #graceHolders} too.
+     *
+     * @param database to which these have been added before that start
      */
-    static boolean recoveryHasBegun(StateDirectory state) throws IOException {
-        NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
+    static boolean recoveryHasBegun(NfsdcldDb database) throws IOException {
         return database.epochs().recovery() != 0
                 && database.recovery().complete().stream().noneMatch(RecordsLayer::isGraceHolder);
     }

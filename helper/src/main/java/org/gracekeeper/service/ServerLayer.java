@@ -12,6 +12,7 @@ import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 
@@ -112,7 +113,7 @@ final class ServerLayer implements Layer {
         if (ended) {
             return;
         }
-        if (!RecordsLayer.recoveryHasBegun(operation.state())) {
+        if (!RecordsLayer.recoveryHasBegun(new NfsdcldDb(operation.state().clientDatabase()))) {
             throw new OcfException(OcfCode.GENERIC, "nfsd of service " + operation.instance().name() + " did not"
                     + " find nfsdcld, so NFSv4 clients could not reclaim: see journalctl -u '"
                     + operation.instance().unit("nfsdcld") + "'");
