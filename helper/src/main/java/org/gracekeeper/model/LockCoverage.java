@@ -69,12 +69,21 @@ public final class LockCoverage {
 
     /** The greater depth of both, byte by byte. */
     public LockCoverage max(LockCoverage other) {
-        return combine(other, Math::max);
+        TreeSet<File> files = new TreeSet<>(steps.keySet());
+        files.addAll(other.steps.keySet());
+        return combine(files, other, Math::max);
     }
 
-    /** What of this {@code seen} does not have, byte by byte. */
+    /** What of this {@code seen} does not have, byte by byte. Files that are in {@code seen} alone cost nothing. */
     public LockCoverage missingFrom(LockCoverage seen) {
-        return combine(seen, (wanted, got) -> Math.max(0, wanted - got));
+        return combine(steps.keySet(), seen, (wanted, got) -> Math.max(0, wanted - got));
+    }
+
+    /** Whether each byte of the range has its depth at least. Other locks, of the same file too, cost next to nothing. */
+    public boolean has(Range range) {
+        NavigableMap<Long, Integer> at = steps.get(new File(range.fileSystem(), range.inode(), range.access()));
+        return at != null && depth(at, range.first()) >= range.depth()
+                && at.subMap(range.first(), true, range.last(), true).values().stream().allMatch(depth -> depth >= range.depth());
     }
 
     public boolean isEmpty() {
@@ -106,9 +115,7 @@ public final class LockCoverage {
         return new Range(file.fileSystem(), file.inode(), file.access(), first, last, depth);
     }
 
-    private LockCoverage combine(LockCoverage other, IntBinaryOperator operator) {
-        TreeSet<File> files = new TreeSet<>(steps.keySet());
-        files.addAll(other.steps.keySet());
+    private LockCoverage combine(Collection<File> files, LockCoverage other, IntBinaryOperator operator) {
         Map<File, NavigableMap<Long, Integer>> result = new TreeMap<>();
         for (File file : files) {
             NavigableMap<Long, Integer> mine = steps.getOrDefault(file, new TreeMap<>());

@@ -50,7 +50,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
      * @param nsmHosts hosts that had or may have had NLM locks: the NSM recovery set
      * @param nlmSeen NLM locks seen back, now or before
      * @param v4Recorded owners that nfsdcld recorded before this start, in hexadecimal
-     * @param v4Complete owners that it has recorded since
+     * @param v4Complete owners that it has recorded since, now or before
      * @param clients NFSv4 clients with what they hold, now or before; those that hold nothing too
      * @param v4Seen byte ranges locked over NFSv4, now or before
      */
@@ -117,9 +117,7 @@ public record RecoveryDecision(boolean endNlm, boolean endV4, String nlmReason, 
         if (!ledger.nlmKnown()) {
             return seen.nsmHosts().size() + " hosts may reclaim: " + ledger.nlmUnknown();
         }
-        long back = ledger.nlm().stream()
-                .filter(range -> LockCoverage.of(List.of(range)).missingFrom(seen.nlmSeen()).isEmpty())
-                .mapToInt(LockCoverage.Range::depth).sum();
+        long back = ledger.nlm().stream().filter(seen.nlmSeen()::has).mapToInt(LockCoverage.Range::depth).sum();
         return back + " of " + ledger.nlmLocks() + " locks back";
     }
 

@@ -41,7 +41,7 @@ public final class NfsdcldDb {
     }
 
     public Epochs epochs() throws IOException {
-        try (Sqlite db = open(true)) {
+        try (Sqlite db = open()) {
             return epochs(db);
         }
     }
@@ -57,7 +57,7 @@ public final class NfsdcldDb {
     }
 
     public Recovery recovery() throws IOException {
-        try (Sqlite db = open(true)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN"); // one view of both tables
             Epochs epochs = epochs(db);
             return new Recovery(epochs.recovery() == 0 ? Set.of() : ids(db, epochs.recovery()), ids(db, epochs.current()));
@@ -76,7 +76,7 @@ public final class NfsdcldDb {
         if (ownerIds.isEmpty()) {
             return missing;
         }
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             long current = epochs(db).current();
             Set<String> there = ids(db, current);
@@ -93,7 +93,7 @@ public final class NfsdcldDb {
 
     /** Who may reclaim after the next start of nfsd: owner ids in hexadecimal. */
     public Set<String> reclaimers() throws IOException {
-        try (Sqlite db = open(true)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN");
             Epochs epochs = epochs(db);
             // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
@@ -102,28 +102,11 @@ public final class NfsdcldDb {
     }
 
     /**
-     * Adds clients to those that may reclaim after the next start of nfsd. While nfsdcld is not running only: it reads
-     * the table when nfsd starts.
-     */
-    public void recordForRecovery(Collection<byte[]> ownerIds) throws IOException {
-        try (Sqlite db = open(false)) {
-            db.exec("BEGIN IMMEDIATE");
-            Epochs epochs = epochs(db);
-            // A start with a recovery that never ended goes on with that one, see sqlite_grace_start().
-            String table = table(epochs.recovery() != 0 ? epochs.recovery() : epochs.current());
-            for (byte[] ownerId : ownerIds) {
-                db.run("INSERT OR IGNORE INTO " + table + " (id) VALUES (?)", (Object) ownerId);
-            }
-            db.exec("COMMIT");
-        }
-    }
-
-    /**
-     * Adds clients to those that may reclaim after the next start of nfsd, while nfsd and nfsdcld run: the recovery that may be
-     * under way ends before that start, or it does not.
+     * Adds clients to those that may reclaim after the next start of nfsd: the recovery that may be under way ends before that
+     * start, or that start goes on with it (sqlite_grace_start), and empties the table of those that were recorded meanwhile.
      */
     public void recordForNextStart(Collection<byte[]> ownerIds) throws IOException {
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             Epochs epochs = epochs(db);
             for (long epoch : epochs.recovery() == 0 ? List.of(epochs.current()) : List.of(epochs.current(), epochs.recovery())) {
@@ -142,7 +125,7 @@ public final class NfsdcldDb {
      * @param epoch the recovery that is over: another one is left alone
      */
     public void endRecovery(long epoch) throws IOException {
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             if (epoch != 0 && epochs(db).recovery() == epoch) {
                 db.exec("UPDATE grace SET recovery = 0");
@@ -160,7 +143,7 @@ public final class NfsdcldDb {
      * @return those that were there
      */
     public Set<String> retain(long current, Set<String> ownerIds) throws IOException {
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             Set<String> others = new TreeSet<>();
             if (epochs(db).current() == current) {
@@ -183,7 +166,7 @@ public final class NfsdcldDb {
      * @return whether there was one
      */
     public boolean forget(byte[] ownerId) throws IOException {
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             Epochs epochs = epochs(db);
             String id = HexFormat.of().formatHex(ownerId);
@@ -201,7 +184,7 @@ public final class NfsdcldDb {
 
     /** A consistent copy, made by SQLite itself. {@code target} must not exist; it is not synced. */
     public void copy(Path target) throws IOException {
-        try (Sqlite db = open(false)) {
+        try (Sqlite db = open()) {
             db.run("VACUUM INTO ?", target.toString());
         }
     }
@@ -215,8 +198,12 @@ public final class NfsdcldDb {
         }
     }
 
-    private Sqlite open(boolean readOnly) throws IOException {
-        Sqlite db = Sqlite.open(file, readOnly);
+    /**
+     * For writing, also where nothing is to be written: the power may have gone, or a process been killed, in the middle of a
+     * transaction. Whoever is the next to open the database has to take that back, and a reader that must not write fails.
+     */
+    private Sqlite open() throws IOException {
+        Sqlite db = Sqlite.open(file, false);
         try {
             db.busyTimeout(BUSY);
             List<List<Object>> version = db.query("SELECT value FROM parameters WHERE key = 'version'");

@@ -191,17 +191,28 @@ public final class NsmRecords {
      * Copies records durably, with owner and mode, over those that are there; one that went away meanwhile is left out. A
      * damaged one never replaces a whole one, which alone may have the host's address. So does the emergency stop
      * (copy_records in agent/nfs-emergency).
+     *
+     * @throws IOException some could not be copied; all others are
      */
     public void copy(Collection<String> names, Path from, Path to) throws IOException {
+        IOException failure = null;
         for (String name : names) {
-            Path record = from.resolve(name);
-            if (isWhole(record) || !isWhole(to.resolve(name))) {
-                try {
-                    files.copyFile(record, to.resolve(name));
-                } catch (NoSuchFileException e) {
-                    // statd deleted it: the host is not monitored any more.
-                }
+            try {
+                copy(from.resolve(name), to.resolve(name));
+            } catch (NoSuchFileException e) {
+                // statd deleted it: the host is not monitored any more.
+            } catch (IOException e) {
+                failure = failure == null ? e : failure;
             }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void copy(Path record, Path to) throws IOException {
+        if (isWhole(record) || !isWhole(to)) {
+            files.copyFile(record, to);
         }
     }
 }

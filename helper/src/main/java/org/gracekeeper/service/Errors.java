@@ -12,11 +12,17 @@ final class Errors {
         try {
             step.run();
         } catch (IOException e) {
-            if (first == null) {
-                first = e;
-            } else {
-                first.addSuppressed(e);
-            }
+            add(e);
+        } catch (RuntimeException e) {
+            add(new IOException(e.toString(), e));
+        }
+    }
+
+    private void add(IOException e) {
+        if (first == null) {
+            first = e;
+        } else {
+            first.addSuppressed(e);
         }
     }
 

@@ -202,8 +202,19 @@ final class RecordsLayer implements UncheckedLayer {
         NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
         long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
         if (!recoverySet(state).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
-            database.recordForRecovery(graceHolders(clients));
+            database.recordForNextStart(graceHolders(clients));
         }
+    }
+
+    /**
+     * Whether nfsdcld has begun the recovery of a start that has something to reclaim. A recovery that goes on was under way
+     * before, but nfsdcld then forgets who was recorded since (sqlite_grace_start), those of {@link #graceHolders} too.
+     *
+     * @param database to which these have been added before that start
+     */
+    static boolean recoveryHasBegun(NfsdcldDb database) throws IOException {
+        return database.epochs().recovery() != 0
+                && database.recovery().complete().stream().noneMatch(RecordsLayer::isGraceHolder);
     }
 
     /**
@@ -251,9 +262,16 @@ final class RecordsLayer implements UncheckedLayer {
 
     /** Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away. */
     void gather(StateDirectory state) throws IOException {
-        for (Path from : List.of(state.smBak(), state.sm())) {
-            records.copy(records.names(from), from, state.nsm());
+        try {
+            records.copy(records.names(state.smBak()), state.smBak(), state.nsm());
+        } finally {
+            records.copy(records.names(state.sm()), state.sm(), state.nsm());
         }
+    }
+
+    /** There are hosts that are not in the recovery set, and nobody knows which: until a recovery has ended, durably. */
+    void mayLackHosts(StateDirectory state) throws IOException {
+        files.write(state.nsmLost(), new byte[0]);
     }
 
     /** Forgets the recovery set, durably: recovery has ended, and statd has the records of those who reclaimed. */

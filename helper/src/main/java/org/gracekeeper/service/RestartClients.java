@@ -105,7 +105,7 @@ final class RestartClients {
      */
     void verify(List<Operation> asking) {
         try {
-            if (new NfsdcldDb(database).epochs().recovery() == 0) {
+            if (!RecordsLayer.recoveryHasBegun(new NfsdcldDb(database))) {
                 asking.forEach(operation -> operation.warn("nfsd did not find nfsdcld when it restarted, so NFSv4 clients cannot"
                         + " reclaim: see nfsdcld.service"));
             }

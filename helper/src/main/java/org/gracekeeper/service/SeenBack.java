@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,6 +22,7 @@ final class SeenBack {
     private LockCoverage nlm = LockCoverage.NONE;
     private LockCoverage v4 = LockCoverage.NONE;
     private final Map<String, HeldState> clients = new HashMap<>();
+    private final Set<String> complete = new HashSet<>();
     private Recovery.Grace last = new Recovery.Grace(false, false);
 
     SeenBack(Optional<Ledger> ledger) {
@@ -73,9 +75,11 @@ final class SeenBack {
         states.forEach(state -> clients.merge(state.owner(), state, HeldState::union));
     }
 
+    /** @param nowComplete as nfsdcld has it: a client that unmounts when it has reclaimed is taken out there */
     synchronized Observed observed(Recovery.Grace grace, double left, boolean earlyEnd, List<String> hosts,
-            Set<String> recorded, Set<String> complete) {
-        return new Observed(grace.nlm(), grace.v4(), left, earlyEnd, ledger, hosts, nlm, recorded, complete,
+            Set<String> recorded, Set<String> nowComplete) {
+        complete.addAll(nowComplete);
+        return new Observed(grace.nlm(), grace.v4(), left, earlyEnd, ledger, hosts, nlm, recorded, Set.copyOf(complete),
                 List.copyOf(clients.values()), v4);
     }
 }

@@ -113,7 +113,7 @@ final class ServerLayer implements Layer {
         if (ended) {
             return;
         }
-        if (new NfsdcldDb(operation.state().clientDatabase()).epochs().recovery() == 0) {
+        if (!RecordsLayer.recoveryHasBegun(new NfsdcldDb(operation.state().clientDatabase()))) {
             throw new OcfException(OcfCode.GENERIC, "nfsd of service " + operation.instance().name() + " did not"
                     + " find nfsdcld, so NFSv4 clients could not reclaim: see journalctl -u '"
                     + operation.instance().unit("nfsdcld") + "'");

@@ -155,9 +155,9 @@ final class ServiceLink {
         });
     }
 
-    /** Whether nobody can reach the service. */
+    /** Whether nobody can reach the service, also because its device went with the parent. */
     boolean shut(Instance instance) throws IOException, InterruptedException {
-        return node.in(instance.network(), () -> !node.kernel().isUp(Instance.DEVICE));
+        return node.in(instance.network(), () -> !isPresent() || !node.kernel().isUp(Instance.DEVICE));
     }
 
     void remove(Instance instance) throws IOException, InterruptedException {

@@ -93,10 +93,12 @@ public final class ServiceManager {
     /** @return SUCCESS when the service runs with all its layers, else the call throws */
     public OcfCode start(Call call) throws OcfException, IOException, InterruptedException {
         ServiceConfig config = config(call);
+        ServiceSlot slot = slot(config.name());
+        int stops = slot.stops();
         // Before the slot: names that cannot be looked up, or storage that hangs, must hold up no stop.
         RunningService resolved = resolver.resolve(config, call.deadline(), addressesHere(config.name()));
-        ServiceSlot slot = slot(config.name());
-        slot.acquire(call.deadline(), true);
+        // A stop that has come meanwhile has said that nothing is here: the service may be on another node by now.
+        slot.acquire(call.deadline(), true, stops);
         try {
             if (!registry.exists(config.name())) {
                 bringUp(resolved, parameters(call), call);

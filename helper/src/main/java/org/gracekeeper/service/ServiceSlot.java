@@ -26,10 +26,18 @@ final class ServiceSlot {
      *     preempt this one
      */
     void acquire(Deadline deadline, boolean canBePreempted) throws OcfException, InterruptedException {
-        int before;
+        acquire(deadline, canBePreempted, stops());
+    }
+
+    /** How many stops have come so far. */
+    int stops() {
         synchronized (guard) {
-            before = stops;
+            return stops;
         }
+    }
+
+    /** @param before {@link #stops} when the action was asked for, where it did something else first */
+    void acquire(Deadline deadline, boolean canBePreempted, int before) throws OcfException, InterruptedException {
         if (!lock.tryLock(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS)) {
             throw new OcfException(OcfCode.GENERIC, "another action on service " + name + " did not end in time: see"
                     + " journalctl -u gracekeeperd");

@@ -104,7 +104,7 @@ final class SnapshotLayer implements UncheckedLayer {
                 noteConnections(operation.service());
             }
         });
-        errors.collect(() -> records.gather(operation.state()));
+        errors.collect(() -> gather(operation.state()));
         errors.collect(() -> {
             recovery.recordHolders(operation.service());
             if (operation.service().opened() && isComplete(operation.service())) {
@@ -116,6 +116,18 @@ final class SnapshotLayer implements UncheckedLayer {
         errors.collect(() -> expireIdleClients(operation));
         node.kernel().syncfs(operation.state().root());
         errors.rethrow();
+    }
+
+    private void gather(StateDirectory state) throws IOException {
+        boolean all = false;
+        try {
+            records.gather(state);
+            all = true;
+        } finally {
+            if (!all) {
+                records.mayLackHosts(state); // statd is about to forget them
+            }
+        }
     }
 
     @Override

@@ -161,19 +161,11 @@ final class Standby {
         Errors errors = new Errors();
         for (Step step : List.<Step>of(() -> daemons.down(instance, deadline), () -> link.remove(instance),
                 () -> namespaces.remove(instance, deadline))) {
-            errors.collect(() -> checked(step));
+            errors.collect(step);
         }
         if (!namespaces.any(instance)) {
             standbys.forget(name);
         }
         errors.rethrow();
-    }
-
-    private static void checked(Step step) throws IOException, InterruptedException {
-        try {
-            step.run();
-        } catch (RuntimeException e) {
-            throw new IOException(e.toString(), e);
-        }
     }
 }

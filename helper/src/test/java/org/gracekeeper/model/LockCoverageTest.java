@@ -44,6 +44,20 @@ class LockCoverageTest {
     }
 
     @Test
+    void aRangeIsThereWhereAllOfItIsAsOften() {
+        LockCoverage seen = of(read(0, 9, 1), read(5, 14, 1), read(20, LockLine.EOF, 1));
+        assertTrue(seen.has(read(0, 14, 1)));
+        assertTrue(seen.has(read(5, 9, 2)));
+        assertFalse(seen.has(read(4, 9, 2)));
+        assertFalse(seen.has(read(5, 10, 2)));
+        assertFalse(seen.has(read(0, 15, 1)));
+        assertTrue(seen.has(read(30, LockLine.EOF, 1)));
+        assertFalse(seen.has(read(14, LockLine.EOF, 1)));
+        assertFalse(seen.has(new Range("/srv", 7, Access.WRITE, 0, 9, 1)));
+        assertFalse(seen.has(new Range("/srv", 8, Access.READ, 0, 9, 1)));
+    }
+
+    @Test
     void rangesToTheEndOfTheFile() {
         LockCoverage all = of(read(5, LockLine.EOF, 1));
         assertEquals(List.of(read(5, LockLine.EOF, 1)), all.ranges());

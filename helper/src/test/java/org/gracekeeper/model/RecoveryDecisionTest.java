@@ -4,12 +4,15 @@ package org.gracekeeper.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.gracekeeper.model.HeldState.FileState;
 import org.gracekeeper.model.LockCoverage.Range;
 import org.gracekeeper.model.LockLine.Access;
@@ -157,5 +160,23 @@ class RecoveryDecisionTest {
                 Set.of(), List.of(), LockCoverage.NONE);
         RecoveryDecision decision = RecoveryDecision.of(seen);
         assertFalse(decision.endNlm() || decision.endV4());
+    }
+
+    /** Whoever is back waits for the look that sees it, and there are ten of them in a second. */
+    @Test
+    void aLookAtManyLocksIsQuick() {
+        int count = 10_000;
+        List<Range> files = IntStream.range(0, count).mapToObj(i -> new Range("/srv/a", i, Access.WRITE, 0, 9, 1)).toList();
+        List<Range> ofOneFile = IntStream.range(0, count)
+                .mapToObj(i -> new Range("/srv/a", count, Access.WRITE, 20L * i, 20L * i + 9, 1)).toList();
+        List<HeldState> old = IntStream.range(0, 50).mapToObj(i -> new HeldState(String.format("%04x", i), "c" + i,
+                "192.0.2.7:900", 0, List.of(new FileState("/srv/a", i, "rw")), List.of(new FileState("/srv/a", i, "")), 0)).toList();
+        for (List<Range> ranges : List.of(files, ofOneFile)) {
+            Ledger ledger = ledger(ranges, files, old.toArray(HeldState[]::new));
+            Observed seen = new Observed(true, true, 60, true, Optional.of(ledger), List.of("192.0.2.9"),
+                    LockCoverage.of(ranges.subList(1, count)), Set.of(), Set.of(), old, LockCoverage.of(files));
+            assertTimeoutPreemptively(Duration.ofSeconds(15), () -> assertEquals("9999 of 10000 locks back",
+                    RecoveryDecision.of(seen).nlmReason()));
+        }
     }
 }

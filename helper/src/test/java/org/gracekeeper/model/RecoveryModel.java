@@ -160,6 +160,7 @@ final class RecoveryModel {
     private LockCoverage nlmSeen = LockCoverage.NONE;
     private LockCoverage v4Seen = LockCoverage.NONE;
     private final Map<String, HeldState> seen = new HashMap<>();
+    private final Set<String> completeSeen = new HashSet<>();
 
     /** How often grace ended before its time with something to reclaim. */
     int earlyEnds;
@@ -244,6 +245,10 @@ final class RecoveryModel {
         client.wantsOpen = false;
         client.open = false;
         client.delegation = false;
+        // Where it says so by an unmount the kernel has its record removed.
+        if (client.kind == Kind.V41 && random.nextBoolean()) {
+            recorded.remove(client.id);
+        }
     }
 
     /** One of the things the client had, in no order. */
@@ -481,6 +486,7 @@ final class RecoveryModel {
         nlmSeen = LockCoverage.NONE;
         v4Seen = LockCoverage.NONE;
         seen.clear();
+        completeSeen.clear();
     }
 
     private void recordMinorVersionZero() {
@@ -502,10 +508,11 @@ final class RecoveryModel {
         }
         nlmSeen = nlmSeen.max(LockCoverage.of(nlm));
         v4Seen = v4Seen.max(LockCoverage.of(v4));
+        completeSeen.addAll(recorded);
         int left = startedAt + GRACE - now;
         RecoveryDecision decision = rule.apply(new Observed(nlmGrace, v4Grace, left, true, valid(),
                 nsm.stream().sorted().toList(), nlmSeen, v4Grace ? recovery.orElse(Set.of()) : Set.of(),
-                Set.copyOf(recorded), new ArrayList<>(new LinkedHashMap<>(seen).values()), v4Seen));
+                Set.copyOf(completeSeen), new ArrayList<>(new LinkedHashMap<>(seen).values()), v4Seen));
         if (decision.endNlm()) {
             ended(left, c -> c.kind == Kind.NLM);
             nlmGrace = false;

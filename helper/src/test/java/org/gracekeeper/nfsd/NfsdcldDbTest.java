@@ -186,6 +186,27 @@ class NfsdcldDbTest {
         }
     }
 
+    /** What the power leaves that goes while nfsdcld writes: a journal by which the next to open the database takes that back. */
+    @Test
+    void whatWasCutShortIsTakenBackByReadersToo() throws Exception {
+        db.record(List.of(id("a")));
+        try (Sqlite nfsdcld = Sqlite.open(file, false)) {
+            nfsdcld.query("PRAGMA cache_size = 1");
+            nfsdcld.exec("BEGIN EXCLUSIVE TRANSACTION");
+            for (int i = 0; i < 50; i++) {
+                nfsdcld.run("INSERT INTO \"rec-0000000000000001\" (id) VALUES (?)", (Object) new byte[500 + i]);
+            }
+            for (String each : List.of("", "-journal")) {
+                Files.copy(dir.resolve("main.sqlite" + each), dir.resolve("cut.sqlite" + each));
+            }
+        }
+        Path journal = dir.resolve("cut.sqlite-journal");
+        assertTrue(Files.size(journal) > 4096, "nothing of it would have reached the disk");
+
+        assertEquals(Set.of("61"), new NfsdcldDb(dir.resolve("cut.sqlite")).reclaimers());
+        assertFalse(Files.exists(journal));
+    }
+
     private void graceStart(long current) throws Exception {
         sql("UPDATE grace SET current = " + current + ", recovery = 1;"
                 + String.format("CREATE TABLE \"rec-%016x\" (id BLOB PRIMARY KEY, princhash blob);", current));

@@ -191,12 +191,17 @@ final class FakeRestart {
 
     void createDatabase() throws Exception {
         Files.createFile(database);
+        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                + "INSERT OR FAIL INTO grace values (1, 0);"
+                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "INSERT OR FAIL INTO parameters values (\"version\", \"4\");");
+    }
+
+    /** Of that database. */
+    void sql(String statements) throws IOException {
         try (Sqlite db = Sqlite.open(database, false)) {
-            db.exec("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
-                    + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
-                    + "INSERT OR FAIL INTO grace values (1, 0);"
-                    + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
-                    + "INSERT OR FAIL INTO parameters values (\"version\", \"4\");");
+            db.exec(statements);
         }
     }
 

@@ -314,6 +314,26 @@ class RecordsLayerTest {
         assertEquals(record, Files.readString(gathered));
     }
 
+    /** A stop makes statd forget them all. */
+    @Test
+    void oneRecordThatCannotBeReadKeepsNoOtherFromBeingGathered() throws Exception {
+        statdMonitors("192.0.2.1");
+        statdMonitors("192.0.2.2");
+        statdMonitors("192.0.2.3");
+        // Nothing can take the place of a directory.
+        Files.createDirectories(state.nsm().resolve("192.0.2.2").resolve("in the way"));
+        assertThrows(IOException.class, () -> layer.gather(state));
+        hostsAre(List.of("192.0.2.1", "192.0.2.2", "192.0.2.3"), List.of("192.0.2.1", "192.0.2.3"));
+    }
+
+    @Test
+    void hostsThatMayBeMissingAreInTheRecoverySet() throws Exception {
+        layer.mayLackHosts(state);
+        assertEquals(1, layer.recoverySet(state).size());
+        layer.recovered(state, () -> true);
+        assertEquals(List.of(), layer.recoverySet(state));
+    }
+
     @Test
     void anEndedHostIsNeitherNotifiedNorWaitedFor() throws Exception {
         statdMonitors(HOST);

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -131,6 +132,22 @@ class RecoveryTest {
 
         assertTrue(decision().endV4(), decision().toString());
         assertEquals(List.of(), ledgers.find(state).ledger().orElseThrow().clients(), "a stop now would hand it on");
+    }
+
+    /** The kernel has its record removed then (fs/nfsd/nfs4state.c, nfsd4_destroy_clientid), and it never comes again. */
+    @Test
+    void whoHasReclaimedAndUnmountsIsNotWaitedForAgain() throws Exception {
+        String other = "6f74686572";
+        new NfsdcldDb(state.clientDatabase()).recordForNextStart(List.of(HexFormat.of().parseHex(other)));
+        new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId())); // RECLAIM_COMPLETE
+        assertEquals(1, decision().missing().size());
+
+        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
+            db.exec("DELETE FROM \"rec-0000000000000002\"");
+        }
+        when(holdings.clients(any())).thenReturn(List.of());
+
+        assertEquals(List.of("other"), decision().missing().stream().map(RecoveryDecision.Missing::client).toList());
     }
 
     @Test

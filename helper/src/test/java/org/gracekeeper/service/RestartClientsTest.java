@@ -48,6 +48,24 @@ class RestartClientsTest {
         assertFalse(node.clients.record(List.of(node.arriving("web", "")), Set.of()));
     }
 
+    /** Also in a recovery: then there is one, whether nfsd has found nfsdcld or not. */
+    @Test
+    void thatNfsdDidNotFindNfsdcldIsToldAlsoInARecovery() throws Exception {
+        node.createDatabase();
+        node.sql("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;");
+        ArrivingService arriving = node.arriving("web", "other-boot", "6161");
+        node.clients.record(List.of(arriving), Set.of());
+
+        node.clients.verify(List.of(arriving.operation()));
+        assertTrue(node.said.stream().anyMatch(line -> line.startsWith("nfsd did not find nfsdcld")), node.said.toString());
+
+        node.said.clear();
+        node.sql("DELETE FROM \"rec-0000000000000002\""); // as nfsdcld does when nfsd asks it
+        node.clients.verify(List.of(arriving.operation()));
+        assertEquals(List.of(), node.said);
+    }
+
     @Test
     void aHostThatWasAClientOfBothNodesIsNamed() throws Exception {
         Files.createDirectories(dir.resolve("services/web"));

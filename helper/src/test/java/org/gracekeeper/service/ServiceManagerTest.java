@@ -41,6 +41,7 @@ class ServiceManagerTest {
     private Registry registry;
     private ServiceManager manager;
     private final ServiceNamespaces namespaces = mock(ServiceNamespaces.class);
+    private final HostResolver resolver = mock(HostResolver.class);
     private final StandbyProbes probes = new StandbyProbes();
     private Standbys standbys;
 
@@ -62,7 +63,7 @@ class ServiceManagerTest {
             return new CommandResult(argv, 0, "0\nwarn stopped without the helper\n", "", Duration.ZERO, false);
         };
         manager = new ServiceManager(
-                Metadata.defaults(), registry, null, null, null, new EmergencyStop(script, namespaces, standbys), leases, null, null,
+                Metadata.defaults(), registry, resolver, null, null, new EmergencyStop(script, namespaces, standbys), leases, null, null,
                 new ServiceSlots(), probes);
     }
 
@@ -105,6 +106,23 @@ class ServiceManagerTest {
         assertTrue(standbys.stands(new ServiceName("web")));
         assertEquals(OcfCode.NOT_RUNNING, manager.monitor(new ServiceManager.Call("web", Map.of(),
                 Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text)), true));
+        assertEquals(List.of(), manager.services());
+    }
+
+    /** Pacemaker does that when the agent was killed. Where names are looked up, or storage is slow, a start takes a while. */
+    @Test
+    void aStartThatAStopHasOvertakenComesToNothing() throws Exception {
+        registry.remove(new ServiceName("web"));
+        when(resolver.resolve(any(), any(), any())).thenAnswer(call -> {
+            assertEquals(OcfCode.SUCCESS, stop());
+            return TestService.at(dir);
+        });
+        ServiceManager.Call start = new ServiceManager.Call("web", Map.of("OCF_RESKEY_ip", "192.0.2.1/24",
+                "OCF_RESKEY_state_dir", dir.toString(), "OCF_RESKEY_exports", "/srv/a/data *(rw)"), Deadline.after(Duration.ofSeconds(30)), 0, (level, text) -> said.add(text));
+
+        OcfException e = assertThrows(OcfException.class, () -> manager.start(start));
+
+        assertTrue(e.getMessage().contains("given up for a stop"), e.getMessage());
         assertEquals(List.of(), manager.services());
     }
 

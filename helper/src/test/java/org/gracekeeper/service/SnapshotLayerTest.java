@@ -17,6 +17,7 @@ import static org.mockito.Mockito.when;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -145,6 +146,25 @@ class SnapshotLayerTest {
         assertThrows(IOException.class, () -> peersAfterStopOf(service));
         assertEquals(List.of(NOW), peers.read(service.state()));
         verify(records).gather(service.state());
+    }
+
+    /** As {@link Files#list} does where a disk does not answer. */
+    @Test
+    void noErrorOfOneStepKeepsAnyOtherFromWhatLocksDependOn() throws Exception {
+        doThrow(new UncheckedIOException(new IOException("bad sector"))).when(records).returned(any(), any());
+        assertThrows(IOException.class, () -> peersAfterStopOf(service));
+        verify(records).gather(service.state());
+        verify(recovery).recordHolders(service);
+    }
+
+    /** Else a start without a ledger would take it that nobody had locks, and end grace at once. */
+    @Test
+    void thatHostsCouldNotBeGatheredIsNoted() throws Exception {
+        layer.down(TestService.operation(service, new ArrayList<>()));
+        verify(records, never()).mayLackHosts(any());
+        doThrow(new IOException("bad sector")).when(records).gather(any());
+        assertThrows(IOException.class, () -> peersAfterStopOf(service));
+        verify(records).mayLackHosts(service.state());
     }
 
     /** What an earlier run left behind is no reason for the stop of a start that failed to fail. */

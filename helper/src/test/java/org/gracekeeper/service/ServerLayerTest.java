@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.gracekeeper.sys.Sqlite;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An nfsd that did not find nfsdcld refuses every NFSv4 reclaim: such a start must not go on. */
+class ServerLayerTest {
+    @TempDir
+    private Path dir;
+
+    private final NodeLockd lockd = mock(NodeLockd.class);
+    private Operation operation;
+    private RecordsLayer records;
+    private ServerLayer layer;
+
+    @BeforeEach
+    void aServiceWithAClient() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        Node node = mock(Node.class);
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
+        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class));
+        operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>());
+        StateDirectory state = operation.state();
+        for (Path each : List.of(state.sm(), state.smBak(), state.nsm(), state.clientDatabase().getParent())) {
+            Files.createDirectories(each);
+        }
+        Files.createFile(state.clientDatabase());
+        // As nfs-utils makes it, utils/nfsdcld/sqlite.c.
+        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                + "INSERT INTO grace values (1, 0);"
+                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "INSERT INTO parameters values (\"version\", \"4\");"
+                + "INSERT INTO \"rec-0000000000000001\" VALUES (x'61', NULL);");
+        records.up(operation);
+    }
+
+    private void sql(String statements) throws IOException {
+        try (Sqlite db = Sqlite.open(operation.state().clientDatabase(), false)) {
+            db.exec(statements);
+        }
+    }
+
+    private void isRefused() {
+        OcfException e = assertThrows(OcfException.class, () -> layer.up(operation));
+        assertTrue(e.getMessage().contains("did not find nfsdcld"), e.getMessage());
+    }
+
+    /** What nfsdcld does when nfsd asks it (sqlite_grace_start). */
+    private void nfsdcldIsAsked(String statements) throws Exception {
+        doAnswer(call -> {
+            sql(statements);
+            return null;
+        }).when(lockd).whileSet(any(), any());
+    }
+
+    @Test
+    void nfsdMustHaveFoundNfsdcld() throws Exception {
+        isRefused();
+        nfsdcldIsAsked("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;");
+        layer.up(operation);
+    }
+
+    /** The start before did not come to the end of its recovery: that one is under way, whether nfsdcld hears of this start or not. */
+    @Test
+    void alsoWhereARecoveryGoesOn() throws Exception {
+        sql("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;");
+        records.opens(operation.state());
+        records.up(operation);
+        isRefused();
+        nfsdcldIsAsked("DELETE FROM \"rec-0000000000000002\"");
+        layer.up(operation);
+    }
+}
