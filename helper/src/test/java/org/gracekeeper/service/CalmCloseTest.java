@@ -48,7 +48,7 @@ class CalmCloseTest {
     /** A stop of a service that has served and recovered. */
     private Operation stop(String... more) throws Exception {
         RunningService service = TestService.at(Path.of("/srv/a/state"), more).started(5).withOpened();
-        return TestService.operation(service.withRecovered(), said);
+        return TestService.operation(service.withRecovered(), said, Deadline.after(Duration.ofMinutes(2)));
     }
 
     private void nlm(OngoingStubbing<List<LockLine>> looks, int more) throws Exception {
@@ -110,7 +110,7 @@ class CalmCloseTest {
     @Test
     void whereLocksComeAndGoAllTheTimeItIsSaid() throws Exception {
         nlm(when(holdings.nlmLines(any())), Integer.MAX_VALUE);
-        double took = closing(TestService.operation(stop().service(), said, Deadline.after(Duration.ofMinutes(2))));
+        double took = closing(stop());
         assertTrue(took >= CalmClose.LIMIT.toMillis() / 1e3, String.valueOf(took));
         assertEquals(1, said.size());
         assertTrue(said.get(0).contains("while they take and give up locks"), said.get(0));
