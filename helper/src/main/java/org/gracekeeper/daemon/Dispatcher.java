@@ -48,14 +48,16 @@ final class Dispatcher {
     private static final String UNLOCK_USAGE = "usage: gracekeeper unlock --ip ADDRESS | --path DIRECTORY [--dry-run]\n";
 
     private final Services services;
+    private final Request.Environments environments;
 
-    Dispatcher(Services services) {
+    Dispatcher(Services services, Request.Environments environments) {
         this.services = services;
+        this.environments = environments;
     }
 
     Reply answer(byte[] bytes) {
         try {
-            Request request = Request.parse(bytes);
+            Request request = Request.parse(bytes, environments);
             return request.origin() == Request.Origin.AGENT ? agent(request) : cli(request);
         } catch (MalformedRequestException e) {
             LOG.log(System.Logger.Level.WARNING, "malformed request: {0}", e.getMessage());

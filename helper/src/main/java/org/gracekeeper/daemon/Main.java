@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import org.gracekeeper.exec.ExecCommands;
+import org.gracekeeper.protocol.Request;
 import org.gracekeeper.service.Services;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
@@ -31,7 +32,8 @@ public final class Main {
         Services services = Services.create(kernel, new ExecCommands(), new SdBus());
         services.manager().resume();
         // Late: who connects to a socket waits for an answer.
-        ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services));
+        ControlSocket socket = ControlSocket.bind(SOCKET, new Dispatcher(services,
+                pid -> kernel.read(Path.of("/proc", Long.toString(pid), "environ"), Request.MAX_BYTES)));
         kernel.sdNotify("READY=1");
         LOG.log(System.Logger.Level.INFO, "ready on {0}", SOCKET);
         Priority.raise(kernel);

@@ -5,6 +5,7 @@ package org.gracekeeper.protocol;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Random;
@@ -15,10 +16,21 @@ class RequestTest {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
+    /** Of the only process there is. */
+    private static byte[] environment(long pid) throws IOException {
+        if (pid != 4711) {
+            throw new IOException("no process " + pid);
+        }
+        return bytes("A=2=3\0OCF_RESKEY_exports=/a *(rw)\n\"/b c\" $(x) `y`\0EMPTY=\0");
+    }
+
+    private static Request parse(byte[] request) throws MalformedRequestException {
+        return Request.parse(request, RequestTest::environment);
+    }
+
     @Test
     void agentsEnvironmentArrivesByteForByte() throws Exception {
-        Request request = Request.parse(bytes(
-                "gracekeeper/1\0agent\0start\0OCF_RESKEY_exports=/a *(rw)\n\"/b c\" $(x) `y`\0EMPTY=\0A=1=2\0"));
+        Request request = parse(bytes("gracekeeper/2\0agent\0start\0004711\0A=1=2\0"));
         assertEquals(Request.Origin.AGENT, request.origin());
         assertEquals("start", request.verb());
         assertEquals("/a *(rw)\n\"/b c\" $(x) `y`", request.environment().get("OCF_RESKEY_exports"));
@@ -28,15 +40,16 @@ class RequestTest {
 
     @Test
     void commandLineArgumentsKeepTheirOrder() throws Exception {
-        Request request = Request.parse(bytes("gracekeeper/1\0cli\0status\0--json\0svc a\0"));
+        Request request = parse(bytes("gracekeeper/2\0cli\0status\0--json\0svc a\0"));
         assertEquals(List.of("--json", "svc a"), request.arguments());
     }
 
     @Test
     void whatIsNotARequestIsRefusedWithAReason() {
-        for (String text : List.of("", "x", "\0", "gracekeeper/1\0", "gracekeeper/1\0agent\0", "gracekeeper/2\0cli\0a\0",
-                "gracekeeper/1\0agent\0start", "gracekeeper/1\0root\0start\0", "GET / HTTP/1.1\r\n\r\n")) {
-            assertThrows(MalformedRequestException.class, () -> Request.parse(bytes(text)), text);
+        for (String text : List.of("", "x", "\0", "gracekeeper/2\0", "gracekeeper/2\0agent\0", "gracekeeper/3\0cli\0a\0",
+                "gracekeeper/2\0agent\0start", "gracekeeper/2\0agent\0start\0", "gracekeeper/2\0agent\0start\0A=1\0",
+                "gracekeeper/2\0agent\0start\00099999999999\0", "gracekeeper/2\0agent\0start\0004712\0", "gracekeeper/2\0root\0start\0", "GET / HTTP/1.1\r\n\r\n")) {
+            assertThrows(MalformedRequestException.class, () -> parse(bytes(text)), text);
         }
     }
 
@@ -48,11 +61,11 @@ class RequestTest {
             byte[] junk = new byte[random.nextInt(64)];
             random.nextBytes(junk);
             if (random.nextBoolean()) {
-                byte[] head = bytes("gracekeeper/1\0agent\0");
+                byte[] head = bytes("gracekeeper/2\0agent\0");
                 System.arraycopy(head, 0, junk, 0, Math.min(head.length, junk.length));
             }
             try {
-                Request.parse(junk);
+                parse(junk);
             } catch (MalformedRequestException expected) {
                 // The one way out.
             } catch (RuntimeException e) {
