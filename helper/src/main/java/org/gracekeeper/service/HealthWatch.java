@@ -75,12 +75,16 @@ final class HealthWatch {
         Set<ServiceName> names;
         try {
             names = new HashSet<>(registry.names());
-            sessions.retain(names);
         } catch (IOException | RuntimeException e) {
             complain("services", e);
             return;
         }
         known.keySet().retainAll(names);
+        try {
+            sessions.retain(names);
+        } catch (IOException | RuntimeException e) {
+            complain("sessions", e);
+        }
         examined.values().removeIf(Future::isDone);
         for (ServiceName name : names) {
             try {

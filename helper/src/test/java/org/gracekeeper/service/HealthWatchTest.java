@@ -108,6 +108,13 @@ class HealthWatchTest {
     }
 
     @Test
+    void servicesAreLookedAfterWhereSessionsCannotBe() throws Exception {
+        doThrow(new IllegalArgumentException("not a kernel release")).when(sessions).retain(any());
+        is("statd", 12, 'T');
+        assertEquals(List.of("goes on 12"), looks(1));
+    }
+
+    @Test
     void clientsThatGoAreSeenWhereItMatters() throws Exception {
         when(sessions.matter()).thenReturn(true);
         when(probe.clients(any())).thenReturn(Set.of("7"));
