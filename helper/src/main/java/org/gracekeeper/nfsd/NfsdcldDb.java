@@ -135,20 +135,27 @@ public final class NfsdcldDb {
         }
     }
 
+    /** Clients that stay. */
+    @FunctionalInterface
+    public interface Owners {
+        /** @return owner ids in hexadecimal */
+        Set<String> now() throws IOException, InterruptedException;
+    }
+
     /**
      * Takes the records of all other clients away, by which they may reclaim after the next start.
      *
      * @param current the epoch that they are of: records of another one are left alone
-     * @param ownerIds in hexadecimal
+     * @param owners asked while nfsdcld can record nobody: whoever is recorded by then is there already
      * @return those that were there
      */
-    public Set<String> retain(long current, Set<String> ownerIds) throws IOException {
+    public Set<String> retain(long current, Owners owners) throws IOException, InterruptedException {
         try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
             Set<String> others = new TreeSet<>();
             if (epochs(db).current() == current) {
                 others.addAll(ids(db, current));
-                others.removeAll(ownerIds);
+                others.removeAll(owners.now());
             }
             for (String other : others) {
                 db.run("DELETE FROM " + table(current) + " WHERE id = ?", (Object) HexFormat.of().parseHex(other));

@@ -53,18 +53,24 @@ final class ClientRecords {
     }
 
     /**
-     * No client but those that hold state may reclaim.
+     * No client but these may reclaim.
      *
      * @param epoch nfsdcld's, from before the clients were read
+     * @param why the others may not, for people
      */
-    void retain(RunningService service, long epoch, List<Nfs4Client> clients) throws IOException {
-        Set<String> holders = clients.stream().filter(Nfs4Client::holdsState)
-                .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet());
-        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(epoch, holders);
+    void retain(RunningService service, long epoch, Remaining clients, String why) throws IOException, InterruptedException {
+        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(epoch, () -> clients.now().stream()
+                .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet()));
         if (!gone.isEmpty()) {
-            LOG.log(System.Logger.Level.INFO, "service {0}: {1} recorded NFSv4 clients hold nothing any more: they are"
-                    + " not waited for", service.config().name(), gone.size());
+            LOG.log(System.Logger.Level.INFO, "service {0}: {1} recorded NFSv4 clients {2}: they are not waited for",
+                    service.config().name(), gone.size(), why);
         }
+    }
+
+    /** Clients, as they are when nfsdcld can record nobody. */
+    @FunctionalInterface
+    interface Remaining {
+        List<Nfs4Client> now() throws IOException, InterruptedException;
     }
 
     /**

@@ -36,6 +36,7 @@ final class HealthWatch {
     private final ClusterFailure cluster;
     private final Idle idle;
     private final SessionSlots sessions;
+    private final Departures departures;
     private final Path services;
     private final LongSupplier clock;
     private final Map<ServiceName, ServiceHealth> known = new HashMap<>();
@@ -54,14 +55,20 @@ final class HealthWatch {
         boolean run(ServiceName name, Step step) throws IOException, InterruptedException;
     }
 
+    /** Notes that clients of a service which is recovered have gone. */
+    interface Departures {
+        void note(RunningService service) throws IOException, InterruptedException;
+    }
+
     /** @param services has a directory for each service: that something was reported outlives the helper there */
-    HealthWatch(Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle, SessionSlots sessions, Path services,
-            LongSupplier clock) {
+    HealthWatch(Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle, SessionSlots sessions,
+            Departures departures, Path services, LongSupplier clock) {
         this.registry = registry;
         this.probe = probe;
         this.cluster = cluster;
         this.idle = idle;
         this.sessions = sessions;
+        this.departures = departures;
         this.services = services;
         this.clock = clock;
     }
@@ -104,7 +111,7 @@ final class HealthWatch {
         ServiceName name = service.config().name();
         ServiceHealth before = known.get(name);
         ServiceHealth health = before != null && before.isOf(service) ? before : new ServiceHealth(
-                service, registry, probe, cluster, idle, sessions, services.resolve(name.value()).resolve("reported"), clock);
+                service, registry, probe, cluster, idle, sessions, departures, services.resolve(name.value()).resolve("reported"), clock);
         known.put(name, health);
         health.look(service);
         if (service.serving() && !examined.containsKey(name)) {

@@ -358,7 +358,20 @@ final class Recovery {
     void recordNobodyElse(RunningService service) throws IOException, InterruptedException {
         Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
         if (epochs.isPresent()) {
-            clientRecords.retain(service, epochs.get().current(), holdings.clients(service));
+            clientRecords.retain(service, epochs.get().current(),
+                    () -> holdings.clients(service).stream().filter(Nfs4Client::holdsState).toList(), "hold nothing any more");
+        }
+    }
+
+    /**
+     * The same while the service serves and some client has gone, of those that nfsd does not know any more: who holds nothing
+     * just now may open a file the next moment. After a crash nobody has to wait for them, and a client of NFSv4.0 that lost its
+     * locks to another in a partition does not get them back.
+     */
+    void forgetGone(RunningService service) throws IOException, InterruptedException {
+        Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
+        if (epochs.isPresent()) {
+            clientRecords.retain(service, epochs.get().current(), () -> holdings.clients(service), "have gone");
         }
     }
 

@@ -37,6 +37,7 @@ final class ServiceHealth {
     private final ClusterFailure cluster;
     private final HealthWatch.Idle idle;
     private final SessionSlots sessions;
+    private final HealthWatch.Departures departures;
     private final Path marker;
     private final LongSupplier clock;
     /** Guarded by this object. */
@@ -44,6 +45,8 @@ final class ServiceHealth {
 
     // What follows is examine's alone.
     private int looks;
+    /** Whether that is to be noted yet; who has gone before the first look is not known. */
+    private boolean departed = true;
     private Optional<DaemonProcess> rpcbind = Optional.empty();
     private List<String> unknown = List.of();
     private String told = "";
@@ -52,7 +55,7 @@ final class ServiceHealth {
 
     /** @param marker a file that outlives the helper, and goes with the service: that this start's failure was reported */
     ServiceHealth(RunningService service, Registry registry, HealthProbe probe, ClusterFailure cluster, HealthWatch.Idle idle,
-            SessionSlots sessions, Path marker, LongSupplier clock) {
+            SessionSlots sessions, HealthWatch.Departures departures, Path marker, LongSupplier clock) {
         this.name = service.config().name();
         this.start = service.startedAt();
         this.registry = registry;
@@ -60,6 +63,7 @@ final class ServiceHealth {
         this.cluster = cluster;
         this.idle = idle;
         this.sessions = sessions;
+        this.departures = departures;
         this.marker = marker;
         this.clock = clock;
         Instance.daemons(service.config().hasNfsV3()).forEach(daemon -> daemons.put(daemon, new DaemonHealth(daemon)));
@@ -111,7 +115,7 @@ final class ServiceHealth {
         if (daemons.containsKey("rpcbind")) {
             attempt(() -> register(service));
         }
-        attempt(this::seeClients);
+        attempt(() -> seeClients(service));
         if (!problem(service).isEmpty() && !isReported()) {
             idle.run(name, () -> report(service));
         }
@@ -181,13 +185,26 @@ final class ServiceHealth {
         rpcbind = process;
     }
 
-    private void seeClients() throws IOException {
+    /** Clients that have gone are not waited for after a crash; in a recovery that is not known yet of all. */
+    private void seeClients(RunningService service) throws IOException, InterruptedException {
         Optional<DaemonProcess> mountd;
         synchronized (this) {
             mountd = daemons.get("mountd").process();
         }
-        if (mountd.isPresent() && sessions.matter()) {
-            sessions.see(name, probe.clients(mountd.get()));
+        if (mountd.isEmpty()) {
+            return;
+        }
+        if (sessions.see(name, probe.clients(mountd.get()))) {
+            departed = true;
+        }
+        if (departed && service.recovered() && idle.run(name, () -> noteDeparted(service))) {
+            departed = false;
+        }
+    }
+
+    private void noteDeparted(RunningService service) throws IOException, InterruptedException {
+        if (isCurrent()) {
+            departures.note(service);
         }
     }
 

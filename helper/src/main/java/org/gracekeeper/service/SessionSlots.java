@@ -52,32 +52,34 @@ final class SessionSlots {
     }
 
     /** Whether there is anything to do on this kernel. */
-    synchronized boolean matter() throws IOException {
+    private synchronized boolean matter() throws IOException {
         if (shared == null) {
             shared = KernelVersion.parse(node.kernelRelease()).sessionsShareMemory();
         }
         return shared;
     }
 
-    /** @param now the service's NFSv4 clients, by numbers that are not used again */
-    synchronized void see(ServiceName name, Set<String> now) {
+    /**
+     * @param now the service's NFSv4 clients, by numbers that are not used again
+     * @return whether some have gone since the last look
+     */
+    synchronized boolean see(ServiceName name, Set<String> now) throws IOException {
         Set<String> before = clients.put(name, now);
-        if (before != null && !now.containsAll(before)) {
+        boolean gone = before != null && !now.containsAll(before);
+        if (gone && matter()) {
             putRight();
         }
+        return gone;
     }
 
     /** @param names services that are here: with any other its clients have gone; who went before the first look is not known */
     synchronized void retain(Set<ServiceName> names) throws IOException {
-        if (!matter()) {
-            return;
-        }
         any = !names.isEmpty();
         boolean unknown = any && !looked;
         looked = true;
         boolean gone = clients.entrySet().stream().anyMatch(each -> !names.contains(each.getKey()) && !each.getValue().isEmpty());
         clients.keySet().retainAll(names);
-        if (gone || unknown) {
+        if ((gone || unknown) && matter()) {
             putRight();
         }
     }

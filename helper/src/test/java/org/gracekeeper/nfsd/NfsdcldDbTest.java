@@ -121,11 +121,32 @@ class NfsdcldDbTest {
     void whoIsNotRetainedMayNotReclaimLater() throws Exception {
         db.record(List.of(id("a"), id("b"), id("c")));
 
-        assertEquals(Set.of("61", "63"), db.retain(1, Set.of("62", "64")));
+        assertEquals(Set.of("61", "63"), db.retain(1, () -> Set.of("62", "64")));
 
         assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("62")), db.recovery());
-        assertEquals(Set.of(), db.retain(1, Set.of("62")));
-        assertEquals(Set.of(), db.retain(2, Set.of()), "of an epoch that is not this one");
+        assertEquals(Set.of(), db.retain(1, () -> Set.of("62")));
+        assertEquals(Set.of(), db.retain(2, Set::of), "of an epoch that is not this one");
+    }
+
+    /** Its record and its client may both be new. */
+    @Test
+    void nobodyIsRecordedWhileThoseThatStayAreLookedFor() throws Exception {
+        db.record(List.of(id("a")));
+        assertEquals(Set.of("61"), db.retain(1, () -> {
+            try (Sqlite nfsdcld = Sqlite.open(file, false)) {
+                assertThrows(IOException.class, () -> nfsdcld.exec("INSERT INTO \"rec-0000000000000001\" (id) VALUES (x'62')"));
+            }
+            return Set.of();
+        }));
+    }
+
+    @Test
+    void whatCannotBeLookedForStays() throws Exception {
+        db.record(List.of(id("a")));
+        assertThrows(IOException.class, () -> db.retain(1, () -> {
+            throw new IOException("no such process");
+        }));
+        assertEquals(Set.of("61"), db.reclaimers());
     }
 
     @Test

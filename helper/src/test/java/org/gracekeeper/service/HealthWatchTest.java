@@ -89,7 +89,7 @@ class HealthWatchTest {
             }
             step.run();
             return true;
-        }, sessions, dir.resolve("services"), clock::get);
+        }, sessions, service -> done.add("departed"), dir.resolve("services"), clock::get);
     }
 
     private List<String> looks(int count) throws Exception {
@@ -104,7 +104,6 @@ class HealthWatchTest {
     @Test
     void nothingIsDoneWhereNothingIsWrong() throws Exception {
         assertEquals(List.of(), looks(30));
-        verify(sessions, never()).see(any(), any());
     }
 
     @Test
@@ -115,14 +114,27 @@ class HealthWatchTest {
     }
 
     @Test
-    void clientsThatGoAreSeenWhereItMatters() throws Exception {
-        when(sessions.matter()).thenReturn(true);
+    void clientsThatGoAreSeen() throws Exception {
         when(probe.clients(any())).thenReturn(Set.of("7"));
         looks(1);
         verify(sessions).see(WEB, Set.of("7"));
         registry.remove(WEB);
         looks(1);
         verify(sessions).retain(Set.of());
+    }
+
+    /** Those before the first look too, and not in a recovery: who is missing may still come. */
+    @Test
+    void clientsThatGoAreNoted() throws Exception {
+        when(sessions.see(any(), any())).thenReturn(true, false);
+        assertEquals(List.of(), looks(3));
+        registry.update(WEB, RunningService::withRecovered);
+        busy = true;
+        assertEquals(List.of(), looks(1), "beside a stop");
+        busy = false;
+        assertEquals(List.of("departed"), looks(3));
+        when(sessions.see(any(), any())).thenReturn(true, false);
+        assertEquals(List.of("departed", "departed"), looks(3));
     }
 
     @Test

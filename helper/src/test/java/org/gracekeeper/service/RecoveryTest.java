@@ -275,6 +275,22 @@ class RecoveryTest {
         assertTrue(Files.exists(state.graceOver()));
     }
 
+    /** Recorded by the helper, so the kernel leaves the record when the client has ended. */
+    @Test
+    void whoHasGoneMayNotReclaimLater() throws Exception {
+        new NfsdcldDb(state.clientDatabase()).record(List.of("client 2".getBytes(StandardCharsets.US_ASCII), CLIENT.ownerId()));
+        Nfs4Client idle = new Nfs4Client(9, CLIENT.address(), "confirmed", CLIENT.ownerId(), 0,
+                List.of(), "9", 0, "UP", 0);
+        when(holdings.clients(any())).thenReturn(List.of(idle));
+
+        recovery.forgetGone(service);
+        assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete(), "in grace those of before may still come");
+
+        graceEnds();
+        recovery.forgetGone(service);
+        assertEquals(Set.of(OWNER), recorded().complete(), "who holds nothing just now may open a file the next moment");
+    }
+
     @Test
     void holdersOfGraceAreNotWaitedFor() throws Exception {
         Kernel kernel = LinuxKernel.load();
