@@ -371,8 +371,21 @@ final class Recovery {
     void forgetGone(RunningService service) throws IOException, InterruptedException {
         Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
         if (epochs.isPresent()) {
-            clientRecords.retain(service, epochs.get().current(), () -> holdings.clients(service), "have gone");
+            clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
         }
+    }
+
+    /**
+     * The threads last: a server that somebody stops has none before its clients begin to go, and these are all to come back.
+     *
+     * @throws IOException there is no server
+     */
+    private List<Nfs4Client> clientsOfServer(RunningService service) throws IOException, InterruptedException {
+        List<Nfs4Client> clients = holdings.clients(service);
+        if (node.in(service.inside(), nfsd::threads) == 0) {
+            throw new IOException("nfsd has no threads: its clients have not gone");
+        }
+        return clients;
     }
 
     /** @return nfsdcld's epochs, where NFSv4 grace is over */

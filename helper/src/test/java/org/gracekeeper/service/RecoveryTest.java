@@ -282,6 +282,7 @@ class RecoveryTest {
         Nfs4Client idle = new Nfs4Client(9, CLIENT.address(), "confirmed", CLIENT.ownerId(), 0,
                 List.of(), "9", 0, "UP", 0);
         when(holdings.clients(any())).thenReturn(List.of(idle));
+        when(nfsd.threads()).thenReturn(8);
 
         recovery.forgetGone(service);
         assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete(), "in grace those of before may still come");
@@ -289,6 +290,16 @@ class RecoveryTest {
         graceEnds();
         recovery.forgetGone(service);
         assertEquals(Set.of(OWNER), recorded().complete(), "who holds nothing just now may open a file the next moment");
+    }
+
+    /** They are all to come back when the service has been started anew. */
+    @Test
+    void clientsOfAServerThatSomebodyHasStoppedHaveNotGone() throws Exception {
+        new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId()));
+        when(holdings.clients(any())).thenReturn(List.of());
+        graceEnds();
+        assertThrows(IOException.class, () -> recovery.forgetGone(service));
+        assertEquals(Set.of(OWNER), recorded().complete());
     }
 
     @Test
