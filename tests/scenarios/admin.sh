@@ -30,8 +30,6 @@ agent_says() { # NODE [VARIABLE=VALUE]
 	on "$1" sh -c "OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web OCF_RESKEY_CRM_meta_timeout=60000 ${2:-} \\
 		/usr/lib/ocf/resource.d/gracekeeper/nfs monitor >/dev/null 2>&1; echo \$?"
 }
-# As a whole: the file is there from the first step on.
-prepared_on() { on "$1" grep -q '"namespaces":{' /run/gracekeeper/standby/web; }
 helper_answers() { on "$1" gracekeeper status; }
 
 serve web "$ADDRESS4/24 $ADDRESS6/64"
@@ -75,7 +73,7 @@ same "the instance did not notice the installation" "$before" "$(identity node1)
 check "all locks are on node1" look node1
 
 # It has been probed there, and never started.
-check "what needs no storage is prepared on node2" until_true 150 prepared_on node2
+check "what needs no storage is prepared on node2" until_true 150 prepared_on node2 web
 check "gracekeeper status says so" on node2 sh -c 'gracekeeper status | grep "^prepared on .*, and not running here: web$"'
 same "and as JSON" prepared "$(on node2 gracekeeper status --json | field 0.state -)"
 same "a probe without a parameter, by hand" 7 "$(agent_says node2 OCF_RESKEY_CRM_meta_interval=0)"

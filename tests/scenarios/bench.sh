@@ -102,7 +102,7 @@ served() {
 		host=${load%%:*} load=${load#*:}
 		case $load in
 		*-prober) logs "$host" "$load" '"answer"' $PATIENCE ;;
-		*-requester-v*) granted "$host" "$load" $PATIENCE ;;
+		*-requester-v*) granted_any "$host" "$load" $PATIENCE ;;
 		*-v*) logs "$host" "$load" '"write"' $PATIENCE ;;
 		esac || return 1
 	done
@@ -111,7 +111,7 @@ served() {
 # at_rest NODE: as a node is that has been in the cluster for a while: what it prepares for the service is there, whether it has ever
 # had it or not.
 at_rest() {
-	[ "$SVC" != gracekeeper ] || on "$1" grep -q '"namespaces":{' "/run/gracekeeper/standby/$SVC"
+	[ "$SVC" != gracekeeper ] || prepared_on "$1" "$SVC"
 }
 
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.

@@ -122,7 +122,6 @@ roles() {
 	} | "$LAB" exec "$CLUSTER_NODE" -- cibadmin --modify --scope resources --xml-pipe
 }
 
-at_rest() { on "$1" sh -c "[ \$(grep -l '\"namespaces\":{' /run/gracekeeper/standby/* | wc -l) = $MANY ]"; } # NODE
 is_up() { roles Started "$1" && wait_started "$1" node1 600; }
 is_down() { roles Stopped "$1" && wait_stopped "$1" 600; }
 is_restarted() { is_down "$1" && is_up "$1"; } # NAME
@@ -558,7 +557,8 @@ need "configuration" configure <"$OUT/configuration"
 need "the cluster settles" settled "${PATIENCE}s"
 # What the nodes prepare for all of them after the probes, they do not do while something is measured.
 if wanted starts; then
-	for node in "${NODES[@]}"; do PAUSE=5 need "$node is at rest" until_true $PATIENCE at_rest "$node"; done
+	# shellcheck disable=SC2046 # a list of names
+	for node in "${NODES[@]}"; do PAUSE=5 need "$node is at rest" until_true $PATIENCE prepared_on "$node" $(names); done
 	event "both nodes have prepared what the services need"
 fi
 NO_SERVICE=$(guest node1 memory)

@@ -30,7 +30,7 @@ need "more of them" passer v3 v3-2 30 2
 need "short locks over NFSv4.0" passer v40 v40 1 3
 here=node1
 for ((n = 1; n <= SHORT_MOVES; n++)); do
-	for name in v3-1 v3-2 v40; do need "short locks are granted, $name" granted client3 contender-$name 60; done
+	for name in v3-1 v3-2 v40; do need "short locks are granted, $name" granted_any client3 contender-$name 60; done
 	event "move $n: service web is to go to $(other "$here")"
 	need "service web moves" move web "$(other "$here")"
 	here=$(other "$here")

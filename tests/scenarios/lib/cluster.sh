@@ -115,6 +115,14 @@ configure() { # text on standard input
 wait_started() { "$LAB" exec "$CLUSTER_NODE" -- sh -s "$1" "$2" "${3:-180}" <"$TESTS/scenarios/lib/wait-started"; } # NAME NODE [SECONDS]
 wait_stopped() { wait_started "$1" - "${2:-180}"; } # NAME [SECONDS]
 where_is() { cluster crm_resource -r "$1" --locate -Q 2>/dev/null | head -n 1; }
+# prepared_on NODE SERVICE...: what these need there is prepared, as a whole: the files are there from the first step on.
+prepared_on() {
+	local node=$1
+	shift
+	# shellcheck disable=SC2016 # the arguments of that shell
+	on "$node" sh -c 'cd /run/gracekeeper/standby && left=$(grep -L "\"namespaces\":{" "$@" 2>&1); [ -z "$left" ]' sh "$@"
+}
+
 settled() { cluster crm_resource --wait --timeout="${1:-120s}"; }
 
 # move NAME NODE: as an admin does, with the constraint that this leaves removed again. From the node that is left: what

@@ -132,8 +132,11 @@ logs() {
 	on "$1" timeout "${4:-$((GRACE * 3))}" sh -c 'tail -n 0 -F "/var/tmp/load/$0.log" | grep -qm 1 -e "$1"' "$2" "$3"
 }
 
-# granted HOST [NAME [SECONDS]]: until a requester there is granted a lock.
-granted() { logs "$1" "${2:-requester}" '"granted": \[[0-9]' "${3:-}"; }
+# granted HOST: until its requester is granted a lock.
+granted() { logs "$1" requester '"granted": \[0\]'; }
+
+# granted_any HOST NAME SECONDS: until that program is granted one, whichever it asks for.
+granted_any() { logs "$1" "$2" '"granted": \[[0-9]' "$3"; }
 
 # note_holders NODE ADDRESS...: the NFSv4.1+ clients there on hosts with these addresses are the holders. early.py knows from that
 # whose RECLAIM_COMPLETE counts. After each start: they have other names then.

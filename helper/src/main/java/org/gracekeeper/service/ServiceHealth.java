@@ -121,6 +121,10 @@ final class ServiceHealth {
         }
     }
 
+    private synchronized Optional<DaemonProcess> process(String daemon) {
+        return daemons.get(daemon).process();
+    }
+
     private synchronized boolean anySilent(List<DaemonHealth> some) {
         return some.stream().anyMatch(DaemonHealth::isSilent);
     }
@@ -161,10 +165,7 @@ final class ServiceHealth {
      * anew; nfsd and lockd do so with the next start of the service only.
      */
     private void register(RunningService service) throws IOException, InterruptedException {
-        Optional<DaemonProcess> process;
-        synchronized (this) {
-            process = daemons.get("rpcbind").process();
-        }
+        Optional<DaemonProcess> process = process("rpcbind");
         if (process.isEmpty() || process.get().isSame(rpcbind.orElse(null))) {
             return;
         }
@@ -187,10 +188,7 @@ final class ServiceHealth {
 
     /** Clients that have gone are not waited for after a crash; in a recovery that is not known yet of all. */
     private void seeClients(RunningService service) throws IOException, InterruptedException {
-        Optional<DaemonProcess> mountd;
-        synchronized (this) {
-            mountd = daemons.get("mountd").process();
-        }
+        Optional<DaemonProcess> mountd = process("mountd");
         if (mountd.isEmpty()) {
             return;
         }

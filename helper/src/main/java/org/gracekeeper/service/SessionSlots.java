@@ -35,9 +35,8 @@ final class SessionSlots {
     private final NfsdFs nfsd;
     private final Map<ServiceName, Set<String>> clients = new HashMap<>();
     private final ExecutorService thread;
-    private Boolean shared;
     private boolean looked;
-    private boolean any;
+    private volatile boolean any;
     private String complaint = "";
 
     SessionSlots(Node node, NfsdFs nfsd) {
@@ -52,11 +51,8 @@ final class SessionSlots {
     }
 
     /** Whether there is anything to do on this kernel. */
-    private synchronized boolean matter() throws IOException {
-        if (shared == null) {
-            shared = KernelVersion.parse(node.kernelRelease()).sessionsShareMemory();
-        }
-        return shared;
+    private boolean matter() throws IOException {
+        return KernelVersion.parse(node.kernelRelease()).sessionsShareMemory();
     }
 
     /**
@@ -86,12 +82,7 @@ final class SessionSlots {
 
     /** Where no nfsd is left, the next start does it. */
     private boolean isForAnybody() throws IOException, InterruptedException {
-        synchronized (this) {
-            if (any) {
-                return true;
-            }
-        }
-        return node.in(Namespaces.HOST, nfsd::runs);
+        return any || node.in(Namespaces.HOST, nfsd::runs);
     }
 
     private void putRight() {

@@ -119,14 +119,11 @@ final class SnapshotLayer implements UncheckedLayer {
     }
 
     private void gather(StateDirectory state) throws IOException {
-        boolean all = false;
         try {
             records.gather(state);
-            all = true;
-        } finally {
-            if (!all) {
-                records.mayLackHosts(state); // statd is about to forget them
-            }
+        } catch (IOException | RuntimeException e) {
+            records.mayLackHosts(state); // statd is about to forget them
+            throw e;
         }
     }
 

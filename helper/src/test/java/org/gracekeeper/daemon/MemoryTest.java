@@ -141,7 +141,8 @@ class MemoryTest {
         for (int i = 0; i < count; i++) {
             // The start fails: there is no such directory. A stop clears what was recorded of it away.
             for (String action : List.of("monitor", "validate-all", "start", "stop")) {
-                ask("agent", action, Long.toString(ProcessHandle.current().pid()), "OCF_RESOURCE_INSTANCE=memory-test", "OCF_RESKEY_CRM_meta_timeout=20000",
+                ask("agent", action, Long.toString(ProcessHandle.current().pid()),
+                        "OCF_RESOURCE_INSTANCE=memory-test", "OCF_RESKEY_CRM_meta_timeout=20000",
                         "OCF_RESKEY_ip=192.0.2.10/24", "OCF_RESKEY_state_dir=/srv/memory-test/state",
                         "OCF_RESKEY_exports=/srv/memory-test/data 192.0.2.0/24(rw)");
             }
