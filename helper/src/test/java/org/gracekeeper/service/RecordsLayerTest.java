@@ -43,23 +43,11 @@ class RecordsLayerTest {
         layer = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), said);
         state = operation.state();
-        for (Path each : List.of(state.sm(), state.smBak(), state.nsm(), state.clientDatabase().getParent())) {
-            Files.createDirectories(each);
-        }
-        Files.createFile(state.clientDatabase());
-        // As nfs-utils makes it, utils/nfsdcld/sqlite.c.
-        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
-                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
-                + "INSERT INTO grace values (1, 0);"
-                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
-                + "INSERT INTO parameters values (\"version\", \"4\");"
-                + "INSERT INTO \"rec-0000000000000001\" VALUES (x'61', NULL);");
+        TestService.withClient(state);
     }
 
     private void sql(String statements) throws IOException {
-        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
-            db.exec(statements);
-        }
+        TestService.sql(state, statements);
     }
 
     private boolean mayReclaim() throws IOException {

@@ -10,17 +10,14 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.Callable;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
-import org.gracekeeper.sys.Sqlite;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,25 +40,12 @@ class ServerLayerTest {
         records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
         layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class));
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>());
-        StateDirectory state = operation.state();
-        for (Path each : List.of(state.sm(), state.smBak(), state.nsm(), state.clientDatabase().getParent())) {
-            Files.createDirectories(each);
-        }
-        Files.createFile(state.clientDatabase());
-        // As nfs-utils makes it, utils/nfsdcld/sqlite.c.
-        sql("CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
-                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
-                + "INSERT INTO grace values (1, 0);"
-                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
-                + "INSERT INTO parameters values (\"version\", \"4\");"
-                + "INSERT INTO \"rec-0000000000000001\" VALUES (x'61', NULL);");
+        TestService.withClient(operation.state());
         records.up(operation);
     }
 
     private void sql(String statements) throws IOException {
-        try (Sqlite db = Sqlite.open(operation.state().clientDatabase(), false)) {
-            db.exec(statements);
-        }
+        TestService.sql(operation.state(), statements);
     }
 
     private void isRefused() {

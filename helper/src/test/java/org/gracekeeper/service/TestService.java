@@ -3,6 +3,7 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -12,6 +13,7 @@ import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.Sqlite;
 
 /** A service {@code web} with a state directory of the test's. */
 final class TestService {
@@ -36,6 +38,28 @@ final class TestService {
     static RunningService of(String name, Parameters parameters) throws OcfException {
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
         return new RunningService(config, "eth0", List.of(), List.of(), List.of(), config.graceTime(), 0, false, false, false, "");
+    }
+
+    /** Makes the directories, and nfsdcld's database with a client that has the owner id "a". */
+    static void withClient(StateDirectory state) throws IOException {
+        for (Path each : List.of(state.sm(), state.smBak(), state.nsm(), state.clientDatabase().getParent())) {
+            Files.createDirectories(each);
+        }
+        Files.createFile(state.clientDatabase());
+        // As nfs-utils makes it, utils/nfsdcld/sqlite.c.
+        sql(state, "CREATE TABLE parameters (key TEXT PRIMARY KEY, value TEXT);"
+                + "CREATE TABLE grace (current INTEGER , recovery INTEGER);"
+                + "INSERT INTO grace values (1, 0);"
+                + "CREATE TABLE \"rec-0000000000000001\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "INSERT INTO parameters values (\"version\", \"4\");"
+                + "INSERT INTO \"rec-0000000000000001\" VALUES (x'61', NULL);");
+    }
+
+    /** In nfsdcld's database. */
+    static void sql(StateDirectory state, String statements) throws IOException {
+        try (Sqlite db = Sqlite.open(state.clientDatabase(), false)) {
+            db.exec(statements);
+        }
     }
 
     /** @param said gets the lines of the log */
