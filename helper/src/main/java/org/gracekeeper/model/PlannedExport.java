@@ -45,6 +45,24 @@ public record PlannedExport(String path, String fsid, List<Client> clients) {
                 .distinct().toList();
     }
 
+    /** How the command line of exportfs names it, once for each client. */
+    public List<String> arguments() {
+        return clients.stream().map(client -> argument(client.host(), path)).toList();
+    }
+
+    /**
+     * How it names an export to one client: an IPv6 address is in brackets, with the length of a prefix behind them
+     * (utils/exportfs/exportfs.c).
+     */
+    public static String argument(String host, String path) {
+        if (host.indexOf(':') < 0) {
+            return host + ":" + path;
+        }
+        int slash = host.indexOf('/');
+        return slash < 0 ? "[" + host + "]:" + path
+                : "[" + host.substring(0, slash) + "]" + host.substring(slash) + ":" + path;
+    }
+
     /** The line of exports(5). */
     public String line() {
         StringBuilder line = new StringBuilder(escape(path));

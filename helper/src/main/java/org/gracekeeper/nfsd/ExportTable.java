@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.gracekeeper.model.OctalEscapes;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.UnexpectedFormatException;
 
 /**
@@ -24,6 +25,11 @@ public final class ExportTable {
     public record Export(String client, String path, List<String> options) {
         public Export {
             options = List.copyOf(options);
+        }
+
+        /** How the command line of exportfs names it. */
+        public String argument() {
+            return PlannedExport.argument(client, path);
         }
     }
 

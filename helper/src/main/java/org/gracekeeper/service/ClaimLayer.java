@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,8 +9,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.gracekeeper.json.Fields;
-import org.gracekeeper.json.Json;
 import org.gracekeeper.model.Ledger;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
@@ -29,6 +26,7 @@ final class ClaimLayer implements Layer {
     private final Sharing sharing;
     private final Registry registry;
     private final DurableFiles files;
+    private final ClaimStore claims;
     private final Proof proof;
     private final Reserve reserve;
     private final LedgerStore ledgers;
@@ -39,49 +37,11 @@ final class ClaimLayer implements Layer {
         this.sharing = new Sharing(node.kernel());
         this.registry = registry;
         this.files = files;
+        this.claims = new ClaimStore(files, reserve);
         this.proof = proof;
         this.reserve = reserve;
         this.ledgers = ledgers;
         this.timeline = timeline;
-    }
-
-    /**
-     * The service's record on the storage that moves with it. Fields that a later version added are left out: it counts the
-     * format up where they matter.
-     *
-     * @param format of the state directory; a newer one is refused
-     * @param node the node that started the service last
-     * @param bootId of that node, to tell a node that was started again from one that still runs
-     * @param generation counts the starts
-     * @param leaseTime seconds; the longest that a client may still go by
-     * @param graceTime seconds, in force
-     * @param clean whether that start was followed by a stop
-     */
-    record Claim(
-            int format, String service, String scope, String node, String bootId, long generation, int leaseTime,
-            int graceTime, boolean clean) {
-        static final int FORMAT = 1;
-
-        Claim {
-            if (format < 1 || service == null || scope == null || node == null || bootId == null || generation < 1) {
-                throw new IllegalArgumentException("it is not complete");
-            }
-        }
-
-        static Claim of(Fields f) throws IOException {
-            return new Claim(f.integer("format"), f.text("service"), f.text("scope"), f.text("node"), f.text("bootId"),
-                    f.number("generation"), f.integer("leaseTime"), f.integer("graceTime"), f.flag("clean"));
-        }
-
-        JsonNode json() {
-            return Json.object().put("format", format).put("service", service).put("scope", scope).put("node", node)
-                    .put("bootId", bootId).put("generation", generation).put("leaseTime", leaseTime).put("graceTime", graceTime)
-                    .put("clean", clean);
-        }
-
-        Claim stopped() {
-            return new Claim(format, service, scope, node, bootId, generation, leaseTime, graceTime, true);
-        }
     }
 
     @Override
@@ -126,7 +86,7 @@ final class ClaimLayer implements Layer {
         long generation = previous == null ? 1 : previous.generation() + 1;
         // Until recovery has ended there may be clients that still go by the lease of before.
         int lease = Math.max(service.config().leaseTime(), previous == null ? 0 : previous.leaseTime());
-        write(state, new Claim(Claim.FORMAT, name.value(), service.config().scope(), node.hostname(),
+        claims.write(state, new Claim(Claim.FORMAT, name.value(), service.config().scope(), node.hostname(),
                 node.bootId(), generation, lease, service.graceTime(), false));
         registry.counted(name, generation);
     }
@@ -139,11 +99,11 @@ final class ClaimLayer implements Layer {
         }
         try {
             StateDirectory state = operation.state();
-            Claim claim = read(state);
+            Claim claim = ClaimStore.read(state);
             // A start that did not come as far as to be counted leaves the last one's.
             if (claim != null && claim.service().equals(operation.instance().name().value())
                     && claim.bootId().equals(node.bootId())) {
-                write(state, claim.stopped());
+                claims.write(state, claim.stopped());
                 reserve.take(state);
             }
         } catch (IOException e) {
@@ -207,7 +167,7 @@ final class ClaimLayer implements Layer {
     private Previous find(Operation operation) throws IOException {
         StateDirectory state = operation.state();
         try {
-            Claim found = read(state);
+            Claim found = ClaimStore.read(state);
             if (found != null || !hasServed(state)) {
                 return new Previous(found, "", false);
             }
@@ -266,44 +226,5 @@ final class ClaimLayer implements Layer {
         } else if (!found.damage().isEmpty()) {
             Damaged.keep(operation, files, service.state().record(), "it is no record of a service", found.damage());
         }
-    }
-
-    /** From now on no client goes by any other lease than the configured one, and who reclaimed is recorded. */
-    void recovered(RunningService service) throws IOException {
-        Claim claim = read(service.state());
-        int lease = service.config().leaseTime();
-        if (claim != null && claim.leaseTime() != lease) {
-            write(service.state(), new Claim(claim.format(), claim.service(), claim.scope(), claim.node(), claim.bootId(),
-                    claim.generation(), lease, claim.graceTime(), claim.clean()));
-        }
-        reserve.take(service.state());
-    }
-
-    /** @throws UnexpectedFormatException it is damaged */
-    static Claim read(StateDirectory state) throws IOException {
-        if (!Files.exists(state.record())) {
-            return null;
-        }
-        byte[] bytes = Files.readAllBytes(state.record());
-        try {
-            return Json.read(bytes, Claim::of);
-        } catch (IOException e) {
-            // Its message would quote the garbage.
-            throw new UnexpectedFormatException(state.record().toString(), "no record of a service");
-        }
-    }
-
-    /** The lease that clients may still go by, in seconds; 0 when none is known. */
-    static int leaseTime(StateDirectory state) throws IOException {
-        try {
-            Claim claim = read(state);
-            return claim == null ? 0 : claim.leaseTime();
-        } catch (UnexpectedFormatException e) {
-            return DamagedClaim.read(state).leaseTime();
-        }
-    }
-
-    private void write(StateDirectory state, Claim claim) throws IOException {
-        files.write(state.record(), Json.pretty(claim.json()));
     }
 }

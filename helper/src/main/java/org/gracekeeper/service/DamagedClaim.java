@@ -43,10 +43,10 @@ record DamagedClaim(String text) {
      * @param ledger the one in the state directory, of whatever start
      * @param config what is taken for granted where nothing else can be told
      */
-    ClaimLayer.Claim claim(Optional<Ledger> ledger, ServiceConfig config) {
+    Claim claim(Optional<Ledger> ledger, ServiceConfig config) {
         long known = Math.max(number("generation").orElse(0L), ledger.map(Ledger::generation).orElse(0L));
-        return new ClaimLayer.Claim(
-                number("format").map(Long::intValue).filter(f -> f > 0).orElse(ClaimLayer.Claim.FORMAT),
+        return new Claim(
+                number("format").map(Long::intValue).filter(f -> f > 0).orElse(Claim.FORMAT),
                 service(ledger).orElse(config.name().value()),
                 word("scope").or(() -> ledger.map(Ledger::scope)).orElse(config.scope()),
                 word("node").orElse("unknown"),

@@ -49,12 +49,6 @@ final class HealthWatch {
         return thread;
     });
 
-    /** Runs something when no action works on a service, and keeps actions away meanwhile; a stop interrupts it. */
-    interface Idle {
-        /** @return false when an action works on the service: nothing was done */
-        boolean run(ServiceName name, Step step) throws IOException, InterruptedException;
-    }
-
     /** Notes that clients of a service which is recovered have gone. */
     interface Departures {
         void note(RunningService service) throws IOException, InterruptedException;

@@ -70,7 +70,7 @@ final class HostResolver {
      * that.
      */
     private static int graceTime(ServiceConfig config) throws IOException {
-        int wanted = Math.max(config.graceTime(), ClaimLayer.leaseTime(new StateDirectory(config.stateDir())));
+        int wanted = Math.max(config.graceTime(), ClaimStore.leaseTime(new StateDirectory(config.stateDir())));
         return config.hasNfsV3() ? Math.min(wanted, ServiceConfig.MAX_GRACE_WITH_NLM) : wanted;
     }
 

@@ -67,7 +67,7 @@ final class LedgerStore {
     /** Never throws: without a ledger recovery takes its full time, which is safe. */
     Found find(StateDirectory state) {
         try {
-            ClaimLayer.Claim claim = ClaimLayer.read(state);
+            Claim claim = ClaimStore.read(state);
             if (claim == null) {
                 return Found.not("the state directory has no record of this start");
             }
@@ -96,7 +96,7 @@ final class LedgerStore {
         if (ledger.isPresent()) {
             return ledger.get().holdsAnything();
         }
-        ClaimLayer.Claim claim = ClaimLayer.read(state);
+        Claim claim = ClaimStore.read(state);
         return claim == null || claim.generation() > 1;
     }
 

@@ -157,7 +157,7 @@ final class MountNamespace {
         StringBuilder text = new StringBuilder("127.0.0.1 localhost\n::1 localhost\n");
         for (int i = 0; i < service.config().addresses().size(); i++) {
             text.append(service.config().addresses().get(i).host()).append(' ')
-                    .append(NotifyLayer.monitorName(service, i))
+                    .append(service.monitorName(i))
                     // statd looks its own name up, see its unit.
                     .append(i == 0 ? " " + service.config().name() : "").append('\n');
         }

@@ -43,14 +43,6 @@ final class NotifyLayer implements UncheckedLayer {
         return "notify";
     }
 
-    /**
-     * The name by which sm-notify knows an address: it insists on one that can be looked up, and the private hosts
-     * file has it.
-     */
-    static String monitorName(RunningService service, int index) {
-        return service.config().name() + "-" + index;
-    }
-
     @Override
     public void up(Operation operation) throws IOException {
         RunningService service = operation.service();
@@ -77,7 +69,7 @@ final class NotifyLayer implements UncheckedLayer {
                     Path directory = state.notify(address.address(), part.getKey());
                     damaged.addAll(fill(service, directory, part.getValue()));
                     (part.getKey() ? first : then).add(new Notifications.Line(
-                            MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), monitorName(service, i),
+                            MountNamespace.NFS_STATE.resolve(state.nfs().relativize(directory)), service.monitorName(i),
                             part.getKey()));
                 }
             }

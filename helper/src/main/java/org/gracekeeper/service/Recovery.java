@@ -44,7 +44,7 @@ final class Recovery {
     private final RecordsLayer records;
     private final Holdings holdings;
     private final LedgerStore ledgers;
-    private final ClaimLayer claims;
+    private final ClaimStore claims;
     private final TimelineLog timeline;
     private final ClientRecords clientRecords = new ClientRecords();
     private final Map<ServiceName, SeenBack> seen = new ConcurrentHashMap<>();
@@ -52,7 +52,7 @@ final class Recovery {
     private final Map<ServiceName, Double> closed = new ConcurrentHashMap<>();
 
     Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
-            ClaimLayer claims, TimelineLog timeline) {
+            ClaimStore claims, TimelineLog timeline) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;

@@ -65,6 +65,16 @@ public record RunningService(
         return new StateDirectory(config.stateDir());
     }
 
+    /**
+     * The name by which sm-notify knows an address: it insists on one that can be looked up, and the private hosts
+     * file has it.
+     *
+     * @param index of the address
+     */
+    String monitorName(int index) {
+        return config.name() + "-" + index;
+    }
+
     /** Whether clients are served: they get through, and the end has not begun. */
     boolean serving() {
         return opened && !stopping;

@@ -35,7 +35,7 @@ final class ServiceHealth {
     private final Registry registry;
     private final HealthProbe probe;
     private final ClusterFailure cluster;
-    private final HealthWatch.Idle idle;
+    private final Idle idle;
     private final SessionSlots sessions;
     private final HealthWatch.Departures departures;
     private final Path marker;
@@ -54,7 +54,7 @@ final class ServiceHealth {
     private long askAgain;
 
     /** @param marker a file that outlives the helper, and goes with the service: that this start's failure was reported */
-    ServiceHealth(RunningService service, Registry registry, HealthProbe probe, ClusterFailure cluster, HealthWatch.Idle idle,
+    ServiceHealth(RunningService service, Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle,
             SessionSlots sessions, HealthWatch.Departures departures, Path marker, LongSupplier clock) {
         this.name = service.config().name();
         this.start = service.startedAt();

@@ -15,7 +15,7 @@ final class ServiceSlots {
         return slots.computeIfAbsent(name, ServiceSlot::new);
     }
 
-    /** Runs something beside no action, see {@link HealthWatch.Idle}. */
+    /** Runs something beside no action, see {@link Idle}. */
     boolean whileIdle(ServiceName name, Step step) throws IOException, InterruptedException {
         ServiceSlot slot = of(name);
         if (!slot.tryAcquire()) {

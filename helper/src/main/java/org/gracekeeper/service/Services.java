@@ -76,7 +76,8 @@ public final class Services {
         TimelineLog timeline = new TimelineLog(timelines, registry, node);
         ClaimLayer claim = new ClaimLayer(
                 node, registry, files, new OwnProof(registry, processes, holdings, standbys), reserve, ledgers, timeline);
-        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers, claim, timeline);
+        Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers,
+                new ClaimStore(files, reserve), timeline);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         Firewall firewall = new Firewall(node);

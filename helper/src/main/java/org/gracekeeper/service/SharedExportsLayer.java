@@ -66,11 +66,11 @@ final class SharedExportsLayer implements Layer {
             for (PlannedExport export : service.exports()) {
                 for (PlannedExport.Client client : export.clients()) {
                     node.run(operation.deadline(), "exportfs", "-i", "-o", String.join(",", export.options(client)),
-                            argument(client.host(), export.path()));
+                            PlannedExport.argument(client.host(), export.path()));
                 }
             }
             Errors errors = new Errors();
-            unexport(operation, errors, isOf(service).and(export -> !wanted.contains(argument(export))));
+            unexport(operation, errors, isOf(service).and(export -> !wanted.contains(export.argument())));
             errors.rethrow();
             return null;
         });
@@ -110,7 +110,7 @@ final class SharedExportsLayer implements Layer {
         }
         node.in(Namespaces.HOST, () -> {
             Errors errors = new Errors();
-            unexport(operation, errors, export -> gone.contains(argument(export)));
+            unexport(operation, errors, export -> gone.contains(export.argument()));
             errors.rethrow();
             return null;
         });
@@ -120,7 +120,7 @@ final class SharedExportsLayer implements Layer {
             throws IOException, InterruptedException {
         for (ExportTable.Export export : table()) {
             if (which.test(export)) {
-                errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", argument(export)));
+                errors.collect(() -> node.run(operation.deadline(), "exportfs", "-u", export.argument()));
             }
         }
     }
@@ -153,27 +153,8 @@ final class SharedExportsLayer implements Layer {
                 ? ExportTable.parse(new String(node.kernel().read(etab, MAX_ETAB), StandardCharsets.UTF_8)) : List.of();
     }
 
-    /** How the command line of exportfs names them. */
-    static List<String> arguments(List<PlannedExport> exports) {
-        List<String> arguments = new ArrayList<>();
-        for (PlannedExport export : exports) {
-            export.clients().forEach(client -> arguments.add(argument(client.host(), export.path())));
-        }
-        return arguments;
-    }
-
-    private static String argument(ExportTable.Export export) {
-        return argument(export.client(), export.path());
-    }
-
-    /** An IPv6 address is in brackets, with the length of a prefix behind them (utils/exportfs/exportfs.c). */
-    private static String argument(String host, String path) {
-        if (host.indexOf(':') < 0) {
-            return host + ":" + path;
-        }
-        int slash = host.indexOf('/');
-        return slash < 0 ? "[" + host + "]:" + path
-                : "[" + host.substring(0, slash) + "]" + host.substring(slash) + ":" + path;
+    private static List<String> arguments(List<PlannedExport> exports) {
+        return exports.stream().flatMap(export -> export.arguments().stream()).toList();
     }
 
     /** Takes away what services left that were here when the node lost its power. */

@@ -179,7 +179,7 @@ final class SnapshotLayer implements UncheckedLayer {
 
     private void writeLedger(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
-        ClaimLayer.Claim claim = ClaimLayer.read(service.state());
+        Claim claim = ClaimStore.read(service.state());
         if (claim == null) {
             return;
         }

@@ -43,7 +43,7 @@ final class StandbyKeeper {
     private final StandbyCheck check;
     private final ClusterResources cluster;
     private final StandbyLearner learner;
-    private final HealthWatch.Idle idle;
+    private final Idle idle;
     private final LongSupplier clock;
     private final long begun;
     /** When each is due, of those that have been seen to run or were looked at. */
@@ -55,7 +55,7 @@ final class StandbyKeeper {
 
     /** @param clock as {@link System#nanoTime} */
     StandbyKeeper(Registry registry, Standbys standbys, Standby standby, StandbyCheck check, ClusterResources cluster,
-            StandbyLearner learner, HealthWatch.Idle idle, LongSupplier clock) {
+            StandbyLearner learner, Idle idle, LongSupplier clock) {
         this.registry = registry;
         this.standbys = standbys;
         this.standby = standby;

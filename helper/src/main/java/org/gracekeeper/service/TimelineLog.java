@@ -154,7 +154,7 @@ final class TimelineLog {
     private void handOn(RunningService service) throws IOException {
         ServiceName name = service.config().name();
         OptionalLong generation = registry.generation(name);
-        ClaimLayer.Claim claim = ClaimLayer.read(service.state());
+        Claim claim = ClaimStore.read(service.state());
         // Else this node's start was refused, or never counted: what is there is another's.
         if (claim == null || generation.isEmpty() || !claim.service().equals(name.value())
                 || claim.generation() != generation.getAsLong()) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class PlannedExportTest {
@@ -28,5 +29,14 @@ class PlannedExportTest {
         assertEquals(List.of(Path.of("/srv/a")), export("mp").mountPoints());
         assertEquals(List.of(Path.of("/srv/a")), export("mountpoint", "mp").mountPoints());
         assertEquals(List.of(Path.of("/srv"), Path.of("/srv/b=c")), export("mp=/srv", "mountpoint=/srv/b=c").mountPoints());
+    }
+
+    @Test
+    void exportfsTakesAnIpv6AddressInBrackets() {
+        PlannedExport export = new PlannedExport("/srv/a b", "1", Stream.of("*", "192.0.2.0/24", "2001:db8::1", "2001:db8::/32")
+                .map(host -> new PlannedExport.Client(host, List.of())).toList());
+
+        assertEquals(List.of("*:/srv/a b", "192.0.2.0/24:/srv/a b", "[2001:db8::1]:/srv/a b", "[2001:db8::]/32:/srv/a b"),
+                export.arguments());
     }
 }

@@ -76,16 +76,16 @@ class ClaimLayerTest {
 
     private void record(String service, boolean clean) throws Exception {
         Files.write(state.record(), new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(
-                new ClaimLayer.Claim(1, service, service, "node1", "boot", GENERATION, 120, 120, clean)));
+                new Claim(1, service, service, "node1", "boot", GENERATION, 120, 120, clean)));
     }
 
     private void ledger(String service) throws Exception {
         ledgers.write(state, new Ledger(service, GENERATION, service, 90, 90, "", "", List.of(), List.of(), List.of()));
     }
 
-    private ClaimLayer.Claim start() throws Exception {
+    private Claim start() throws Exception {
         layer.up(TestService.operation(TestService.at(dir), said));
-        return ClaimLayer.read(state);
+        return ClaimStore.read(state);
     }
 
     private OcfException refused() {
@@ -212,7 +212,7 @@ class ClaimLayerTest {
         byte[] damaged = Files.readAllBytes(state.record());
         said.clear();
 
-        ClaimLayer.Claim claim = start();
+        Claim claim = start();
 
         assertTrue(claim.generation() >= Math.max(GENERATION + 2, Instant.now().getEpochSecond() - 60));
         assertEquals(claim.generation(), registry.generation(TestService.at(dir).config().name()).orElseThrow());
@@ -229,7 +229,7 @@ class ClaimLayerTest {
     void aMissingRecordCostsNoMoreThanTime() throws Exception {
         Files.delete(state.record());
 
-        ClaimLayer.Claim claim = start();
+        Claim claim = start();
 
         assertTrue(claim.generation() >= Instant.now().getEpochSecond() - 60);
         assertEquals(Optional.empty(), ledgers.find(state).ledger());
@@ -308,10 +308,10 @@ class ClaimLayerTest {
     @Test
     void theLeaseThatCanStillBeReadIsKept() throws Exception {
         cut(until("graceTime"));
-        assertEquals(120, ClaimLayer.leaseTime(state));
+        assertEquals(120, ClaimStore.leaseTime(state));
         assertEquals(120, start().leaseTime());
         Files.writeString(state.record(), "{ \"leaseTime\" : 99999, ");
-        assertEquals(0, ClaimLayer.leaseTime(state));
+        assertEquals(0, ClaimStore.leaseTime(state));
     }
 
     @Test

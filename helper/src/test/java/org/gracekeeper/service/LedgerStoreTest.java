@@ -48,7 +48,7 @@ class LedgerStoreTest {
 
     private void start(long generation, String scope) throws IOException {
         new ObjectMapper().writeValue(state.record().toFile(),
-                new ClaimLayer.Claim(1, "web", scope, "node1", "boot", generation, 30, 60, false));
+                new Claim(1, "web", scope, "node1", "boot", generation, 30, 60, false));
     }
 
     private void isNone(String because) {

@@ -54,7 +54,7 @@ class RecordsAsJsonTest {
         String remark();
     }
 
-    private static final ObjectMapper BINDING = JsonMapper.builder().addMixIn(ClaimLayer.Claim.class, Lenient.class)
+    private static final ObjectMapper BINDING = JsonMapper.builder().addMixIn(Claim.class, Lenient.class)
             .addMixIn(Registry.Stored.class, Lenient.class).addMixIn(StandbyRecord.class, Lenient.class)
             .addMixIn(StandbyBasis.class, Lenient.class).addMixIn(StandbyPlan.class, Lenient.class)
             .addMixIn(StatusReport.ServiceStatus.class, WithRemark.class).build();
@@ -120,9 +120,9 @@ class RecordsAsJsonTest {
         Ledger ledger = new Ledger("web", 7_000_000_000L, "web", 30, 60, "", "not known",
                 List.of(new Range("/srv/a", 12, LockLine.Access.WRITE, 0, LockLine.EOF, 1)),
                 List.of(new Range("/srv/b", -1, LockLine.Access.READ, 1, 2, 3)), List.of(client));
-        ClaimLayer.Claim claim = new ClaimLayer.Claim(1, "web", "sco\"pe", "node1", "b00t", 8, 30, 60, true);
+        Claim claim = new Claim(1, "web", "sco\"pe", "node1", "b00t", 8, 30, 60, true);
         return Stream.of(
-                Case.of(claim, value -> Json.bytes(value.json()), ClaimLayer.Claim::of),
+                Case.of(claim, value -> Json.bytes(value.json()), Claim::of),
                 Case.of(stored(List.of("default via 192.0.2.1"), true, "it is in use"), value -> Json.bytes(value.json()), Registry.Stored::of),
                 new Case<>(ledger, BINDING, LedgerFormat::bytes, text -> LedgerFormat.read(text, 0)),
                 Case.of(new NodeLockd.Settings(90, 4045, 0), value -> Json.bytes(value.json()), NodeLockd.Settings::of),

@@ -90,14 +90,14 @@ class RecoveryTest {
                     + "INSERT INTO \"rec-0000000000000001\" VALUES (x'" + OWNER + "', NULL);");
         }
         new ObjectMapper().writeValue(state.record().toFile(),
-                new ClaimLayer.Claim(1, "web", "web", "node1", "boot", 8, 90, 90, false));
+                new Claim(1, "web", "web", "node1", "boot", 8, 90, 90, false));
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(node.bootSeconds()).thenReturn(10.0);
         when(holdings.fileSystems(any())).thenReturn(new FileSystems(Map.of(), true));
         when(holdings.certainLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
         when(holdings.clients(any())).thenReturn(List.of(CLIENT));
         recovery = new Recovery(node, nfsd, lockd, new RecordsLayer(new Node(kernel, null), files), holdings, ledgers,
-                mock(ClaimLayer.class), timeline);
+                mock(ClaimStore.class), timeline);
     }
 
     private void ledger(List<Range> nlm, HeldState... clients) throws Exception {

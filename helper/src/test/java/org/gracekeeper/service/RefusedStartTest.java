@@ -140,7 +140,7 @@ class RefusedStartTest {
         Files.writeString(state.reserve(), "room");
         new LedgerStore(files).write(state, new Ledger(service, GENERATION - 1, service, 90, 90, "", "", List.of(), List.of(),
                 List.of()));
-        Files.write(state.record(), new ObjectMapper().writeValueAsBytes(new ClaimLayer.Claim(
+        Files.write(state.record(), new ObjectMapper().writeValueAsBytes(new Claim(
                 1, service, service, node.hostname(), node.bootId(), GENERATION, 90, 90, false)));
     }
 
@@ -297,7 +297,7 @@ class RefusedStartTest {
 
         assertEquals("no memory", e.getMessage());
         assertEquals(List.of("up copy", "down copy"), done);
-        assertTrue(ClaimLayer.read(state).clean());
+        assertTrue(ClaimStore.read(state).clean());
         assertFalse(registry.exists(COPY));
     }
 
@@ -313,7 +313,7 @@ class RefusedStartTest {
         assertEquals(OcfCode.SUCCESS, manager.stop(web));
 
         assertEquals(List.of("down web"), done);
-        assertTrue(ClaimLayer.read(state).clean());
+        assertTrue(ClaimStore.read(state).clean());
         assertFalse(Files.exists(state.notifyRoot()));
         assertEquals("record", Files.readString(state.nsm().resolve("192.0.2.20")));
         assertEquals(Optional.empty(), registry.load(WEB));

@@ -25,14 +25,6 @@ class SharedExportsLayerTest {
     }
 
     @Test
-    void exportfsTakesAnIpv6AddressInBrackets() {
-        PlannedExport export = export("/srv/a b", "*", "192.0.2.0/24", "2001:db8::1", "2001:db8::/32");
-
-        assertEquals(List.of("*:/srv/a b", "192.0.2.0/24:/srv/a b", "[2001:db8::1]:/srv/a b", "[2001:db8::]/32:/srv/a b"),
-                SharedExportsLayer.arguments(List.of(export)));
-    }
-
-    @Test
     void whatAServiceExportsNoMoreIsWithdrawn(@TempDir Path dir) throws Exception {
         Path etab = Files.writeString(dir.resolve("etab"), """
                 /srv/a\t192.0.2.0/24(rw)

@@ -118,7 +118,7 @@ class SnapshotLayerTest {
         when(holdings.allLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
         when(registry.generation(any())).thenReturn(OptionalLong.of(3));
         new ObjectMapper().writeValue(service.state().record().toFile(),
-                new ClaimLayer.Claim(1, "web", "web", "node1", "boot", 3, 90, 90, false));
+                new Claim(1, "web", "web", "node1", "boot", 3, 90, 90, false));
 
         layer.down(TestService.operation(service, new ArrayList<>()));
 
