@@ -12,13 +12,13 @@
 #   slots     how many slots a new NFSv4.1 session gets, and how much such a client reads, before and after others come and go
 #   moves     one moves MOVES times (20) while another's clients write, over NFSv3 and NFSv4.2, beside a group of Filesystem and
 #             Dummy that moves as often
-#   groups    TOGETHER (8) of them move together, there and back, while clients hold locks over NFSv3, NFSv4.0 and NFSv4.2
+#   groups    TOGETHER (8, or all but one) of them move together, there and back, while clients hold locks over NFSv3, NFSv4.0 and NFSv4.2
 #   standby   all of them move, when their node becomes a standby, and back, with the same clients
 #   stop      all stop, and nothing of them is left. Without this part the last look is at the services as they run, and the
 #             lab is good for nothing else afterwards
 # With many services the nodes need more memory (LAB_NODE_MEMORY): some 40 MiB for each service, beside 450 for the node.
 
-MANY=${MANY:-64} MOVES=${MOVES:-20} ROUNDS=${ROUNDS:-5} AT_ONCE=${AT_ONCE:-$MANY} TOGETHER=${TOGETHER:-8}
+MANY=${MANY:-64} MOVES=${MOVES:-20} ROUNDS=${ROUNDS:-5} AT_ONCE=${AT_ONCE:-$MANY} TOGETHER=${TOGETHER:-$((MANY > 8 ? 8 : MANY - 1))}
 ALL_PARTS='starts at-once monitors slots moves groups standby stop'
 PARTS=${PARTS:-$ALL_PARTS}
 # Where all start at a time each takes as much longer, and one that has used up half of its grace by then fails.
