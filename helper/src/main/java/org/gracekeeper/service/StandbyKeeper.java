@@ -187,10 +187,15 @@ final class StandbyKeeper {
                     + (answer == ClusterResources.Answer.GONE ? "the cluster has no such resource" : "warm_standby=no"));
             standbys.forgetPlan(name);
         } else if (decision != StandbyDecision.LEAVE) {
-            problem.ifPresent(each -> LOG.log(System.Logger.Level.INFO,
+            problem.or(() -> reason(answer)).ifPresent(each -> LOG.log(System.Logger.Level.INFO,
                     "service " + name + ": what was prepared for it here goes: " + each));
         }
         return act(name, decision, plan);
+    }
+
+    private static Optional<String> reason(ClusterResources.Answer answer) {
+        return answer == ClusterResources.Answer.FORBIDDEN
+                ? Optional.of("a location constraint keeps the resource away from this node") : Optional.empty();
     }
 
     private boolean act(ServiceName name, StandbyDecision decision, Optional<StandbyPlan> plan)

@@ -223,6 +223,19 @@ class StandbyKeeperTest {
     }
 
     @Test
+    void whereItMayNotRunItGoesForSoLong() throws Exception {
+        prepared();
+        answer = Answer.FORBIDDEN;
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("dropped web"), done());
+        after(Duration.ofHours(1));
+        assertEquals(List.of(), done());
+        answer = Answer.YES;
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("made web"), done());
+    }
+
+    @Test
     void aClusterThatDoesNotAnswerIsNoReason() throws Exception {
         prepared();
         answer = Answer.UNKNOWN;
