@@ -156,7 +156,7 @@ final class StandbyKeeper {
     }
 
     /** What its next start on this node will need, of a service that has started. */
-    private boolean remember(ServiceName name) throws IOException {
+    private boolean remember(ServiceName name) throws IOException, InterruptedException {
         Optional<RunningService> service = registry.isComplete(name) ? registry.load(name) : Optional.empty();
         if (service.isPresent() && service.get().serving()) {
             learner.forget(name);
@@ -168,6 +168,10 @@ final class StandbyKeeper {
                     standbys.forgetPlan(name);
                 }
                 remembered.put(name, plan);
+            }
+            if (service.get().config().isShared() && standbys.stands(name)) {
+                // Of the time before it was one; no start of it takes it over, and no stop down.
+                idle.run(name, () -> standby.drop(name, Deadline.after(LIMIT)));
             }
         }
         return false;
