@@ -105,7 +105,7 @@ final class ParentDevice {
         if (master.isPresent()) {
             return Optional.of("belongs to " + master.get().kind() + " " + link.master() + ": name that device");
         }
-        LinkType other = type == LinkType.IPVLAN ? LinkType.MACVLAN : LinkType.IPVLAN;
+        LinkType other = type.other();
         for (IpLink.Link child : all) {
             if (child.kind().equals(other.kind()) && child.parent().equals(link.name())) {
                 return Optional.of("already carries the " + other.kind() + " device " + child.name() + ", and the kernel"
