@@ -25,4 +25,9 @@ public enum LinkType {
     public String mode() {
         return mode;
     }
+
+    /** The one that a device which carries this one cannot carry. */
+    public LinkType other() {
+        return this == IPVLAN ? MACVLAN : IPVLAN;
+    }
 }

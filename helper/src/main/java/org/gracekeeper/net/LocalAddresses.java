@@ -14,7 +14,9 @@ import org.gracekeeper.sys.KernelException;
 
 /**
  * The addresses that the calling thread's net namespace answers for, read from procfs. IPv4's come from the routing
- * trie (net/ipv4/fib_trie.c), the only file that has them, and are there while their device is up. Thread-safe.
+ * trie (net/ipv4/fib_trie.c), the only file that has them, and are there whether their device is up or not
+ * (net/ipv4/fib_frontend.c, fib_add_ifaddr; fib_semantics.c, fib_sync_down_dev). IPv6's go when their device is set down,
+ * unless keep_addr_on_down says otherwise. Thread-safe.
  */
 public final class LocalAddresses {
     private static final Path PROC_NET = Path.of("/proc/thread-self/net");

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
@@ -29,13 +30,26 @@ final class ClusterResources {
     static final Duration OUTDATED = Duration.ofMinutes(10);
     /** Between two questions without an answer. */
     static final Duration AGAIN = Duration.ofSeconds(20);
-    private static final String PRIMITIVES = "/cib/configuration/resources//primitive";
+    /** Those of this agent; of one that is made from a template the template tells, and may. Another agent's may have the name now. */
+    private static final String PRIMITIVES = "/cib/configuration/resources//primitive[@template or @class='ocf' and "
+            + "@provider='gracekeeper' and @type='nfs']";
     /**
      * The values are those of {@link org.gracekeeper.model.Parameters#bool}. Parameters that a resource has by a template or a
      * reference are not seen here: what they say counts from the service's next start or probe on this node on.
      */
     private static final String UNWANTED = PRIMITIVES + "[.//nvpair[@name='warm_standby' and "
             + "contains(' no false off 0 ', concat(' ', translate(@value, 'NOFALSE', 'nofalse'), ' '))]]";
+    private static final String UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    private static final String LOWER = "abcdefghijklmnopqrstuvwxyz";
+    /**
+     * Which the cluster never starts on a node, whatever else it has: -INFINITY and anything is -INFINITY. Of constraints with rules,
+     * patterns, sets or tags nobody here can tell. What crm_resource --ban makes is for a while, and has a role.
+     */
+    private static final String FORBIDDEN = PRIMITIVES + "[ancestor-or-self::*/@id = /cib/configuration/constraints/rsc_location"
+            + "[not(@role or starts-with(@id, 'cli-ban-')) and " + lower("@node") + " = '%s' and " + lower("@score")
+            + " = '-infinity']/@rsc]";
+    /** No other is in a path's quotes. */
+    private static final Pattern NODE = Pattern.compile("[A-Za-z0-9._-]+");
     /** /cib/configuration/resources/group[@id='g']/primitive[@id='data_nfs'] */
     private static final Pattern PATH = Pattern.compile("/cib/configuration/.*/primitive\\[@id='([^']+)'\\]");
     /** CRM_EX_NOSUCH (crm_exit_t in include/crm/common/results.h). */
@@ -44,7 +58,7 @@ final class ClusterResources {
     private final Node node;
     private final Path configuration;
     private final LongSupplier clock;
-    private Optional<Map<String, Boolean>> known = Optional.empty();
+    private Optional<Map<String, Answer>> known = Optional.empty();
     private boolean asked;
     private long when;
     private String version = "";
@@ -64,6 +78,8 @@ final class ClusterResources {
         YES,
         /** Nothing, by the resource's parameter warm_standby. */
         UNWANTED,
+        /** Nothing as long as there is a location constraint that keeps it away from this node. */
+        FORBIDDEN,
         /** There is no such resource any more. */
         GONE,
         /** Pacemaker does not run here, or does not answer. */
@@ -85,8 +101,7 @@ final class ClusterResources {
         if (known.isEmpty()) {
             return Answer.UNKNOWN;
         }
-        Boolean wanted = known.get().get(name.value());
-        return wanted == null ? Answer.GONE : wanted ? Answer.YES : Answer.UNWANTED;
+        return known.get().getOrDefault(name.value(), Answer.GONE);
     }
 
     private String version() {
@@ -97,24 +112,40 @@ final class ClusterResources {
         }
     }
 
-    private Optional<Map<String, Boolean>> resources() throws InterruptedException {
+    private Optional<Map<String, Answer>> resources() throws InterruptedException {
         if (!node.hasTool("cibadmin")) {
             return Optional.empty();
         }
         try {
-            Map<String, Boolean> resources = new HashMap<>();
-            names(PRIMITIVES).forEach(name -> resources.put(name, true));
-            names(UNWANTED).forEach(name -> resources.put(name, false));
+            Map<String, Answer> resources = new HashMap<>();
+            names(PRIMITIVES).forEach(name -> resources.put(name, Answer.YES));
+            String here = resources.isEmpty() ? "" : nodeName();
+            if (NODE.matcher(here).matches()) {
+                names(String.format(FORBIDDEN, here.toLowerCase(Locale.ROOT))).forEach(name -> resources.put(name, Answer.FORBIDDEN));
+            }
+            names(UNWANTED).forEach(name -> resources.put(name, Answer.UNWANTED));
             return Optional.of(resources);
         } catch (IOException e) {
             return Optional.empty();
         }
     }
 
+    /** As the cluster calls this node, in letters of any case; anything else where that cannot be told. */
+    private String nodeName() throws IOException, InterruptedException {
+        return node.hasTool("crm_node") ? run("crm_node", "-n").out().strip() : "";
+    }
+
+    private static String lower(String attribute) {
+        return "translate(" + attribute + ", '" + UPPER + "', '" + LOWER + "')";
+    }
+
+    private CommandResult run(String... argv) throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, () -> node.commands().run(LIMIT, null, List.of(argv)));
+    }
+
     /** Paths, and not the XML itself: Java's parsers of that are a megabyte of the helper's memory. */
     private List<String> names(String xpath) throws IOException, InterruptedException {
-        CommandResult result = node.in(Namespaces.HOST, () -> node.commands().run(LIMIT, null,
-                List.of("cibadmin", "--query", "--node-path", "--xpath", xpath)));
+        CommandResult result = run("cibadmin", "--query", "--node-path", "--xpath", xpath);
         if (result.exit() == NOTHING_FOUND) {
             return List.of();
         }

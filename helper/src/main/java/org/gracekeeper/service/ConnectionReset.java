@@ -3,7 +3,11 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.net.Tickle;
 
@@ -22,13 +26,18 @@ final class ConnectionReset {
 
     /** To be called when the service's addresses are there. */
     void previous(Operation operation) throws IOException, InterruptedException {
-        List<TcpPeer> before = peers.before(operation);
+        Set<InetAddress> own = operation.service().config().addresses().stream().map(InetPrefix::address).collect(Collectors.toSet());
+        // From an address that it does not have any more none can be reset, and no client finds it there.
+        List<TcpPeer> before = peers.before(operation).stream().filter(peer -> own.contains(peer.local())).toList();
         if (before.isEmpty()) {
             return;
         }
         Tickle.Result result = node.in(operation.service().network(), () -> new Tickle(node.kernel()).send(before));
         operation.info("reset " + result.sent() + " connections of the previous node");
-        // Only a matter of seconds: these clients find out by themselves.
-        result.failures().forEach(e -> operation.warn("connection of the previous node not reset: " + e.getMessage()));
+        if (!result.failures().isEmpty()) {
+            // One line, however many: the agent starts a process for each.
+            operation.warn(result.failures().size() + " connections of the previous node are not reset, their clients resume some"
+                    + " seconds later; the first: " + result.failures().get(0).getMessage());
+        }
     }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.exec.CommandException;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
@@ -72,6 +73,9 @@ final class Firewall {
                 operation.deadline().atMost(LIMIT), rules(operation.service().config()), List.of("nft", "-f", "-")));
         if (result.ok()) {
             return "";
+        }
+        if (!result.hasFailed()) {
+            throw new CommandException(result); // on a node that is slow the next one may be loaded
         }
         // Before that it says what included the file.
         String why = result.err().lines().filter(line -> line.contains("Error: ")).findFirst().orElseGet(result::summary);

@@ -76,9 +76,11 @@ final class ParentDevice {
                         + name + "\": it has " + names(network.links())));
     }
 
-    /** As they are now. */
+    /** As they are now; the service's own stay where the device is down, or has another name: its routes are gone meanwhile. */
     List<String> routes(RunningService service) throws IOException {
-        return routes(service.config(), ip.read(null), service.parent());
+        IpLink.Network network = ip.read(null);
+        boolean up = network.links().stream().anyMatch(link -> link.name().equals(service.parent()) && link.up());
+        return up ? routes(service.config(), network, service.parent()) : service.routes();
     }
 
     private List<String> routes(ServiceConfig config, IpLink.Network network, String device) throws IOException {
@@ -103,7 +105,7 @@ final class ParentDevice {
         if (master.isPresent()) {
             return Optional.of("belongs to " + master.get().kind() + " " + link.master() + ": name that device");
         }
-        LinkType other = type == LinkType.IPVLAN ? LinkType.MACVLAN : LinkType.IPVLAN;
+        LinkType other = type.other();
         for (IpLink.Link child : all) {
             if (child.kind().equals(other.kind()) && child.parent().equals(link.name())) {
                 return Optional.of("already carries the " + other.kind() + " device " + child.name() + ", and the kernel"

@@ -12,7 +12,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.gracekeeper.exec.CommandException;
+import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.InetPrefix;
+import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.GatewayRoutes;
 import org.gracekeeper.net.IpLink;
@@ -25,6 +27,8 @@ import org.gracekeeper.sys.KernelException;
 /** The service's device: made closed, opened and closed by its up flag. Thread-safe. */
 final class ServiceLink {
     private static final Path SYSCTLS = Path.of("/proc/sys/net");
+    /** EBUSY, as iproute2 says it. */
+    private static final String BUSY = "Device or resource busy";
 
     private final Node node;
     private final IpLink ip;
@@ -42,11 +46,20 @@ final class ServiceLink {
         StandbyPlan plan = StandbyPlan.needed(operation.service());
         try {
             add(operation.instance(), plan);
-        } catch (IOException e) {
+        } catch (CommandException e) {
+            if (!e.result().hasFailed()) {
+                throw e; // it took too long: on a node that is slow the next one may be made
+            }
             throw new OcfException(OcfCode.ARGS, "parameter nic: device " + plan.parent() + " cannot carry "
-                    + plan.linkType().kind() + " (" + e.getMessage() + "): name an Ethernet, bond or VLAN device", e);
+                    + plan.linkType().kind() + " (" + e.getMessage() + "): " + remedy(e.result(), plan.linkType()), e);
         }
         prepare(operation.instance());
+    }
+
+    /** Devices in other namespaces are not in the list of the node's, so what the kernel refuses for them comes to light here only. */
+    private static String remedy(CommandResult result, LinkType type) {
+        return result.err().contains(BUSY) ? "perhaps it carries devices of another kind already, of containers for example: use"
+                + " link_type=" + type.other().kind() + ", or name another device" : "name an Ethernet, bond or VLAN device";
     }
 
     /** The device alone, and the loopback. */

@@ -16,6 +16,8 @@ import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.LocalAddresses;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.timeline.Event;
 
 /** The service's addresses on a device of the node. Where they are gone, nobody comes through them. Thread-safe. */
@@ -70,13 +72,23 @@ final class SharedAddressLayer implements Layer {
             }
             add(service);
         });
-        List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
-        node.in(service.network(), () -> {
-            announcer.announce(service.device(), addresses);
-            return null;
-        });
+        announce(operation);
         announcements.begin(operation);
         connections.previous(operation);
+    }
+
+    private void announce(Operation operation) throws InterruptedException {
+        RunningService service = operation.service();
+        List<InetAddress> addresses = service.config().addresses().stream().map(InetPrefix::address).toList();
+        try {
+            node.in(service.network(), () -> {
+                announcer.announce(service.device(), addresses);
+                return null;
+            });
+        } catch (IOException e) {
+            // Clients are served by now, and it is repeated. A device whose queue is full takes no frame (ENOBUFS).
+            operation.warn("its addresses are not announced at once, clients may come some seconds later: " + e.getMessage());
+        }
     }
 
     /**
@@ -143,7 +155,7 @@ final class SharedAddressLayer implements Layer {
         }
         List<InetPrefix> mine = registry.ownAddresses(service).stream().filter(a -> there.contains(a.address())).toList();
         if (!mine.isEmpty() && service.opened()) {
-            ip.batch(null, mine.stream().map(address -> "address del " + address + " dev " + service.parent()).toList());
+            delete(mine, service.parent());
             Set<InetAddress> left = there(service);
             for (InetPrefix address : mine) {
                 if (left.contains(address.address())) {
@@ -153,12 +165,41 @@ final class SharedAddressLayer implements Layer {
         }
     }
 
+    private void delete(List<InetPrefix> mine, String device) throws IOException {
+        try {
+            ip.batch(null, mine.stream().map(address -> "address del " + address + " dev " + device).toList());
+        } catch (CommandException e) {
+            // The device may have another name by now, and what stays would be on two nodes at once.
+            List<String> lines = ip.read(null).addresses().stream()
+                    .filter(each -> mine.stream().anyMatch(address -> address.host().equals(each.address())))
+                    .map(each -> "address del " + each.address() + "/" + each.prefix() + " dev " + each.device()).toList();
+            ip.batchAll(null, lines);
+        }
+    }
+
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
         Set<InetAddress> there = there(service);
-        return service.config().addresses().stream().filter(address -> !there.contains(address.address())).findFirst()
-                .map(address -> "address " + address.host() + " is gone from " + service.parent());
+        Optional<InetPrefix> gone =
+                service.config().addresses().stream().filter(address -> !there.contains(address.address())).findFirst();
+        if (gone.isPresent()) {
+            return Optional.of("address " + gone.get().host() + " is gone from " + service.parent());
+        }
+        // One of IPv4 stays where it is.
+        return node.in(service.network(), () -> isDown(service.parent())) ? Optional.of("device " + service.parent() + " is down, so"
+                + " nobody reaches its addresses: set it up (ip link set " + service.parent() + " up)") : Optional.empty();
+    }
+
+    private boolean isDown(String device) throws KernelException {
+        try {
+            return !node.kernel().isUp(device);
+        } catch (KernelException e) {
+            if (e.errno() == Errno.ENODEV) {
+                return false; // it has another name now, and the addresses
+            }
+            throw e;
+        }
     }
 
     private Set<InetAddress> there(RunningService service) throws IOException, InterruptedException {

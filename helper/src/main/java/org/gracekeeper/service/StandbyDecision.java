@@ -30,6 +30,9 @@ enum StandbyDecision {
         if (known.answer() == ClusterResources.Answer.GONE || known.answer() == ClusterResources.Answer.UNWANTED) {
             return GIVE_UP;
         }
+        if (known.answer() == ClusterResources.Answer.FORBIDDEN) {
+            return none;
+        }
         if (known.stands() && known.usable()) {
             return LEAVE;
         }

@@ -156,7 +156,7 @@ final class StandbyKeeper {
     }
 
     /** What its next start on this node will need, of a service that has started. */
-    private boolean remember(ServiceName name) throws IOException {
+    private boolean remember(ServiceName name) throws IOException, InterruptedException {
         Optional<RunningService> service = registry.isComplete(name) ? registry.load(name) : Optional.empty();
         if (service.isPresent() && service.get().serving()) {
             learner.forget(name);
@@ -168,6 +168,10 @@ final class StandbyKeeper {
                     standbys.forgetPlan(name);
                 }
                 remembered.put(name, plan);
+            }
+            if (service.get().config().isShared() && standbys.stands(name)) {
+                // Of the time before it was one; no start of it takes it over, and no stop down.
+                idle.run(name, () -> standby.drop(name, Deadline.after(LIMIT)));
             }
         }
         return false;
@@ -187,10 +191,15 @@ final class StandbyKeeper {
                     + (answer == ClusterResources.Answer.GONE ? "the cluster has no such resource" : "warm_standby=no"));
             standbys.forgetPlan(name);
         } else if (decision != StandbyDecision.LEAVE) {
-            problem.ifPresent(each -> LOG.log(System.Logger.Level.INFO,
+            problem.or(() -> reason(answer)).ifPresent(each -> LOG.log(System.Logger.Level.INFO,
                     "service " + name + ": what was prepared for it here goes: " + each));
         }
         return act(name, decision, plan);
+    }
+
+    private static Optional<String> reason(ClusterResources.Answer answer) {
+        return answer == ClusterResources.Answer.FORBIDDEN
+                ? Optional.of("a location constraint keeps the resource away from this node") : Optional.empty();
     }
 
     private boolean act(ServiceName name, StandbyDecision decision, Optional<StandbyPlan> plan)

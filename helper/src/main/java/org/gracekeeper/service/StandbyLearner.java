@@ -133,7 +133,8 @@ final class StandbyLearner {
             }
             later(name, AGAIN);
             ClusterResources.Answer answer = cluster.ask(name, Duration.ZERO);
-            if (answer == ClusterResources.Answer.YES) {
+            // What is forbidden may be allowed one day, without another probe.
+            if (answer == ClusterResources.Answer.YES || answer == ClusterResources.Answer.FORBIDDEN) {
                 network = network == null ? parents.network() : network;
                 learn(name, probe.config(), network);
             } else if (answer != ClusterResources.Answer.UNKNOWN && isOld(probe)) {

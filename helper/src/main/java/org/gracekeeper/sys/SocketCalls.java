@@ -49,10 +49,7 @@ public interface SocketCalls {
     /** The number of a device of the calling thread's net namespace: in one namespace no two ever have the same. */
     int interfaceIndex(String device) throws KernelException;
 
-    /**
-     * Whether a device of the calling thread's net namespace has an address of IPv4, be it up or not: of one that is down
-     * procfs shows none.
-     */
+    /** Whether a device of the calling thread's net namespace has an address of IPv4, be it up or not. */
     boolean hasIpv4Address(String device) throws KernelException;
 
     /** Whether a device of the calling thread's net namespace is set up (IFF_UP). */

@@ -102,7 +102,7 @@ class IpLinkTest {
         }
     }
 
-    /** Where the device is down, too: of such a one procfs does not show addresses of IPv4. */
+    /** Where the device is down, too. */
     @Test
     void addressesAndNumberWithoutAProcess() throws Exception {
         Root.required();
@@ -117,7 +117,9 @@ class IpLinkTest {
                 new Namespaces(kernel).call(TestNet.in(net.node2), null, () -> {
                     assertFalse(kernel.isUp("svc0"));
                     assertEquals(has, kernel.hasIpv4Address("svc0"));
-                    assertEquals(has, new LocalAddresses(kernel).read().contains(InetAddress.getByName("2001:db8::7")));
+                    Set<InetAddress> local = new LocalAddresses(kernel).read();
+                    assertEquals(has, local.contains(InetAddress.getByName("192.0.2.7")));
+                    assertEquals(has, local.contains(InetAddress.getByName("2001:db8::7")));
                     assertEquals(index, kernel.interfaceIndex("svc0"));
                     assertEquals(Errno.ENODEV,
                             assertThrows(KernelException.class, () -> kernel.hasIpv4Address("none0")).errno());

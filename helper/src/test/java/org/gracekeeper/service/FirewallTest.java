@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,6 +47,23 @@ class FirewallTest {
         Path units = Path.of("../packaging/systemd");
         assertTrue(Files.readString(units.resolve("gracekeeper-statd@.service")).contains("/gk-statd -F -L -p 662 "));
         assertTrue(Files.readString(units.resolve("gracekeeper-mountd@.service")).contains("/gk-mountd -F -p 20048\n"));
+    }
+
+    /** An exit code for that would keep the service away from the node until somebody cleans up. */
+    @Test
+    void whatTookTooLongIsNoRefusal() throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
+                call -> call.<Callable<?>>getArgument(1).call());
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) ->
+                new CommandResult(argv, 143, "", "", Duration.ofSeconds(30), true));
+        Firewall firewall = new Firewall(node);
+        for (String[] more : new String[][] {{}, {"firewall", "/etc/my.nft"}}) {
+            Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), more), new ArrayList<>());
+            firewall.begin(mine);
+            IOException e = assertThrows(IOException.class, () -> firewall.require(mine));
+            assertEquals("firewall: nft -f -: took longer than it may", e.getMessage());
+        }
     }
 
     @Test

@@ -69,6 +69,20 @@ class ParentDeviceTest {
                 new ParentDevice(ip).choose(config("2001:db8::1/64")).routes());
     }
 
+    /** The kernel takes away routes through a device that is set down. The service's own are there as long as its device is up. */
+    @Test
+    void ofADeviceThatIsDownOrHasAnotherNameTheyStay() throws Exception {
+        IpLink ip = mock(IpLink.class);
+        List<String> before = List.of("route replace default via 192.0.2.254 dev svc0 onlink");
+        RunningService service = TestService.at(Path.of("/srv/a/state")).withRoutes(before);
+        for (IpLink.Link now : List.of(link("eth0", "", "", "", "BROADCAST"), link("lan0", "", "", "", "BROADCAST", "UP"))) {
+            when(ip.read(null)).thenReturn(new IpLink.Network(List.of(now), List.of(), List.of(), List.of()));
+            assertEquals(before, new ParentDevice(ip).routes(service));
+        }
+        when(ip.read(null)).thenReturn(new IpLink.Network(List.of(ETH0), List.of(), List.of(), List.of()));
+        assertEquals(List.of(), new ParentDevice(ip).routes(service));
+    }
+
     /** It is a process of its own, while clients wait. */
     @Test
     void theyAreNotAskedForWhereTheyCouldLeadNowhere() throws Exception {

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,9 +12,16 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
+import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.IpLink;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.KernelException;
@@ -22,6 +30,37 @@ import org.junit.jupiter.api.Test;
 class ServiceLinkTest {
     private final Kernel kernel = mock(Kernel.class);
     private final Node node = mock(Node.class);
+
+    private OcfException refused(CommandResult result) {
+        ServiceLink link = new ServiceLink(node, new IpLink((timeout, stdin, argv) -> result));
+        return assertThrows(OcfException.class,
+                () -> link.create(TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>())));
+    }
+
+    private static CommandResult ip(int exit, String err, boolean timedOut) {
+        return new CommandResult(List.of("ip"), exit, "", err, Duration.ZERO, timedOut);
+    }
+
+    /** What a container has of the other kind is in no list of the node's devices. */
+    @Test
+    void aDeviceThatIsBusyIsToldApartFromOneThatCarriesNone() {
+        OcfException busy = refused(ip(1, "RTNETLINK answers: Device or resource busy\nCommand failed -:1", false));
+        assertEquals(OcfCode.ARGS, busy.code());
+        assertTrue(busy.getMessage().endsWith("of containers for example: use link_type=macvlan, or name another device"),
+                busy.getMessage());
+        OcfException other = refused(ip(1, "RTNETLINK answers: Invalid argument\nCommand failed -:1", false));
+        assertEquals(OcfCode.ARGS, other.code());
+        assertTrue(other.getMessage().endsWith("name an Ethernet, bond or VLAN device"), other.getMessage());
+    }
+
+    /** An exit code for that would keep the service away from the node until somebody cleans up. */
+    @Test
+    void whatTookTooLongIsNoRefusal() {
+        ServiceLink link = new ServiceLink(node, new IpLink((timeout, stdin, argv) -> ip(143, "", true)));
+        IOException e = assertThrows(IOException.class,
+                () -> link.create(TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>())));
+        assertEquals("ip: took longer than it may", e.getMessage());
+    }
 
     /** The kernel removes it with its parent. Clients' locks are the server's all the same, and the stop writes them down. */
     @Test

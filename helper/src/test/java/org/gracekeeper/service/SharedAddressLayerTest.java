@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.exec.Commands;
 import org.gracekeeper.model.Parameters;
@@ -30,7 +32,9 @@ import org.gracekeeper.net.IpLink;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,9 +54,12 @@ class SharedAddressLayerTest {
     /** Those of the node, in the order in which they came. */
     private final Set<String> addresses = new LinkedHashSet<>();
     private final List<String> said = new ArrayList<>();
+    private final Announcer announcer = mock(Announcer.class);
     /** What else happens when the second address is about to be added. */
     private Runnable before = () -> { };
     private boolean hangs;
+    /** What the node's device is called. */
+    private String device = "eth0";
     private final RestartGate gate = new RestartGate();
     private Registry registry;
     private RunningService service;
@@ -60,12 +67,18 @@ class SharedAddressLayerTest {
 
     /** What the kernel does, with what iproute2 makes of that. */
     private CommandResult ip(List<String> argv, String lines) {
+        if (lines.startsWith("address show\n")) {
+            return new CommandResult(argv, 0, "[{\"ifname\":\"" + device + "\",\"addr_info\":["
+                    + addresses.stream().map(each -> "{\"local\":\"" + each.replace("/", "\",\"prefixlen\":") + "}")
+                            .collect(Collectors.joining(",")) + "]}]", "", Duration.ZERO, false);
+        }
         boolean done = lines.lines().allMatch(line -> {
             String[] words = line.split(" ");
             if (words[2].equals(SECOND)) {
                 before.run();
             }
-            return words[1].equals("add") ? addresses.add(words[2]) : addresses.remove(words[2]);
+            return words[words.length - 1].equals(device)
+                    && (words[1].equals("add") ? addresses.add(words[2]) : addresses.remove(words[2]));
         });
         return new CommandResult(argv, done ? 0 : REFUSED, "", done ? "" : "Error: ipv4: Address already assigned.", Duration.ZERO,
                 hangs);
@@ -82,7 +95,7 @@ class SharedAddressLayerTest {
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(kernel.read(any(), anyInt())).thenAnswer(call -> (call.getArgument(0).toString().endsWith("fib_trie")
                 ? trie() : "").getBytes(StandardCharsets.US_ASCII));
-        layer = new SharedAddressLayer(node, registry, new IpLink(commands), mock(AddressGuard.class), mock(Announcer.class),
+        layer = new SharedAddressLayer(node, registry, new IpLink(commands), mock(AddressGuard.class), announcer,
                 mock(Announcements.class), mock(ConnectionReset.class), mock(SharedRecordsLayer.class), mock(NodeGrace.class), gate);
     }
 
@@ -150,6 +163,48 @@ class SharedAddressLayerTest {
 
         assertEquals(Set.of(), addresses);
         assertEquals("no address, no export, no lock and no open of an NFS client left", proof());
+    }
+
+    /** An address of IPv4 stays on a device that is set down, and nobody reaches it. */
+    @Test
+    void aDeviceThatIsDownIsSeen() throws Exception {
+        up();
+        when(kernel.isUp("eth0")).thenReturn(true);
+        assertEquals(Optional.empty(), check());
+
+        when(kernel.isUp("eth0")).thenReturn(false);
+        assertEquals(Optional.of("device eth0 is down, so nobody reaches its addresses: set it up (ip link set eth0 up)"), check());
+
+        addresses.remove(FIRST);
+        assertEquals(Optional.of("address 192.0.2.1 is gone from eth0"), check());
+    }
+
+    /** From kernel 6.2 on that is possible while it is up. */
+    @Test
+    void aDeviceThatHasAnotherNameByThenServesAndStops() throws Exception {
+        up();
+        device = "lan0";
+        when(kernel.isUp("eth0")).thenThrow(KernelException.of("ioctl SIOCGIFFLAGS", "eth0", Errno.ENODEV));
+        assertEquals(Optional.empty(), check());
+
+        down();
+
+        assertEquals(Set.of(), addresses);
+        assertEquals("no address, no export, no lock and no open of an NFS client left", proof());
+    }
+
+    /** Clients are served by then. */
+    @Test
+    void anAnnouncementThatCannotBeSentIsNoReasonToFail() throws Exception {
+        doThrow(KernelException.of("sendto", "frame", Errno.ENODEV)).when(announcer).announce(any(), any());
+        up();
+        assertEquals(Set.of(FIRST, SECOND), addresses);
+        assertEquals(1, said.size());
+        assertTrue(said.get(0).startsWith("its addresses are not announced at once"), said.toString());
+    }
+
+    private Optional<String> check() throws Exception {
+        return layer.check(TestService.operation(now(), said));
     }
 
     @Test

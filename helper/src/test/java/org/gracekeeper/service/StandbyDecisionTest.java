@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.gracekeeper.service.ClusterResources.Answer.FORBIDDEN;
 import static org.gracekeeper.service.ClusterResources.Answer.GONE;
 import static org.gracekeeper.service.ClusterResources.Answer.UNKNOWN;
 import static org.gracekeeper.service.ClusterResources.Answer.UNWANTED;
@@ -37,6 +38,15 @@ class StandbyDecisionTest {
         assertEquals(StandbyDecision.ANEW, decide(true, false, true, YES));
         assertEquals(StandbyDecision.DROP, decide(true, false, true, UNKNOWN));
         assertEquals(StandbyDecision.DROP, decide(true, false, false, YES));
+    }
+
+    /** The constraint may go, and the node is not probed again then. */
+    @Test
+    void whereItMayNeverRunItGoesAndIsRemembered() {
+        for (boolean usable : new boolean[] {true, false}) {
+            assertEquals(StandbyDecision.DROP, decide(true, usable, true, FORBIDDEN));
+            assertEquals(StandbyDecision.LEAVE, decide(false, usable, true, FORBIDDEN));
+        }
     }
 
     @Test

@@ -223,6 +223,34 @@ class StandbyKeeperTest {
     }
 
     @Test
+    void whereItMayNotRunItGoesForSoLong() throws Exception {
+        prepared();
+        answer = Answer.FORBIDDEN;
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("dropped web"), done());
+        after(Duration.ofHours(1));
+        assertEquals(List.of(), done());
+        answer = Answer.YES;
+        after(StandbyKeeper.LOOK);
+        assertEquals(List.of("made web"), done());
+    }
+
+    /** It was prepared before it became one of the node's own nfsd, and its start does not take it over. */
+    @Test
+    void whatAServiceOfTheNodesOwnNfsdHasNoUseForGoesWhileItRuns() throws Exception {
+        prepared();
+        save("web", "instance", "node");
+        busy = true;
+        keeper.look();
+        assertEquals(List.of(), done());
+        busy = false;
+        keeper.look();
+        keeper.look();
+        assertEquals(List.of("dropped web"), done());
+        assertEquals(Set.of(), standbys.planned());
+    }
+
+    @Test
     void aClusterThatDoesNotAnswerIsNoReason() throws Exception {
         prepared();
         answer = Answer.UNKNOWN;

@@ -265,6 +265,15 @@ class StandbyLearnerTest {
         assertEquals(Optional.of(PLAN), standbys.plan(WEB));
     }
 
+    /** That may end, and the node is not probed again then. */
+    @Test
+    void whatMayNeverBeHereIsKnownAllTheSame() throws Exception {
+        answer = Answer.FORBIDDEN;
+        probed();
+        assertEquals(Optional.of(PLAN), standbys.plan(WEB));
+        assertEquals(Set.of(), learner.waiting());
+    }
+
     /** A remote node learns of a new resource late; somebody may have called the agent by hand. */
     @Test
     void aResourceThatTheClusterDoesNotKnowIsWaitedForAndThenForgotten() throws Exception {
