@@ -72,11 +72,13 @@ check "grace ends on node1" wait_recovered node1
 check "all locks are on node1" look node1
 here=node1
 
-# A start. The ledger is that of the stop before it, and void for the next one.
+# A start. The ledger is that of the stop before it, and void for the next one. There is a device, closed, and a place for an nfsd,
+# because both are prepared before.
 words="the start is counted, and nothing else is done"
+need "$words: what it needs is prepared" until_true 120 prepared_on "$(there)" web
 pin "$(there)" web .gracekeeper.json.new .
 move_held "$words"
-cut_at "$words" "door=none nfsd=none ledger=-1 set=all database=put stopped=no" 0 0 without
+cut_at "$words" "door=closed nfsd=down ledger=-1 set=all database=put stopped=no" 0 0 without
 
 words="nfsd runs, and the door is closed"
 pin "$(there)" --started web ledger
@@ -142,7 +144,7 @@ cut_at "$words" "door=closed nfsd=up nlm=over v4=over ledger=0 set=all database=
 words="all is released, and the file system is mounted"
 pin "$here" web .gracekeeper.json.new
 move_held "$words"
-cut_at "$words" "door=none nfsd=none ledger=0 set=all database=put stopped=no" 0 0 with
+cut_at "$words" "door=closed nfsd=down ledger=0 set=all database=put stopped=no" 0 0 with
 
 check "the logs come home" end_load
 check_load
