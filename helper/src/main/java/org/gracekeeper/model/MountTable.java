@@ -15,9 +15,12 @@ import java.util.regex.Pattern;
  * too.
  */
 public record MountTable(List<Mount> mounts) {
-    /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
+    /**
+     * show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. Of what is white the kernel escapes no more than
+     * spaces, tabs and ends of lines, and names may have other of it.
+     */
     private static final Pattern LINE = Pattern.compile(
-            "(?s)[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+.*");
+            "(?s)[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) ([^ ]+) ([^ ]+) [^ ]+(?: [^ ]+)*? - ([^ ]+) ([^ ]*) [^ ].*");
 
     public MountTable {
         mounts = List.copyOf(mounts);
