@@ -15,6 +15,7 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -95,10 +96,11 @@ final class RecordsLayer implements UncheckedLayer {
         try {
             endRecoveryThatIsOver(state);
             if (Files.exists(database)) {
-                new NfsdcldDb(database).reclaimers(); // before a copy is made that the next start would go by
+                // Before a copy is made that the next start would go by.
+                Set<String> reclaimers = new NfsdcldDb(database).reclaimers();
+                keepClientDatabase(state);
+                holdV4Grace(operation.service(), reclaimers);
             }
-            keepClientDatabase(state);
-            holdV4Grace(operation.service());
         } catch (NfsdcldDb.OtherSchemaException e) {
             throw new OcfException(OcfCode.INSTALLED, e.getMessage() + ": another version of nfs-utils has made it; install"
                     + " that version of nfs-utils, or of gracekeeper, that fits the other", e);
@@ -132,7 +134,7 @@ final class RecordsLayer implements UncheckedLayer {
             Files.deleteIfExists(database.resolveSibling(database.getFileName() + "-journal"));
             node.kernel().fsync(database.getParent());
             Files.copy(before, database, StandardCopyOption.REPLACE_EXISTING);
-        } else if (Files.exists(database)) {
+        } else {
             Path copy = before.resolveSibling(before.getFileName() + ".new");
             Files.deleteIfExists(copy);
             new NfsdcldDb(database).copy(copy);
@@ -193,16 +195,14 @@ final class RecordsLayer implements UncheckedLayer {
      * once more (fs/nfsd/nfs4state.c, inc_reclaim_complete): so one such client would not do. And it knows nothing of NLM. Were lockd's grace to outlast
      * nfsd's, an NFSv4 client that has to turn its delegation into a lock would be refused until the delegation is
      * revoked, and somebody else could take the lock: seen on 6.1. With nobody to wait for there is no grace.
+     *
+     * @param reclaimers owner ids in hexadecimal of those in the database
      */
-    private void holdV4Grace(RunningService service) throws IOException {
+    private void holdV4Grace(RunningService service, Set<String> reclaimers) throws IOException {
         StateDirectory state = service.state();
-        if (!Files.exists(state.clientDatabase())) {
-            return;
-        }
-        NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
-        long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
+        long clients = reclaimers.stream().filter(owner -> !isGraceHolder(owner)).count();
         if (!recoverySet(state).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
-            database.recordForNextStart(graceHolders(clients));
+            new NfsdcldDb(state.clientDatabase()).recordForNextStart(graceHolders(clients));
         }
     }
 
@@ -213,8 +213,8 @@ final class RecordsLayer implements UncheckedLayer {
      * @param database to which these have been added before that start
      */
     static boolean recoveryHasBegun(NfsdcldDb database) throws IOException {
-        return database.epochs().recovery() != 0
-                && database.recovery().complete().stream().noneMatch(RecordsLayer::isGraceHolder);
+        NfsdcldDb.Recovery now = database.recovery();
+        return !now.recorded().isEmpty() && now.complete().stream().noneMatch(RecordsLayer::isGraceHolder);
     }
 
     /**
