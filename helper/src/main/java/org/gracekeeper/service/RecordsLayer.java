@@ -31,7 +31,6 @@ import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
-import org.gracekeeper.sys.SqliteException;
 
 /**
  * The NSM records: who has to be told of the move. They are gathered before statd starts, so that a host that takes a
@@ -104,10 +103,8 @@ final class RecordsLayer implements UncheckedLayer {
         } catch (NfsdcldDb.OtherSchemaException e) {
             throw new OcfException(OcfCode.INSTALLED, e.getMessage() + ": another version of nfs-utils has made it; install"
                     + " that version of nfs-utils, or of gracekeeper, that fits the other", e);
-        } catch (UnexpectedFormatException e) {
-            throw lost(database, e);
-        } catch (SqliteException e) {
-            if (e.isDamage()) {
+        } catch (IOException e) {
+            if (NfsdcldDb.isDamage(e)) {
                 throw lost(database, e);
             }
             throw e;
