@@ -16,6 +16,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -73,7 +74,8 @@ final class RecordsLayer implements UncheckedLayer {
     public void up(Operation operation) throws IOException, OcfException {
         RunningService service = operation.service();
         StateDirectory state = service.state();
-        gather(state);
+        // A disk that does not read one now may never do: whoever waited for it would never start.
+        tellUnread(operation, gather(state));
         prepareClientDatabase(operation);
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
@@ -257,12 +259,26 @@ final class RecordsLayer implements UncheckedLayer {
         // What the records are by now is what the next start begins with.
     }
 
-    /** Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away. */
-    void gather(StateDirectory state) throws IOException {
+    /**
+     * Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away.
+     *
+     * @return hosts with a record that cannot be read
+     */
+    Set<String> gather(StateDirectory state) throws IOException {
+        Set<String> unread = new TreeSet<>();
         try {
-            records.copy(records.names(state.smBak()), state.smBak(), state.nsm());
+            unread.addAll(records.copy(records.names(state.smBak()), state.smBak(), state.nsm()));
         } finally {
-            records.copy(records.names(state.sm()), state.sm(), state.nsm());
+            unread.addAll(records.copy(records.names(state.sm()), state.sm(), state.nsm()));
+        }
+        return unread;
+    }
+
+    /** @param hosts as {@link #gather} returned them */
+    static void tellUnread(Operation operation, Set<String> hosts) {
+        if (!hosts.isEmpty()) {
+            operation.warn("records of NFSv3 hosts cannot be read: " + String.join(", ", hosts) + ": they are notified all the same,"
+                    + " by these names");
         }
     }
 
