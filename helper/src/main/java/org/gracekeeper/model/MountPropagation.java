@@ -3,7 +3,6 @@
 package org.gracekeeper.model;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -18,43 +17,7 @@ import java.util.Set;
  * mounted on a mount that gets none stays in the namespace when the host has unmounted it, and keeps its device busy.
  */
 public final class MountPropagation {
-    /** Behind them come optional ones, see show_mountinfo() in fs/proc_namespace.c. */
-    private static final int FIELDS = 6;
-
     private MountPropagation() {}
-
-    /**
-     * A mount.
-     *
-     * @param place what is mounted there, and where: the same in every namespace
-     * @param tags peer groups: "shared:N" of its own, "master:N" of the one it gets propagation from
-     */
-    private record Line(String id, String below, String place, String point, List<String> tags) {
-        static List<Line> parse(String mountinfo) throws UnexpectedFormatException {
-            List<Line> lines = new ArrayList<>();
-            for (String text : mountinfo.split("\n")) {
-                List<String> fields = Arrays.asList(text.split(" - ", 2)[0].split(" "));
-                if (fields.size() < FIELDS) {
-                    throw new UnexpectedFormatException("mountinfo", text);
-                }
-                String below = fields.get(1).equals(fields.get(0)) ? "" : fields.get(1); // the first of all is on itself
-                lines.add(new Line(fields.get(0), below, String.join(" ", fields.subList(2, 5)), fields.get(4),
-                        fields.subList(FIELDS, fields.size())));
-            }
-            return lines;
-        }
-
-        /** The group's number; empty where there is none. */
-        String group(String tag) {
-            return tags.stream().filter(each -> each.startsWith(tag)).map(each -> each.substring(tag.length())).findFirst()
-                    .orElse("");
-        }
-
-        boolean follows(Map<String, Set<String>> shared) {
-            String master = group("master:");
-            return !master.isEmpty() && shared.getOrDefault(place, Set.of()).contains(master);
-        }
-    }
 
     /**
      * What would not go with the host's own, of mounts on each other the lowest alone; "/" where nothing would.
@@ -64,35 +27,45 @@ public final class MountPropagation {
      * @return mount points
      */
     public static List<String> strays(String host, String own) throws UnexpectedFormatException {
-        Map<String, Set<String>> shared = new HashMap<>();
-        for (Line mount : Line.parse(host)) {
+        Map<MountLine.Place, Set<String>> shared = new HashMap<>();
+        for (MountLine mount : MountLine.parse(host)) {
             shared.computeIfAbsent(mount.place(), place -> new HashSet<>()).add(mount.group("shared:"));
         }
-        List<Line> lines = Line.parse(own);
-        Map<String, Line> mounts = new HashMap<>();
+        List<MountLine> lines = MountLine.parse(own);
+        Map<String, MountLine> mounts = new HashMap<>();
         lines.forEach(mount -> mounts.put(mount.id(), mount));
         List<String> strays = new ArrayList<>();
-        for (Line mount : lines) {
-            Line below = mounts.get(mount.below());
-            if (below == null && !mount.follows(shared)) {
+        for (MountLine mount : lines) {
+            MountLine below = below(mount, mounts);
+            if (below == null && !follows(mount, shared)) {
                 return List.of("/");
             }
-            if (below != null && !below.follows(shared) && goes(below, mounts, shared)) {
-                strays.add(OctalEscapes.undone(mount.point()));
+            if (below != null && !follows(below, shared) && goes(below, mounts, shared)) {
+                strays.add(mount.place().point());
             }
         }
         return strays;
     }
 
+    /** Null of the lowest. */
+    private static MountLine below(MountLine mount, Map<String, MountLine> mounts) {
+        return mount.below().equals(mount.id()) ? null : mounts.get(mount.below());
+    }
+
+    private static boolean follows(MountLine mount, Map<MountLine.Place, Set<String>> shared) {
+        String master = mount.group("master:");
+        return !master.isEmpty() && shared.getOrDefault(mount.place(), Set.of()).contains(master);
+    }
+
     /** Whether it goes with the host's, and so do all below it. */
-    private static boolean goes(Line mount, Map<String, Line> mounts, Map<String, Set<String>> shared) {
-        Line below = mounts.get(mount.below());
+    private static boolean goes(MountLine mount, Map<String, MountLine> mounts, Map<MountLine.Place, Set<String>> shared) {
+        MountLine below = below(mount, mounts);
         // Of a text that is damaged each could be on another.
         for (int depth = 0; below != null && depth < mounts.size(); depth++) {
-            if (!below.follows(shared)) {
+            if (!follows(below, shared)) {
                 return false;
             }
-            below = mounts.get(below.below());
+            below = below(below, mounts);
         }
         return true;
     }

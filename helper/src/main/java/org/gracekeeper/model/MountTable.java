@@ -7,18 +7,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * What is mounted where, as /proc/PID/mountinfo shows it. Its device is that of the super block, as in /proc/locks, on btrfs
  * too.
  */
 public record MountTable(List<Mount> mounts) {
-    /** show_mountinfo() in fs/proc_namespace.c: optional fields end with a hyphen. */
-    private static final Pattern LINE = Pattern.compile(
-            "(?s)[0-9]+ [0-9]+ ([0-9]{1,9}:[0-9]{1,9}) (\\S+) (\\S+) \\S+(?: \\S+)*? - (\\S+) (\\S*) \\S+.*");
-
     public MountTable {
         mounts = List.copyOf(mounts);
     }
@@ -54,19 +48,15 @@ public record MountTable(List<Mount> mounts) {
     /** What is mounted at a path that cannot be named in this program's encoding is left out: nothing of a service's is. */
     public static MountTable parse(String text) throws UnexpectedFormatException {
         List<Mount> mounts = new ArrayList<>();
-        for (String line : text.split("\n")) {
-            Matcher m = LINE.matcher(line);
-            if (!m.matches()) {
-                throw new UnexpectedFormatException("mountinfo", line);
-            }
+        for (MountLine line : MountLine.parse(text)) {
+            MountLine.Place place = line.place();
             Path point;
             try {
-                point = Path.of(OctalEscapes.undone(m.group(3)));
+                point = Path.of(place.point());
             } catch (InvalidPathException e) {
                 continue;
             }
-            mounts.add(new Mount(DeviceId.parse(m.group(1)), OctalEscapes.undone(m.group(2)), point, m.group(4),
-                    OctalEscapes.undone(m.group(5))));
+            mounts.add(new Mount(place.device(), place.root(), point, line.type(), line.source()));
         }
         return new MountTable(mounts);
     }

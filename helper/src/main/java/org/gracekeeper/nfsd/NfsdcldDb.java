@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
+import org.gracekeeper.sys.SqliteException;
 
 /**
  * nfsdcld's record of NFSv4 clients (utils/nfsdcld/sqlite.c of nfs-utils): which clients may reclaim after the next
@@ -203,6 +204,12 @@ public final class NfsdcldDb {
         OtherSchemaException(Path file, Object version) {
             super(file + " has schema version " + version + ", not " + SCHEMA);
         }
+    }
+
+    /** Whether what a call has failed with says that the file is damaged: nfsdcld itself can do nothing with it then. */
+    public static boolean isDamage(IOException failure) {
+        return failure instanceof UnexpectedFormatException
+                || failure instanceof SqliteException refused && refused.isDamage();
     }
 
     /**

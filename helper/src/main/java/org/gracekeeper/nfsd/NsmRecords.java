@@ -3,7 +3,6 @@
 package org.gracekeeper.nfsd;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -67,20 +66,20 @@ public final class NsmRecords {
         return lines;
     }
 
-    /** The same, and none too of a record of which sm-notify could not read all. */
-    public List<NsmRecord> readWhole(Path record) throws IOException {
+    /** The same, and none too of a record of which sm-notify could not read all, because of the disk or of what is in it. */
+    public List<NsmRecord> readWhole(Path record) {
         try {
             return Files.isRegularFile(record, LinkOption.NOFOLLOW_LINKS) ? read(record) : List.of();
-        } catch (UnexpectedFormatException e) {
+        } catch (IOException e) {
             return List.of();
         }
     }
 
     /** @return empty when there is no such record */
-    private static String text(Path record) throws IOException {
+    private String text(Path record) throws IOException {
         byte[] bytes;
-        try (InputStream in = Files.newInputStream(record, LinkOption.NOFOLLOW_LINKS)) {
-            bytes = in.readNBytes(MAX_RECORD + 1);
+        try {
+            bytes = files.read(record, MAX_RECORD + 1);
         } catch (NoSuchFileException e) {
             return ""; // statd deleted it: the host is not monitored any more
         }
@@ -129,7 +128,7 @@ public final class NsmRecords {
     }
 
     /** Whether sm-notify could read all of a record; false when there is none. */
-    public boolean isWhole(Path record) throws IOException {
+    public boolean isWhole(Path record) {
         return !readWhole(record).isEmpty();
     }
 
@@ -169,7 +168,7 @@ public final class NsmRecords {
             if (newest != null && !Arrays.equals(bytes(lines), bytes(before))) {
                 files.write(kept, bytes(lines), newest);
             } else if (newest == null && damaged != null && !Files.exists(kept, LinkOption.NOFOLLOW_LINKS)) {
-                files.copyFile(damaged.resolve(host), kept); // more than nothing: it has the name
+                copy(damaged.resolve(host), kept); // more than nothing: it has the name
             }
         } catch (NoSuchFileException e) {
             return true; // statd deleted it: the host is not monitored any more
@@ -190,15 +189,19 @@ public final class NsmRecords {
     /**
      * Copies records durably, with owner and mode, over those that are there; one that went away meanwhile is left out. A
      * damaged one never replaces a whole one, which alone may have the host's address. So does the emergency stop
-     * (copy_records in agent/nfs-emergency).
+     * (copy_records in agent/nfs-emergency). Of one that cannot be read the name is kept, by an empty one if there is none.
      *
+     * @return the names of those that could not be read
      * @throws IOException some could not be copied; all others are
      */
-    public void copy(Collection<String> names, Path from, Path to) throws IOException {
+    public List<String> copy(Collection<String> names, Path from, Path to) throws IOException {
+        List<String> unread = new ArrayList<>();
         IOException failure = null;
         for (String name : names) {
             try {
-                copy(from.resolve(name), to.resolve(name));
+                if (!copy(from.resolve(name), to.resolve(name))) {
+                    unread.add(name);
+                }
             } catch (NoSuchFileException e) {
                 // statd deleted it: the host is not monitored any more.
             } catch (IOException e) {
@@ -208,11 +211,31 @@ public final class NsmRecords {
         if (failure != null) {
             throw failure;
         }
+        return unread;
     }
 
-    private void copy(Path record, Path to) throws IOException {
+    /** @return whether it could be read */
+    private boolean copy(Path record, Path to) throws IOException {
+        if (!isReadable(record)) {
+            if (!Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
+                files.write(to, new byte[0], record);
+            }
+            return false;
+        }
         if (isWhole(record) || !isWhole(to)) {
             files.copyFile(record, to);
+        }
+        return true;
+    }
+
+    private boolean isReadable(Path record) {
+        try {
+            text(record);
+            return true;
+        } catch (UnexpectedFormatException e) {
+            return true; // too long
+        } catch (IOException e) {
+            return false;
         }
     }
 }

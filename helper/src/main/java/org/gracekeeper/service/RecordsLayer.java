@@ -15,6 +15,8 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -30,7 +32,6 @@ import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.store.DurableFiles;
-import org.gracekeeper.sys.SqliteException;
 
 /**
  * The NSM records: who has to be told of the move. They are gathered before statd starts, so that a host that takes a
@@ -73,7 +74,8 @@ final class RecordsLayer implements UncheckedLayer {
     public void up(Operation operation) throws IOException, OcfException {
         RunningService service = operation.service();
         StateDirectory state = service.state();
-        gather(state);
+        // A disk that does not read one now may never do: whoever waited for it would never start.
+        tellUnread(operation, gather(state));
         prepareClientDatabase(operation);
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
@@ -95,17 +97,16 @@ final class RecordsLayer implements UncheckedLayer {
         try {
             endRecoveryThatIsOver(state);
             if (Files.exists(database)) {
-                new NfsdcldDb(database).reclaimers(); // before a copy is made that the next start would go by
+                // Before a copy is made that the next start would go by.
+                Set<String> reclaimers = new NfsdcldDb(database).reclaimers();
+                keepClientDatabase(state);
+                holdV4Grace(operation.service(), reclaimers);
             }
-            keepClientDatabase(state);
-            holdV4Grace(operation.service());
         } catch (NfsdcldDb.OtherSchemaException e) {
             throw new OcfException(OcfCode.INSTALLED, e.getMessage() + ": another version of nfs-utils has made it; install"
                     + " that version of nfs-utils, or of gracekeeper, that fits the other", e);
-        } catch (UnexpectedFormatException e) {
-            throw lost(database, e);
-        } catch (SqliteException e) {
-            if (e.isDamage()) {
+        } catch (IOException e) {
+            if (NfsdcldDb.isDamage(e)) {
                 throw lost(database, e);
             }
             throw e;
@@ -132,7 +133,7 @@ final class RecordsLayer implements UncheckedLayer {
             Files.deleteIfExists(database.resolveSibling(database.getFileName() + "-journal"));
             node.kernel().fsync(database.getParent());
             Files.copy(before, database, StandardCopyOption.REPLACE_EXISTING);
-        } else if (Files.exists(database)) {
+        } else {
             Path copy = before.resolveSibling(before.getFileName() + ".new");
             Files.deleteIfExists(copy);
             new NfsdcldDb(database).copy(copy);
@@ -193,16 +194,14 @@ final class RecordsLayer implements UncheckedLayer {
      * once more (fs/nfsd/nfs4state.c, inc_reclaim_complete): so one such client would not do. And it knows nothing of NLM. Were lockd's grace to outlast
      * nfsd's, an NFSv4 client that has to turn its delegation into a lock would be refused until the delegation is
      * revoked, and somebody else could take the lock: seen on 6.1. With nobody to wait for there is no grace.
+     *
+     * @param reclaimers owner ids in hexadecimal of those in the database
      */
-    private void holdV4Grace(RunningService service) throws IOException {
+    private void holdV4Grace(RunningService service, Set<String> reclaimers) throws IOException {
         StateDirectory state = service.state();
-        if (!Files.exists(state.clientDatabase())) {
-            return;
-        }
-        NfsdcldDb database = new NfsdcldDb(state.clientDatabase());
-        long clients = database.reclaimers().stream().filter(owner -> !isGraceHolder(owner)).count();
+        long clients = reclaimers.stream().filter(owner -> !isGraceHolder(owner)).count();
         if (!recoverySet(state).isEmpty() || clients > 0 || !service.config().earlyEnd()) {
-            database.recordForNextStart(graceHolders(clients));
+            new NfsdcldDb(state.clientDatabase()).recordForNextStart(graceHolders(clients));
         }
     }
 
@@ -213,8 +212,8 @@ final class RecordsLayer implements UncheckedLayer {
      * @param database to which these have been added before that start
      */
     static boolean recoveryHasBegun(NfsdcldDb database) throws IOException {
-        return database.epochs().recovery() != 0
-                && database.recovery().complete().stream().noneMatch(RecordsLayer::isGraceHolder);
+        NfsdcldDb.Recovery now = database.recovery();
+        return !now.recorded().isEmpty() && now.complete().stream().noneMatch(RecordsLayer::isGraceHolder);
     }
 
     /**
@@ -260,12 +259,26 @@ final class RecordsLayer implements UncheckedLayer {
         // What the records are by now is what the next start begins with.
     }
 
-    /** Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away. */
-    void gather(StateDirectory state) throws IOException {
+    /**
+     * Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away.
+     *
+     * @return hosts with a record that cannot be read
+     */
+    Set<String> gather(StateDirectory state) throws IOException {
+        Set<String> unread = new TreeSet<>();
         try {
-            records.copy(records.names(state.smBak()), state.smBak(), state.nsm());
+            unread.addAll(records.copy(records.names(state.smBak()), state.smBak(), state.nsm()));
         } finally {
-            records.copy(records.names(state.sm()), state.sm(), state.nsm());
+            unread.addAll(records.copy(records.names(state.sm()), state.sm(), state.nsm()));
+        }
+        return unread;
+    }
+
+    /** @param hosts as {@link #gather} returned them */
+    static void tellUnread(Operation operation, Set<String> hosts) {
+        if (!hosts.isEmpty()) {
+            operation.warn("records of NFSv3 hosts cannot be read: " + String.join(", ", hosts) + ": they are notified all the same,"
+                    + " by these names");
         }
     }
 

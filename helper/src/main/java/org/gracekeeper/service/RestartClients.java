@@ -68,7 +68,8 @@ final class RestartClients {
      * no NFSv4.0 client again that has reclaimed (fs/nfsd/nfs4proc.c, nfs4state.c).
      *
      * @return whether there are any
-     * @throws IOException clients that arrive could not reclaim
+     * @throws IOException clients that arrive could not reclaim; or, at a start, those that nfsd has. A stop goes on without: the
+     *     node would be fenced, and {@link #verify} tells
      */
     boolean record(List<ArrivingService> arriving, Set<String> holders) throws IOException, InterruptedException {
         Set<String> clients = new TreeSet<>();
@@ -88,6 +89,12 @@ final class RestartClients {
                 new NfsdcldDb(database).recordForNextStart(ids);
             });
         } catch (IOException e) {
+            if (!arriving.isEmpty() && NfsdcldDb.isDamage(e)) {
+                throw new IOException("the node's own list of NFSv4 clients is damaged (" + e.getMessage() + "): at a restart of"
+                        + " nfsd all of them would lose their opens and locks; put " + database + " back from a backup, or move all"
+                        + " *.sqlite files of its directory away and restart nfsdcld.service: who is there is recorded anew before"
+                        + " nfsd restarts", e);
+            }
             if (matters) {
                 throw new IOException("NFSv4 clients that come with a service could not reclaim: " + e.getMessage(), e);
             }
@@ -110,7 +117,8 @@ final class RestartClients {
                         + " reclaim: see nfsdcld.service"));
             }
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+            asking.forEach(operation -> operation.warn("whether nfsd found nfsdcld when it restarted, so that NFSv4 clients can"
+                    + " reclaim, cannot be told: " + e.getMessage() + "; see nfsdcld.service"));
         }
     }
 }

@@ -24,6 +24,7 @@ import org.gracekeeper.sys.Namespaces;
  */
 final class RestartHosts {
     private static final System.Logger LOG = System.getLogger(RestartHosts.class.getName());
+    /** Of no operation's time: whoever asked for the restart has been answered, and hosts have to be told all the same. */
     private static final Duration LIMIT = Duration.ofSeconds(30);
     /** Also a part of a unit's name; no service's can begin so. */
     private static final String NODE = "_node";

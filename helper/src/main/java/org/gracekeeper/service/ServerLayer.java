@@ -5,10 +5,10 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
-import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
@@ -145,15 +145,16 @@ final class ServerLayer implements Layer {
     /**
      * Before 6.3 nfsd's stop leaves NLM locks behind as long as anything else on the node uses lockd, and unlock_ip
      * does nothing on most stable kernels (its arguments were swapped from 2008 on). There the file system's locks
-     * are released by its path. Later this would revoke NFSv4 state, and is not needed.
+     * are released by its path. Later this would revoke NFSv4 state, and is not needed. What is left on one that has been
+     * unmounted while in use the proof tells.
      */
-    private void unlockFileSystems(Operation operation, boolean nlmOnly) throws IOException, InterruptedException {
+    void unlockFileSystems(Operation operation, boolean nlmOnly) throws IOException, InterruptedException {
         if (!nlmOnly || !operation.service().config().hasNfsV3()) {
             return;
         }
         node.in(operation.instance().inside(), () -> {
-            for (PlannedExport export : operation.service().exports()) {
-                nfsd.unlockFilesystem(export.directory());
+            for (Path place : Mounts.exported(node.kernel(), Mounts.OWN_MOUNTINFO, operation.service()).values()) {
+                nfsd.unlockFilesystem(place);
             }
             return null;
         });

@@ -5,17 +5,14 @@ package org.gracekeeper.service;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Nfs4Client;
-import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.Release;
 import org.gracekeeper.nfsd.NfsdFs;
-import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.Namespaces;
 
 /**
@@ -48,7 +45,7 @@ final class SharedRelease {
     void release(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
         Set<DeviceId> devices = Set.copyOf(service.devices());
-        Map<DeviceId, Path> places = places(service);
+        Map<DeviceId, Path> places = Mounts.exported(node.kernel(), Mounts.MOUNTINFO, service);
         Release before = look(service, devices);
         operation.info("to release: " + before.nlm().size() + " NLM locks and waiters, " + before.states().size()
                 + " NFSv4 states, " + before.nfs4().size() + " NFSv4 locks");
@@ -150,23 +147,6 @@ final class SharedRelease {
 
     private interface Write {
         void run() throws IOException;
-    }
-
-    private Map<DeviceId, Path> places(RunningService service) throws IOException {
-        Map<DeviceId, Path> places = new LinkedHashMap<>();
-        for (PlannedExport export : service.exports()) {
-            DeviceId device;
-            try {
-                device = DeviceId.ofDevT(node.kernel().deviceOf(export.directory()));
-            } catch (KernelException e) {
-                continue; // not mounted any more, or gone
-            }
-            // Another one is mounted there by now, or none: the root file system's would be seen.
-            if (service.devices().contains(device)) {
-                places.putIfAbsent(device, export.directory());
-            }
-        }
-        return places;
     }
 
     private Release look(RunningService service, Set<DeviceId> devices) throws IOException, InterruptedException {

@@ -104,7 +104,7 @@ final class SnapshotLayer implements UncheckedLayer {
                 noteConnections(operation.service());
             }
         });
-        errors.collect(() -> gather(operation.state()));
+        errors.collect(() -> gather(operation));
         errors.collect(() -> {
             recovery.recordHolders(operation.service());
             if (operation.service().opened() && isComplete(operation.service())) {
@@ -118,11 +118,11 @@ final class SnapshotLayer implements UncheckedLayer {
         errors.rethrow();
     }
 
-    private void gather(StateDirectory state) throws IOException {
+    private void gather(Operation operation) throws IOException {
         try {
-            records.gather(state);
+            RecordsLayer.tellUnread(operation, records.gather(operation.state()));
         } catch (IOException | RuntimeException e) {
-            records.mayLackHosts(state); // statd is about to forget them
+            records.mayLackHosts(operation.state()); // statd is about to forget them
             throw e;
         }
     }

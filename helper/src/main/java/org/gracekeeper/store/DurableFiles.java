@@ -3,6 +3,7 @@
 package org.gracekeeper.store;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
@@ -78,6 +79,17 @@ public final class DurableFiles {
     public void copyFile(Path from, Path to) throws IOException {
         copy(from, to);
         kernel.fsync(directoryOf(to));
+    }
+
+    /**
+     * What a file has, of its beginning at most {@code max} bytes.
+     *
+     * @throws NoSuchFileException it is not there
+     */
+    public byte[] read(Path file, int max) throws IOException {
+        try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+            return in.readNBytes(max);
+        }
     }
 
     /**

@@ -96,6 +96,14 @@ class MountTableTest {
         assertEquals("254:48", table.name(new DeviceId(254, 48)));
     }
 
+    /** Users can mount with FUSE wherever they like. */
+    @Test
+    void namesMayHaveWhatIsWhite() throws Exception {
+        MountTable table = MountTable.parse(TEXT + "45 22 0:47 / /home/a\rb\fc rw - fuse.x x\u000by rw\n");
+
+        assertEquals("fuse.x on x\u000by", table.at(Path.of("/home/a\rb\fc")).orElseThrow().toString());
+    }
+
     @Test
     void whatIsNoMountinfoIsTyped() {
         assertThrows(UnexpectedFormatException.class, () -> MountTable.parse("/dev/vda / ext4 rw 0 0"));

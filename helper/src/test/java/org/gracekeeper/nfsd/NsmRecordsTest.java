@@ -7,9 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.eq;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.spy;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -200,6 +205,10 @@ class NsmRecordsTest {
             assertTrue(Files.readString(copy).endsWith(" 192.0.2.21 web\n"), damaged);
         }
         assertEquals(List.of("192.0.2.99"), records.copyForNotification(List.of("192.0.2.99"), dir, to, "web"));
+        Files.writeString(record, line);
+        DurableFiles files = spy(new DurableFiles(LinuxKernel.load()));
+        doThrow(new FileSystemException(record.toString(), null, "Input/output error")).when(files).read(eq(record), anyInt());
+        assertEquals(List.of("192.0.2.21"), new NsmRecords(files).copyForNotification(List.of("192.0.2.21"), dir, to, "web"));
     }
 
     @Test

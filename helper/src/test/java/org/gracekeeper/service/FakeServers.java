@@ -73,7 +73,7 @@ final class FakeServers {
     }
 
     private byte[] read(Path file) throws IOException {
-        if (file.equals(Path.of("/proc/1/mountinfo"))) {
+        if (file.equals(Mounts.MOUNTINFO) || file.equals(Mounts.OWN_MOUNTINFO)) {
             return Files.readAllBytes(root.resolveSibling("mountinfo"));
         }
         if (!file.startsWith(root)) {
@@ -97,6 +97,11 @@ final class FakeServers {
         String before = Files.exists(mountinfo) ? Files.readString(mountinfo) : "22 1 254:0 / / rw - ext4 /dev/vda rw\n";
         Files.writeString(mountinfo, before + "30 22 " + device + " / " + point + " rw - ext4 /dev/" + name + " rw\n");
         return point;
+    }
+
+    void unmount(Path point) throws IOException {
+        Path mountinfo = root.resolveSibling("mountinfo");
+        Files.write(mountinfo, Files.readAllLines(mountinfo).stream().filter(line -> !line.contains(" " + point + " ")).toList());
     }
 
     void exported(Path... paths) throws IOException {

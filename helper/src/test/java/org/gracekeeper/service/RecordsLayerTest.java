@@ -7,8 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.eq;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.spy;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,6 +39,7 @@ class RecordsLayerTest {
     private Path dir;
 
     private final List<String> said = new ArrayList<>();
+    private DurableFiles files;
     private StateDirectory state;
     private Operation operation;
     private RecordsLayer layer;
@@ -40,7 +47,8 @@ class RecordsLayerTest {
     @BeforeEach
     void aStateDirectoryWithAClient() throws Exception {
         Kernel kernel = LinuxKernel.load();
-        layer = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
+        files = spy(new DurableFiles(kernel));
+        layer = new RecordsLayer(new Node(kernel, null), files);
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), said);
         state = operation.state();
         TestService.withClient(state);
@@ -312,6 +320,30 @@ class RecordsLayerTest {
         Files.createDirectories(state.nsm().resolve("192.0.2.2").resolve("in the way"));
         assertThrows(IOException.class, () -> layer.gather(state));
         hostsAre(List.of("192.0.2.1", "192.0.2.2", "192.0.2.3"), List.of("192.0.2.1", "192.0.2.3"));
+    }
+
+    /** A bad sector stays one: a service that waited for it would never start. */
+    @Test
+    void aRecordThatTheDiskDoesNotReadIsNoReasonNotToStart() throws Exception {
+        for (String host : List.of("192.0.2.1", "192.0.2.2", "192.0.2.3")) {
+            statdMonitors(host);
+        }
+        layer.gather(state);
+        byte[] kept = Files.readAllBytes(state.nsm().resolve("192.0.2.2"));
+        Files.delete(state.nsm().resolve("192.0.2.1"));
+        for (Path bad : List.of(state.sm().resolve("192.0.2.1"), state.sm().resolve("192.0.2.2"),
+                state.nsm().resolve("192.0.2.3"))) {
+            doThrow(new FileSystemException(bad.toString(), null, "Input/output error")).when(files).read(eq(bad), anyInt());
+            doThrow(new FileSystemException(bad.toString(), null, "Input/output error")).when(files).copyFile(eq(bad), any());
+        }
+
+        layer.up(operation);
+
+        hostsAre(List.of(), List.of("192.0.2.1", "192.0.2.2", "192.0.2.3"));
+        assertEquals(0, Files.size(state.nsm().resolve("192.0.2.1")), "it has the name");
+        assertArrayEquals(kept, Files.readAllBytes(state.nsm().resolve("192.0.2.2")));
+        assertEquals(List.of("records of NFSv3 hosts cannot be read: 192.0.2.1, 192.0.2.2: they are notified all the same, by these"
+                + " names"), said);
     }
 
     @Test

@@ -4,8 +4,10 @@ package org.gracekeeper.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -46,6 +48,21 @@ class RestartClientsTest {
     void thoseThatTheKernelMayHaveRecordedItselfAreNoReasonToFail() throws Exception {
         assertTrue(node.clients.record(List.of(node.arriving("web", "")), Set.of("6337")));
         assertFalse(node.clients.record(List.of(node.arriving("web", "")), Set.of()));
+    }
+
+    /** nfsdcld can do nothing with it either: nobody of the node could reclaim, whoever has come with the service. */
+    @Test
+    void aDamagedListIsAReasonForAStartToFailAndNotForAStop() throws Exception {
+        Files.write(dir.resolve("main.sqlite"), new byte[1000]);
+        ArrivingService arriving = node.arriving("web", "");
+
+        IOException e = assertThrows(IOException.class, () -> node.clients.record(List.of(arriving), Set.of("6337")));
+        assertTrue(e.getMessage().startsWith("the node's own list of NFSv4 clients is damaged"), e.getMessage());
+        assertTrue(e.getMessage().contains("put " + dir.resolve("main.sqlite") + " back"), e.getMessage());
+
+        assertTrue(node.clients.record(List.of(), Set.of("6337")));
+        node.clients.verify(List.of(arriving.operation()));
+        assertTrue(node.said.stream().anyMatch(line -> line.contains("can reclaim, cannot be told")), node.said.toString());
     }
 
     /** Also in a recovery: then there is one, whether nfsd has found nfsdcld or not. */

@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
@@ -10,8 +11,10 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfException;
@@ -22,7 +25,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An nfsd that did not find nfsdcld refuses every NFSv4 reclaim: such a start must not go on. */
 class ServerLayerTest {
     @TempDir
     private Path dir;
@@ -61,6 +63,7 @@ class ServerLayerTest {
         }).when(lockd).whileSet(any(), any());
     }
 
+    /** It refuses every NFSv4 reclaim otherwise: such a start must not go on. */
     @Test
     void nfsdMustHaveFoundNfsdcld() throws Exception {
         isRefused();
@@ -79,5 +82,40 @@ class ServerLayerTest {
         isRefused();
         nfsdcldIsAsked("DELETE FROM \"rec-0000000000000002\"");
         layer.up(operation);
+    }
+
+    /** Before 6.3 locks stay where the kernel is not told of the file system, and go on the one below where it is not mounted. */
+    @Test
+    void locksAreReleasedWhereTheServiceHasThemOnly() throws Exception {
+        FakeServers fake = new FakeServers(dir);
+        Path here = fake.mounted("here", FakeServers.HERE);
+        Path there = fake.mounted("there", FakeServers.THERE);
+        Path link = Files.createSymbolicLink(dir.resolve("link"), there);
+        when(fake.kernel.deviceOf(any())).thenReturn(254L << 8);
+        Operation stop = TestService.operation(TestService.exporting(TestService.at(dir),
+                List.of(FakeServers.HERE, FakeServers.THERE), here, link, there, dir.resolve("gone")), new ArrayList<>());
+        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class));
+
+        server.unlockFileSystems(stop, true);
+        assertEquals(List.of("unlock_filesystem " + here, "unlock_filesystem " + there), fake.writes);
+
+        fake.writes.clear();
+        fake.unmount(here);
+        server.unlockFileSystems(stop, true);
+        assertEquals(List.of("unlock_filesystem " + there), fake.writes);
+    }
+
+    /** The mount table has a number of its own for those. */
+    @Test
+    void alsoInSubvolumesOfBtrfs() throws Exception {
+        FakeServers fake = new FakeServers(dir);
+        Path here = fake.mounted("here", FakeServers.THERE);
+        when(fake.kernel.deviceOf(here)).thenReturn(254L << 8 | 16);
+        Operation stop = TestService.operation(
+                TestService.exporting(TestService.at(dir), List.of(FakeServers.HERE), here), new ArrayList<>());
+
+        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class)).unlockFileSystems(stop, true);
+
+        assertEquals(List.of("unlock_filesystem " + here), fake.writes);
     }
 }

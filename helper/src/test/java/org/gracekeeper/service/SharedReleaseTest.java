@@ -22,8 +22,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.gracekeeper.model.DeviceId;
-import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.KernelException;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,7 +44,6 @@ class SharedReleaseTest {
         fake.threads(8);
         here = fake.mounted("here", FakeServers.HERE);
         fake.mounted("there", FakeServers.THERE);
-        when(fake.kernel.deviceOf(here)).thenReturn(devT(FakeServers.HERE));
         when(fake.registry.ownAddresses(any())).thenAnswer(call -> call.<RunningService>getArgument(0).config().addresses());
         when(fake.node.apart(any())).thenAnswer(call -> call.<Callable<?>>getArgument(0).call());
         when(fake.holdings.clients(any())).thenAnswer(call -> fake.nfsd.clients());
@@ -61,10 +58,6 @@ class SharedReleaseTest {
                 fake.registry);
     }
 
-    private static long devT(DeviceId device) {
-        return (long) device.major() << 8 | device.minor();
-    }
-
     private void forget(String number) throws IOException {
         Path directory = fake.root.resolve("clients").resolve(number);
         Files.delete(directory.resolve("info"));
@@ -73,10 +66,12 @@ class SharedReleaseTest {
     }
 
     private Operation operation(String grace) throws Exception {
-        RunningService plain = TestService.at(dir, "instance", "node", "grace", grace);
-        RunningService service = new RunningService(plain.config(), "eth0", List.of(), List.of(new PlannedExport(here.toString(),
-                "1", List.of(new PlannedExport.Client("*", List.of("rw"))))), List.of(FakeServers.HERE), 90, 5, true, true,
-                false, "");
+        return operation(grace, here);
+    }
+
+    private Operation operation(String grace, Path exported) throws Exception {
+        RunningService service = TestService.exporting(TestService.at(dir, "instance", "node", "grace", grace),
+                List.of(FakeServers.HERE), exported).started(5).withOpened().withRecovered();
         return TestService.operation(service, said, Deadline.after(Duration.ofSeconds(4)));
     }
 
@@ -193,5 +188,15 @@ class SharedReleaseTest {
         release.release(operation("none"));
 
         assertTrue(fake.writes.stream().noneMatch(write -> write.startsWith("unlock_ip")), fake.writes.toString());
+    }
+
+    /** The kernel does not follow it: the file system that it lies on has locks of others. */
+    @Test
+    void anExportThatIsALinkIsReleasedWhereItLeads() throws Exception {
+        fake.nlm.add(FakeServers.nlm(FakeServers.HERE, 1, 0));
+
+        release.release(operation("none", Files.createSymbolicLink(dir.resolve("link"), here)));
+
+        assertEquals(List.of("unlock_ip 192.0.2.1", "unlock_filesystem " + here), fake.writes);
     }
 }

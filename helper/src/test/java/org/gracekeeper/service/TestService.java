@@ -3,13 +3,18 @@
 package org.gracekeeper.service;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
+import org.gracekeeper.model.PlannedExport;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfException;
@@ -38,6 +43,15 @@ final class TestService {
     static RunningService of(String name, Parameters parameters) throws OcfException {
         ServiceConfig config = ServiceConfig.of(new ServiceName(name), parameters);
         return new RunningService(config, "eth0", List.of(), List.of(), List.of(), config.graceTime(), 0, false, false, false, "");
+    }
+
+    /** The same with exports, and the file systems that they were on at its start. */
+    static RunningService exporting(RunningService service, List<DeviceId> devices, Path... directories) {
+        List<PlannedExport> exports = Stream.of(directories).map(directory -> new PlannedExport(directory.toString(),
+                UUID.nameUUIDFromBytes(directory.toString().getBytes(StandardCharsets.UTF_8)).toString(),
+                List.of(new PlannedExport.Client("*", List.of("rw"))))).toList();
+        return new RunningService(service.config(), service.parent(), service.routes(), exports, devices, service.graceTime(),
+                service.startedAt(), service.opened(), service.recovered(), service.stopping(), service.refused());
     }
 
     /** Makes the directories, and nfsdcld's database with a client that has the owner id "a". */
