@@ -82,6 +82,7 @@ final class FakeRestart {
         number = dir.resolve("restart/state");
         fake = new FakeServers(dir);
         fake.threads(8);
+        Files.writeString(fake.root.resolve("versions"), "+3 +4 +4.0 +4.1 +4.2\n");
         when(lockd.graceTime()).thenReturn(50);
         fakeNode();
         fakeRegistry();
