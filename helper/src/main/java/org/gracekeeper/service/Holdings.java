@@ -146,10 +146,19 @@ final class Holdings {
         return lines;
     }
 
-    /** The file systems that have NLM locks. */
+    /** The file systems that have NLM locks, or requests that wait for one. */
     Set<DeviceId> nlmDevices() throws IOException {
+        return nlmDevices(line -> true);
+    }
+
+    /** Those that have requests that wait. */
+    Set<DeviceId> nlmWaiterDevices() throws IOException {
+        return nlmDevices(LockLine::waiter);
+    }
+
+    private Set<DeviceId> nlmDevices(Predicate<LockLine> wanted) throws IOException {
         Map<Integer, Protocol> protocols = new HashMap<>();
-        return locks.read().stream()
+        return locks.read().stream().filter(wanted)
                 .filter(line -> protocols.computeIfAbsent(line.pid(), Holdings::protocol) == Protocol.NLM)
                 .map(LockLine::dev).collect(Collectors.toSet());
     }

@@ -7,11 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.MountTable;
 
-/** The NLM locks that a stop of the node's own nfsd leaves, and what keeps lockd running beyond it. Thread-safe. */
+/** What NLM has that a stop of the node's own nfsd does not take with it in order, and what keeps lockd running. Thread-safe. */
 final class NlmLeftovers {
     private static final System.Logger LOG = System.getLogger(NlmLeftovers.class.getName());
     /** For the locks of one file system. */
@@ -48,17 +50,40 @@ final class NlmLeftovers {
      * @param lockdEnds whether nothing of {@link #ownMounts} keeps lockd running: then they stay, as lockd does
      */
     List<Path> paths(boolean lockdEnds) throws IOException, InterruptedException {
+        return lockdEnds && KernelVersion.parse(node.kernelRelease()).unlockFilesystemIsNlmOnly()
+                ? places(holdings.nlmDevices()) : List.of();
+    }
+
+    private List<Path> places(Set<DeviceId> devices) throws IOException, InterruptedException {
         List<Path> paths = new ArrayList<>();
-        if (lockdEnds && KernelVersion.parse(node.kernelRelease()).unlockFilesystemIsNlmOnly()) {
+        if (!devices.isEmpty()) {
             List<NfsServers.Server> all = servers.all();
             MountTable mounts = servers.mounts();
-            for (DeviceId device : holdings.nlmDevices()) {
+            for (DeviceId device : devices) {
                 if (!NfsServers.isServices(device, all)) {
                     mounts.whole(device).ifPresent(mount -> paths.add(mount.point()));
                 }
             }
         }
         return paths;
+    }
+
+    /**
+     * To be called just before nfsd is stopped, when nobody can come any more, and lockd ends with it. As nfsd stops, locks of NFSv4
+     * clients go before lockd does (fs/nfsd/nfssvc.c, nfsd_shutdown_net): lockd would give them to hosts that wait, and call these back
+     * (fs/lockd/svclock.c, nlmsvc_grant_blocked), whatever ports are shut, while the NFSv4 client still believes in its lock. There
+     * is nothing that ends waiting alone; where somebody waits, the file system's NLM locks go some moments earlier than all others.
+     * Should nfsd not stop after that, which is not known to happen, hosts have lost them.
+     */
+    void endWaiting() throws InterruptedException {
+        List<Path> paths = Collections.synchronizedList(new ArrayList<>());
+        try {
+            Bounded.run("a look for NFSv3 hosts that wait", LIMIT, () -> paths.addAll(places(holdings.nlmWaiterDevices())));
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
+            return;
+        }
+        release(List.copyOf(paths));
     }
 
     /** One that cannot be released is reclaimed by the host that has it. */

@@ -4,6 +4,7 @@ package org.gracekeeper.service;
 
 import java.io.IOException;
 import java.util.Optional;
+import org.gracekeeper.model.NfsVersion;
 import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.protocol.OcfCode;
@@ -70,7 +71,11 @@ final class NodeGrace {
     }
 
     private Optional<Period> tooShort(ArrivingService arriving, double over) throws IOException {
-        if (arriving.hosts()) {
+        if (arriving.hosts() && !nfsd.versions().contains(NfsVersion.V3)) {
+            // lockd does not run for it, and gets no grace however often it restarts.
+            arriving.operation().warn("NFSv3 hosts may have had locks on it, and can reclaim none: the node's nfsd does not offer"
+                    + " NFSv3, see vers3 in section nfsd of /etc/nfs.conf");
+        } else if (arriving.hosts()) {
             Period nlm = new Period("NLM", lockd.graceEnded(), lockd.graceTime());
             if (nlm.isTooShort(over)) {
                 return Optional.of(nlm);

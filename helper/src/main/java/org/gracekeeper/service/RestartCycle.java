@@ -56,7 +56,7 @@ final class RestartCycle {
         }
         start(restart, shut);
         if (!stopped) {
-            state.finished(); // nobody has lost anything, and nobody has to be told
+            state.finished(); // without grace nobody could reclaim, and nobody has to be told
             throw new IOException("nfsd was not restarted: " + failed.getMessage(), failed);
         }
         if (failed != null) {

@@ -72,6 +72,19 @@ final class RestartPlanner {
                 leftovers.paths(lockdEnds), sharing, number);
     }
 
+    /**
+     * The last that is done before it is stopped, when nobody can come any more.
+     *
+     * @throws IOException hosts that have just come would not be told
+     */
+    void lastLook() throws IOException, InterruptedException {
+        hosts.keepLast(); // first: a host that has nothing any more is none of statd's
+        // Where lockd goes on its locks stay, and nobody would reclaim them.
+        if (leftovers.ownMounts().isEmpty()) {
+            leftovers.endWaiting();
+        }
+    }
+
     private static IOException notRunning() {
         return new IOException("the node's own nfsd does not run: start nfs-server.service");
     }

@@ -114,7 +114,7 @@ final class ServerRestart {
             RestartPlan plan = planner.plan(arriving);
             asking.forEach(operation -> operation.info("restarting the node's nfsd: all of its clients reclaim, and new locks"
                     + " wait meanwhile"));
-            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty(), hosts::keepLast));
+            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty(), planner::lastLook));
             if (plan.recorded()) {
                 clients.verify(asking);
             }

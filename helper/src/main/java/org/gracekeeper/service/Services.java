@@ -127,11 +127,11 @@ public final class Services {
         NlmRelease nlm = new NlmRelease(node, nfsd);
         HostNotifier notifier = new HostNotifier(node, systemd, files, Instance.NOTIFIERS);
         RestartGate gate = new RestartGate();
-        SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
-                node, files, nfsd, holdings, records, peers, registry, gate);
-        SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
         NodeServer nodeServer = new NodeServer(node, nfsd);
         NodeGrace nodeGrace = new NodeGrace(node, nfsd, lockd, nodeServer);
+        SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
+                node, files, nfsd, holdings, records, peers, registry, nodeGrace, gate);
+        SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
         SharedServices sharing = new SharedServices(registry);
         RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
         RestartHosts restartHosts = new RestartHosts(node, nodeGrace, sharedRecords, notifier, restartState);

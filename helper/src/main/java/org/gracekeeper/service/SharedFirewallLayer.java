@@ -103,8 +103,8 @@ final class SharedFirewallLayer implements UncheckedLayer {
         boolean enforces = enforces(operation.service());
         ServiceName name = operation.instance().name();
         try {
-            // A stop of another took the rules away, or could not.
-            if (isStale() || enforces && !Files.exists(marker)) {
+            // A stop of another took the rules away, or could not; or whoever loads the node's firewall anew, and flushes all before.
+            if (isStale() || enforces && (!Files.exists(marker) || !areThere(operation))) {
                 String problem = load(operation, Optional.of(operation.service()));
                 if (!problem.isEmpty()) {
                     operation.warn("enforce: " + problem);
@@ -169,6 +169,11 @@ final class SharedFirewallLayer implements UncheckedLayer {
             Files.deleteIfExists(marker);
         }
         return "";
+    }
+
+    private boolean areThere(Operation operation) throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, () -> node.commands().run(operation.deadline().atMost(SHORT), null,
+                List.of("nft", "list", "table", "inet", "gracekeeper_node"))).ok();
     }
 
     private CommandResult nft(Operation operation, String commands, Duration limit) throws IOException, InterruptedException {

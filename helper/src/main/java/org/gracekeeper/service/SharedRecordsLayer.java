@@ -42,12 +42,13 @@ final class SharedRecordsLayer implements UncheckedLayer {
     private final StatdHosts hosts;
     private final PeerList peers;
     private final Registry registry;
+    private final NodeGrace grace;
     private final RestartGate gate;
     private final List<Path> statd;
 
     SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
-            Registry registry, RestartGate gate) {
-        this(node, files, nfsd, holdings, records, peers, registry, gate, STATD, InstantSource.system());
+            Registry registry, NodeGrace grace, RestartGate gate) {
+        this(node, files, nfsd, holdings, records, peers, registry, grace, gate, STATD, InstantSource.system());
     }
 
     /**
@@ -55,7 +56,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
      * @param clock see {@link StatdHosts}
      */
     SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
-            Registry registry, RestartGate gate, List<Path> statd, InstantSource clock) {
+            Registry registry, NodeGrace grace, RestartGate gate, List<Path> statd, InstantSource clock) {
         this.node = node;
         this.files = files;
         this.nfsd = nfsd;
@@ -65,6 +66,7 @@ final class SharedRecordsLayer implements UncheckedLayer {
         this.hosts = new StatdHosts(nsm, clock);
         this.peers = peers;
         this.registry = registry;
+        this.grace = grace;
         this.gate = gate;
         this.statd = statd;
     }
@@ -110,17 +112,14 @@ final class SharedRecordsLayer implements UncheckedLayer {
     }
 
     /**
-     * Nobody is forgotten until recovery has ended; nor when the service stops, whose clients are ended one by one.
+     * Nobody is forgotten until recovery has ended, nor while the node is in grace: somebody may have restarted its nfsd, of whom no
+     * service is told. Nor when the service stops, whose clients are ended one by one.
      *
      * @param whole whether hosts are looked at also where nothing seems to have changed
      */
     private void gather(RunningService before, boolean whole) throws IOException, InterruptedException {
         // As it is now: a restart may just have been, after which nobody is known any more.
         RunningService service = registry.load(before.config().name()).orElse(before);
-        if (node.in(service.inside(), nfsd::threads) == 0) {
-            return;
-        }
-        boolean older = !service.recovered() || service.stopping();
         StateDirectory state = service.state();
         if (whole) {
             hosts.forget(service.config().name());
@@ -131,6 +130,11 @@ final class SharedRecordsLayer implements UncheckedLayer {
         Set<DeviceId> devices = Set.copyOf(service.devices());
         Release.of(devices, List.of(), List.of(), holdings.clients(service)).states()
                 .forEach(held -> clients.add(HexFormat.of().formatHex(held.client().ownerId())));
+        // Afterwards: by an nfsd that ended before, and by the grace of the next one, whoever was not found has not gone.
+        if (node.in(service.inside(), nfsd::threads) == 0) {
+            return;
+        }
+        boolean older = !service.recovered() || service.stopping() || grace.inGrace();
         if (older) {
             clients.addAll(clients(state));
         }

@@ -127,6 +127,18 @@ final class SharedServerLayer implements Layer {
         }
     }
 
+    /** Its grace began with its last restart, of which a service is not told that was not open yet. */
+    private void endGraceThatIsOver(RunningService before) throws IOException, InterruptedException {
+        RunningService service = registry.load(before.config().name()).orElse(before);
+        double began = Math.max(service.startedAt(), server.startedAt());
+        if (node.bootSeconds() - began > service.graceTime()) {
+            node.in(Namespaces.HOST, () -> {
+                nfsd.endV4Grace();
+                return null;
+            });
+        }
+    }
+
     /** Its grace ends by the kernel's clocks; that of NFSv4 does not on every kernel. */
     @Override
     public void tend(Operation operation) throws InterruptedException {
@@ -136,14 +148,9 @@ final class SharedServerLayer implements Layer {
             if (service.recovered()) {
                 return;
             }
-            boolean late = node.bootSeconds() - service.startedAt() > service.graceTime();
             if (grace.inGrace()) {
-                if (late) {
-                    node.in(Namespaces.HOST, () -> {
-                        nfsd.endV4Grace();
-                        return null;
-                    });
-                }
+                // Between restarts: one that begins now has its grace before it.
+                gate.tryLook(() -> endGraceThatIsOver(service));
                 return;
             }
             double start = service.startedAt();

@@ -82,6 +82,7 @@ final class FakeRestart {
         number = dir.resolve("restart/state");
         fake = new FakeServers(dir);
         fake.threads(8);
+        Files.writeString(fake.root.resolve("versions"), "+3 +4 +4.0 +4.1 +4.2\n");
         when(lockd.graceTime()).thenReturn(50);
         fakeNode();
         fakeRegistry();
@@ -92,7 +93,7 @@ final class FakeRestart {
         grace = new NodeGrace(fake.node, fake.nfsd, lockd, server);
         hosts = new RestartHosts(fake.node, grace, records, fakeNotifier(), state);
         clients = new RestartClients(fake.node, fake.nfsd, new SharedOwners(dir.resolve("services"), files), database);
-        NlmLeftovers leftovers = new NlmLeftovers(fake.node, fake.servers, fake.holdings, mock(NlmRelease.class));
+        NlmLeftovers leftovers = new NlmLeftovers(fake.node, fake.servers, fake.holdings, fakeRelease());
         planner = new RestartPlanner(server, services, records, hosts, clients, leftovers);
         cycle = new RestartCycle(server, new ServerDoors(fake.node), leftovers, state, PAUSE);
         NodeLockd nodeLockd = mock(NodeLockd.class);
@@ -154,6 +155,12 @@ final class FakeRestart {
             return List.of();
         });
         return notifier;
+    }
+
+    private NlmRelease fakeRelease() throws Exception {
+        NlmRelease release = mock(NlmRelease.class);
+        doAnswer(call -> done.add("NLM: " + call.<Path>getArgument(0).getFileName())).when(release).release(any());
+        return release;
     }
 
     private CommandResult rpcNfsd(String count) throws IOException {

@@ -69,6 +69,8 @@ final class FakeServers {
                 .filter(line -> call.<Collection<DeviceId>>getArgument(0).contains(line.dev())).toList());
         when(holdings.nlmDevices()).thenAnswer(call -> nlm.stream().map(LockLine::dev)
                 .collect(java.util.stream.Collectors.toSet()));
+        when(holdings.nlmWaiterDevices()).thenAnswer(call -> nlm.stream().filter(LockLine::waiter).map(LockLine::dev)
+                .collect(java.util.stream.Collectors.toSet()));
         when(holdings.nfs4Lines(any())).thenReturn(List.of());
     }
 
@@ -127,6 +129,10 @@ final class FakeServers {
 
     static LockLine nlm(DeviceId device, long inode, long start) {
         return new LockLine(LockLine.Kind.POSIX, LockLine.Access.WRITE, 99, device, inode, start, start + 9, false);
+    }
+
+    static LockLine nlmWaiter(DeviceId device, long inode) {
+        return new LockLine(LockLine.Kind.POSIX, LockLine.Access.WRITE, 99, device, inode, 0, 9, true);
     }
 
     Unlock.Call call(boolean dryRun) {

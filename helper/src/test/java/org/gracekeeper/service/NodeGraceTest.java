@@ -61,6 +61,21 @@ class NodeGraceTest {
         assertTrue(e.getMessage().contains("NFSv4's grace period (90 s)"), e.getMessage());
     }
 
+    /** It would be refused for ever: lockd gets no grace. */
+    @Test
+    void hostsOfAnNfsdWithoutNfsV3AreNoReasonToStayClosed() throws Exception {
+        Operation web = node.operation("web");
+        when(node.lockd.graceEnded()).thenReturn(true);
+        node.server.start(8, null);
+        assertThrows(OcfException.class, () -> require(web));
+
+        Files.writeString(node.fake.root.resolve("versions"), "-3 +4 +4.0 +4.1 +4.2\n");
+        require(web);
+
+        assertEquals(1, node.said.size(), node.said.toString());
+        assertTrue(node.said.get(0).contains("the node's nfsd does not offer NFSv3"), node.said.get(0));
+    }
+
     @Test
     void halfOfItIsEnough() {
         assertFalse(new NodeGrace.Period("NLM", false, 50).isTooShort(25));

@@ -56,6 +56,36 @@ class ServerRestartTest {
                 "notified"), node.done);
     }
 
+    /** They would get locks of NFSv4 clients, who reclaim them afterwards. */
+    @Test
+    void nobodyWaitsForALockWhileNfsdStops() throws Exception {
+        node.fake.exported();
+        node.fake.mounted("data", FakeServers.THERE);
+        node.fake.mounted("other", FakeServers.HERE);
+        node.fake.nlm.add(FakeServers.nlmWaiter(FakeServers.THERE, 1));
+        node.fake.nlm.add(FakeServers.nlm(FakeServers.HERE, 1, 0));
+
+        restart.join(node.operation("web"));
+
+        node.awaitEnd();
+        assertEquals(List.of("doors shut", "NLM: data", "rpc.nfsd 0", "rpc.nfsd 8"), node.done.subList(0, 4));
+    }
+
+    /** It is in no grace afterwards. */
+    @Test
+    void locksStayWhereLockdDoes() throws Exception {
+        node.fake.exported();
+        node.fake.mounted("data", FakeServers.THERE);
+        node.fake.nlm.add(FakeServers.nlmWaiter(FakeServers.THERE, 1));
+        doReturn("server:/x /mnt nfs rw,vers=3,local_lock=none 0 0\n".getBytes(StandardCharsets.US_ASCII))
+                .when(node.fake.kernel).read(eq(Path.of("/proc/1/mounts")), anyInt());
+
+        restart.now(node.operation("web"));
+
+        node.awaitFinished();
+        assertEquals(List.of("doors shut", "rpc.nfsd 0", "rpc.nfsd 8"), node.done.subList(0, 3));
+    }
+
     @Test
     void whereNobodyIsKnownNothingIsDone() throws Exception {
         Operation web = node.operation("web");

@@ -34,6 +34,8 @@ class SharedFirewallLayerTest {
     private final List<String> loaded = new ArrayList<>();
     /** What nft refuses. */
     private Predicate<String> refused = commands -> false;
+    /** Somebody has, so that nft has no such table to list. */
+    private boolean flushed;
     private Path marker;
 
     /** With a service {@code db} that enforces, or not, beside the test's. */
@@ -43,6 +45,9 @@ class SharedFirewallLayerTest {
         when(foreign.find(any())).thenReturn(List.of());
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            if (stdin == null) {
+                return new CommandResult(argv, flushed ? 1 : 0, "", "", Duration.ZERO, false);
+            }
             loaded.add(stdin.contains("chain") ? "rules" : "nothing");
             return new CommandResult(argv, refused.test(stdin) ? 1 : 0, "", "", Duration.ZERO, false);
         });
@@ -120,6 +125,21 @@ class SharedFirewallLayerTest {
         layer.tend(web("no"));
         assertEquals(List.of("nothing", "nothing"), loaded);
         assertFalse(Files.exists(marker));
+    }
+
+    /** As nftables.service does when it is reloaded: /etc/nftables.conf begins with "flush ruleset". */
+    @Test
+    void rulesThatSomebodyHasFlushedAreMadeAnewByTheNextMonitor(@TempDir Path dir) throws Exception {
+        Layer layer = layer(dir, "no");
+        layer.up(web("yes"));
+        layer.tend(web("yes"));
+        layer.tend(web("no"));
+        assertEquals(List.of("rules"), loaded);
+
+        flushed = true;
+        layer.tend(web("yes"));
+
+        assertEquals(List.of("rules", "rules"), loaded);
     }
 
     private static RunningService service(String name, String addresses, String enforce, String... hosts) throws Exception {

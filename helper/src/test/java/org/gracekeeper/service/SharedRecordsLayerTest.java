@@ -10,6 +10,7 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -17,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
@@ -40,6 +42,7 @@ class SharedRecordsLayerTest {
     private RunningService service;
     private Path nsm;
     private SharedRecordsLayer layer;
+    private final NodeGrace grace = mock(NodeGrace.class);
     private final List<String> logged = new ArrayList<>();
 
     @BeforeEach
@@ -53,7 +56,7 @@ class SharedRecordsLayerTest {
         serves(false);
         nsm = Files.createDirectories(service.state().nsm());
         layer = new SharedRecordsLayer(fake.node, files, fake.nfsd, fake.holdings, mock(RecordsLayer.class), new PeerList(files),
-                fake.registry, new RestartGate(), List.of(dir.resolve("none"), sm.getParent()), () -> now);
+                fake.registry, grace, new RestartGate(), List.of(dir.resolve("none"), sm.getParent()), () -> now);
     }
 
     private void serves(boolean recovered) throws Exception {
@@ -127,6 +130,50 @@ class SharedRecordsLayerTest {
         gathered();
 
         assertEquals(List.of(HOST), names());
+    }
+
+    private static Nfs4Client client(String owner) {
+        return new Nfs4Client(1, "192.0.2.7:800", "confirmed", owner.getBytes(StandardCharsets.US_ASCII), 2,
+                List.of(new Nfs4Client.State("0000000101", Nfs4Client.Type.OPEN, "rw", FakeServers.HERE, 77, false)), "1", 0, "UP", 0);
+    }
+
+    private List<String> clients() throws Exception {
+        monitored();
+        return SharedRecordsLayer.clients(service.state());
+    }
+
+    /** An update of the NFS server's package does it, and then the node may be emptied for a new kernel. */
+    @Test
+    void clientsThatHaveToReclaimFromAnNfsdThatSomebodyRestartedHaveNotGone() throws Exception {
+        serves(true);
+        Files.writeString(nsm.resolve("192.0.2.9"), WHOLE);
+        Files.writeString(sm.resolve("192.0.2.9"), WHOLE);
+        when(fake.holdings.clients(any())).thenReturn(List.of(client("a"), client("b")));
+        assertEquals(List.of("61", "62"), clients());
+
+        when(grace.inGrace()).thenReturn(true);
+        when(fake.holdings.clients(any())).thenReturn(List.of(client("b"), client("c")));
+        Files.delete(sm.resolve("192.0.2.9"));
+        assertEquals(List.of("61", "62", "63"), clients());
+        assertEquals(List.of("192.0.2.9"), names());
+
+        when(grace.inGrace()).thenReturn(false);
+        assertEquals(List.of("62", "63"), clients());
+        assertEquals(List.of(), names());
+    }
+
+    @Test
+    void nobodyIsForgottenWhereNfsdEndsWhileItIsLookedAt() throws Exception {
+        serves(true);
+        when(fake.holdings.clients(any())).thenReturn(List.of(client("a")));
+        assertEquals(List.of("61"), clients());
+
+        when(fake.holdings.clients(any())).thenAnswer(call -> {
+            fake.threads(0);
+            return List.of();
+        });
+
+        assertEquals(List.of("61"), clients());
     }
 
     private void monitored() throws Exception {

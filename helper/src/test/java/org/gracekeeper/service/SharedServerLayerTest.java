@@ -2,6 +2,7 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -35,6 +36,9 @@ class SharedServerLayerTest {
     private final NfsServerUnit unit = mock(NfsServerUnit.class);
     private final SharedOwners owners = mock(SharedOwners.class);
     private final List<String> said = new ArrayList<>();
+    private final NodeGrace grace = mock(NodeGrace.class);
+    private final Registry registry = mock(Registry.class);
+    private final RestartGate gate = new RestartGate();
     private SharedServerLayer layer;
 
     @BeforeEach
@@ -44,8 +48,7 @@ class SharedServerLayerTest {
         when(nfsd.graceTime()).thenReturn(90);
         when(nfsd.leaseTime()).thenReturn(90);
         when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.empty());
-        layer = new SharedServerLayer(node, nfsd, server, mock(NodeGrace.class), restart, new RestartGate(),
-                mock(SharedRelease.class), mock(Registry.class), leases, order, unit, owners, mock(ClusterAttribute.class));
+        layer = new SharedServerLayer(node, nfsd, server, grace, restart, gate, mock(SharedRelease.class), registry, leases, order, unit, owners, mock(ClusterAttribute.class));
     }
 
     private Operation operation(String grace) throws Exception {
@@ -122,5 +125,65 @@ class SharedServerLayerTest {
 
         assertTrue(e.getMessage().contains("start nfs-server.service"), e.getMessage());
         assertEquals(1, said.size(), said.toString());
+    }
+
+    /** With a grace of 90 s, in which the node is. */
+    private Operation monitor(double startedAt) throws Exception {
+        RunningService service = TestService.at(Path.of("/srv/a/state"), "instance", "node").withGraceTime(90).started(startedAt)
+                .withOpened();
+        when(registry.load(any())).thenReturn(Optional.of(service));
+        when(grace.inGrace()).thenReturn(true);
+        return TestService.operation(service, said);
+    }
+
+    @Test
+    void graceThatTheKernelDoesNotEndIsEndedWhenItIsOver() throws Exception {
+        Operation monitor = monitor(100);
+        when(node.bootSeconds()).thenReturn(190.0);
+        layer.tend(monitor);
+        verify(nfsd, never()).endV4Grace();
+
+        when(node.bootSeconds()).thenReturn(191.0);
+        layer.tend(monitor);
+
+        verify(nfsd).endV4Grace();
+    }
+
+    /** It was restarted for another service, before this one could be told: its clients could not come yet. */
+    @Test
+    void thatOfARestartThatCameLaterIsNotOver() throws Exception {
+        Operation monitor = monitor(100);
+        when(server.startedAt()).thenReturn(130.0);
+        when(node.bootSeconds()).thenReturn(191.0);
+
+        layer.tend(monitor);
+
+        verify(nfsd, never()).endV4Grace();
+    }
+
+    /** The monitor has waited for nfsd, and knows the service as it was before. */
+    @Test
+    void norThatOfOneThatHasJustBeen() throws Exception {
+        Operation before = monitor(100);
+        monitor(190);
+        when(node.bootSeconds()).thenReturn(191.0);
+
+        layer.tend(before);
+
+        verify(nfsd, never()).endV4Grace();
+    }
+
+    @Test
+    void norIsItEndedWhileNfsdRestarts() throws Exception {
+        Operation monitor = monitor(100);
+        when(node.bootSeconds()).thenReturn(191.0);
+
+        gate.restart(() -> {
+            Thread other = new Thread(() -> assertDoesNotThrow(() -> layer.tend(monitor)));
+            other.start();
+            other.join();
+        });
+
+        verify(nfsd, never()).endV4Grace();
     }
 }
