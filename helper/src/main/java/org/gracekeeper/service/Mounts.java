@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.model.DeviceId;
@@ -43,18 +44,20 @@ final class Mounts {
      * unlock_filesystem does not follow a symbolic link at its end (fs/nfsd/nfsctl.c, write_unlock_fs).
      *
      * @param mountinfo of the mount namespace that the paths are looked up in
+     * @param devices of the service; others are left out
      * @return by the device's number; without those that are not mounted there any more
      */
-    static Map<DeviceId, Path> exported(Kernel kernel, Path mountinfo, RunningService service) throws IOException {
+    static Map<DeviceId, Path> exported(Kernel kernel, Path mountinfo, List<PlannedExport> exports, List<DeviceId> devices)
+            throws IOException {
         MountTable mounts = MountTable.parse(text(kernel, mountinfo));
         Map<DeviceId, Path> places = new LinkedHashMap<>();
-        for (PlannedExport export : service.exports()) {
+        for (PlannedExport export : exports) {
             try {
                 Path real = export.directory().toRealPath();
-                Optional<DeviceId> device = mounts.of(real).map(MountTable.Mount::device).filter(service.devices()::contains);
+                Optional<DeviceId> device = mounts.of(real).map(MountTable.Mount::device).filter(devices::contains);
                 // On btrfs start has recorded the number of the subvolume. Elsewhere none is asked, which may fail on a broken disk.
                 DeviceId known = device.isPresent() ? device.get() : DeviceId.ofDevT(kernel.deviceOf(real));
-                if (service.devices().contains(known)) {
+                if (devices.contains(known)) {
                     places.putIfAbsent(known, real);
                 }
             } catch (IOException e) {

@@ -152,8 +152,9 @@ final class ServerLayer implements Layer {
         if (!nlmOnly || !operation.service().config().hasNfsV3()) {
             return;
         }
+        RunningService service = operation.service();
         node.in(operation.instance().inside(), () -> {
-            for (Path place : Mounts.exported(node.kernel(), Mounts.OWN_MOUNTINFO, operation.service()).values()) {
+            for (Path place : Mounts.exported(node.kernel(), Mounts.OWN_MOUNTINFO, service.exports(), service.devices()).values()) {
                 nfsd.unlockFilesystem(place);
             }
             return null;

@@ -45,7 +45,7 @@ final class SharedRelease {
     void release(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
         Set<DeviceId> devices = Set.copyOf(service.devices());
-        Map<DeviceId, Path> places = Mounts.exported(node.kernel(), Mounts.MOUNTINFO, service);
+        Map<DeviceId, Path> places = Mounts.exported(node.kernel(), Mounts.MOUNTINFO, service.exports(), service.devices());
         Release before = look(service, devices);
         operation.info("to release: " + before.nlm().size() + " NLM locks and waiters, " + before.states().size()
                 + " NFSv4 states, " + before.nfs4().size() + " NFSv4 locks");
