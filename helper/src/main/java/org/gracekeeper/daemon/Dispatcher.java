@@ -15,12 +15,11 @@ import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.protocol.Reply;
 import org.gracekeeper.protocol.Reply.Level;
 import org.gracekeeper.protocol.Request;
-import org.gracekeeper.service.Deadline;
-import org.gracekeeper.service.Outcome;
-import org.gracekeeper.service.ServiceManager;
-import org.gracekeeper.service.Services;
-import org.gracekeeper.service.TimelineReport;
-import org.gracekeeper.service.Unlock;
+import org.gracekeeper.task.Deadline;
+import org.gracekeeper.service.release.Outcome;
+import org.gracekeeper.service.action.ServiceManager;
+import org.gracekeeper.service.report.TimelineReport;
+import org.gracekeeper.service.release.Unlock;
 
 /** Turns a request into a call and its outcome into an answer. The only place that catches everything. Thread-safe. */
 final class Dispatcher {

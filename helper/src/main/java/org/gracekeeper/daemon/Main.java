@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.Locale;
 import org.gracekeeper.exec.ExecCommands;
 import org.gracekeeper.protocol.Request;
-import org.gracekeeper.service.Services;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
 import org.gracekeeper.sys.SdBus;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service.namespaces;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.model.ServiceConfig;
+import org.gracekeeper.node.Node;
+import org.gracekeeper.protocol.OcfCode;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.service.stack.Operation;
+import org.gracekeeper.service.state.TestService;
+import org.junit.jupiter.api.Test;
+import org.mockito.Mockito;
+
+class FirewallTest {
+    private static ServiceConfig config(String... more) throws Exception {
+        return TestService.at(Path.of("/srv/a/state"), more).config();
+    }
+
+    @Test
+    void onlyTheServicesPortsAreOpen() throws Exception {
+        String rules = Firewall.rules(config());
+        assertTrue(rules.startsWith("flush ruleset\n"), rules);
+        assertTrue(rules.contains("policy drop\ntcp dport { 111, 662, 2049, 4045, 20048 } accept\n"
+                + "udp dport { 111, 662, 4045, 20048 } accept\n"), rules);
+        String v4 = Firewall.rules(config("versions", "4.2"));
+        assertTrue(v4.contains("policy drop\ntcp dport { 2049 } accept\n}"), v4);
+        assertFalse(v4.contains("udp dport"), v4);
+    }
+
+    @Test
+    void theAdministratorsRulesComeLastInTheSameTransaction() throws Exception {
+        assertTrue(Firewall.rules(config("firewall", "/etc/my rules.nft")).endsWith("}\ninclude \"/etc/my rules.nft\"\n"));
+    }
+
+    @Test
+    void thePortsAreThoseOfTheUnits() throws Exception {
+        Path units = Path.of("../packaging/systemd");
+        assertTrue(Files.readString(units.resolve("gracekeeper-statd@.service")).contains("/gk-statd -F -L -p 662 "));
+        assertTrue(Files.readString(units.resolve("gracekeeper-mountd@.service")).contains("/gk-mountd -F -p 20048\n"));
+    }
+
+    /** An exit code for that would keep the service away from the node until somebody cleans up. */
+    @Test
+    void whatTookTooLongIsNoRefusal() throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
+                call -> call.<Callable<?>>getArgument(1).call());
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) ->
+                new CommandResult(argv, 143, "", "", Duration.ofSeconds(30), true));
+        Firewall firewall = new Firewall(node);
+        for (String[] more : new String[][] {{}, {"firewall", "/etc/my.nft"}}) {
+            Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), more), new ArrayList<>());
+            firewall.begin(mine);
+            IOException e = assertThrows(IOException.class, () -> firewall.require(mine));
+            assertEquals("firewall: nft -f -: took longer than it may", e.getMessage());
+        }
+    }
+
+    @Test
+    void whatNftRefusesEndsTheStartWithTheReason() throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
+                call -> call.<Callable<?>>getArgument(1).call());
+        List<String> loaded = new ArrayList<>();
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            loaded.add(stdin);
+            return new CommandResult(argv, 1, "", "In file included from /dev/stdin:2:1-21:\n/etc/my.nft:1:1-5: Error: syntax error", Duration.ZERO, false);
+        });
+        Firewall firewall = new Firewall(node);
+        Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), "firewall", "/etc/my.nft"),
+                new ArrayList<>());
+        firewall.begin(mine);
+        OcfException e = assertThrows(OcfException.class, () -> firewall.require(mine));
+        assertEquals(OcfCode.ARGS, e.code());
+        assertTrue(e.getMessage().contains("parameter firewall: file /etc/my.nft") && e.getMessage().contains("syntax error"),
+                e.getMessage());
+        assertEquals(List.of(Firewall.rules(mine.service().config())), loaded);
+
+        Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
+        firewall.begin(plain);
+        assertEquals(OcfCode.INSTALLED, assertThrows(OcfException.class, () -> firewall.require(plain)).code());
+        firewall.require(plain);
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Gracekeeper authors
+package org.gracekeeper.service.own;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.gracekeeper.nfsd.NfsdFs;
+import org.gracekeeper.node.Node;
+import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.service.recovery.RecordsLayer;
+import org.gracekeeper.service.release.FakeServers;
+import org.gracekeeper.service.server.LeaseGuard;
+import org.gracekeeper.service.server.NodeLockd;
+import org.gracekeeper.service.stack.Operation;
+import org.gracekeeper.service.state.TestService;
+import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.LinuxKernel;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ServerLayerTest {
+    @TempDir
+    private Path dir;
+
+    private final NodeLockd lockd = mock(NodeLockd.class);
+    private Operation operation;
+    private RecordsLayer records;
+    private ServerLayer layer;
+
+    @BeforeEach
+    void aServiceWithAClient() throws Exception {
+        Kernel kernel = LinuxKernel.load();
+        Node node = mock(Node.class);
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
+        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class));
+        operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>());
+        TestService.withClient(operation.state());
+        records.up(operation);
+    }
+
+    private void sql(String statements) throws IOException {
+        TestService.sql(operation.state(), statements);
+    }
+
+    private void isRefused() {
+        OcfException e = assertThrows(OcfException.class, () -> layer.up(operation));
+        assertTrue(e.getMessage().contains("did not find nfsdcld"), e.getMessage());
+    }
+
+    /** What nfsdcld does when nfsd asks it (sqlite_grace_start). */
+    private void nfsdcldIsAsked(String statements) throws Exception {
+        doAnswer(call -> {
+            sql(statements);
+            return null;
+        }).when(lockd).whileSet(any(), any());
+    }
+
+    /** It refuses every NFSv4 reclaim otherwise: such a start must not go on. */
+    @Test
+    void nfsdMustHaveFoundNfsdcld() throws Exception {
+        isRefused();
+        nfsdcldIsAsked("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;");
+        layer.up(operation);
+    }
+
+    /** The start before did not come to the end of its recovery: that one is under way, whether nfsdcld hears of this start or not. */
+    @Test
+    void alsoWhereARecoveryGoesOn() throws Exception {
+        sql("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;");
+        records.opens(operation.state());
+        records.up(operation);
+        isRefused();
+        nfsdcldIsAsked("DELETE FROM \"rec-0000000000000002\"");
+        layer.up(operation);
+    }
+
+    /** Before 6.3 locks stay where the kernel is not told of the file system, and go on the one below where it is not mounted. */
+    @Test
+    void locksAreReleasedWhereTheServiceHasThemOnly() throws Exception {
+        FakeServers fake = new FakeServers(dir);
+        Path here = fake.mounted("here", FakeServers.HERE);
+        Path there = fake.mounted("there", FakeServers.THERE);
+        Path link = Files.createSymbolicLink(dir.resolve("link"), there);
+        when(fake.kernel.deviceOf(any())).thenReturn(254L << 8);
+        Operation stop = TestService.operation(TestService.exporting(TestService.at(dir),
+                List.of(FakeServers.HERE, FakeServers.THERE), here, link, there, dir.resolve("gone")), new ArrayList<>());
+        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class));
+
+        server.unlockFileSystems(stop, true);
+        assertEquals(List.of("unlock_filesystem " + here, "unlock_filesystem " + there), fake.writes);
+
+        fake.writes.clear();
+        fake.unmount(here);
+        server.unlockFileSystems(stop, true);
+        assertEquals(List.of("unlock_filesystem " + there), fake.writes);
+    }
+
+    /** The mount table has a number of its own for those. */
+    @Test
+    void alsoInSubvolumesOfBtrfs() throws Exception {
+        FakeServers fake = new FakeServers(dir);
+        Path here = fake.mounted("here", FakeServers.THERE);
+        when(fake.kernel.deviceOf(here)).thenReturn(254L << 8 | 16);
+        Operation stop = TestService.operation(
+                TestService.exporting(TestService.at(dir), List.of(FakeServers.HERE), here), new ArrayList<>());
+
+        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class)).unlockFileSystems(stop, true);
+
+        assertEquals(List.of("unlock_filesystem " + here), fake.writes);
+    }
+}
