@@ -36,10 +36,16 @@ public final class CalmClose {
 
     private final ServiceLink link;
     private final Holdings holdings;
+    private final Duration limit;
 
     public CalmClose(ServiceLink link, Holdings holdings) {
+        this(link, holdings, LIMIT);
+    }
+
+    CalmClose(ServiceLink link, Holdings holdings, Duration limit) {
         this.link = link;
         this.holdings = holdings;
+        this.limit = limit;
     }
 
     /** Traffic is shut out when it returns, in whatever moment. */
@@ -63,7 +69,7 @@ public final class CalmClose {
     }
 
     private boolean closeCalmly(Operation operation) throws IOException, InterruptedException {
-        Deadline patience = Deadline.after(operation.deadline().remaining().dividedBy(SHARE)).part(LIMIT);
+        Deadline patience = Deadline.after(operation.deadline().remaining().dividedBy(SHARE)).part(limit);
         Presence<Object> presence = new Presence<>(SETTLED);
         while (isCalm(operation, presence, patience)) {
             link.close(operation);

@@ -37,7 +37,6 @@ class CalmCloseTest {
 
     private final ServiceLink link = mock(ServiceLink.class);
     private final Holdings holdings = mock(Holdings.class);
-    private final CalmClose calm = new CalmClose(link, holdings);
     private final List<String> said = new ArrayList<>();
     private boolean open = true;
 
@@ -55,7 +54,7 @@ class CalmCloseTest {
     /** A stop of a service that has served and recovered. */
     private Operation stop(String... more) throws Exception {
         RunningService service = TestService.at(Path.of("/srv/a/state"), more).started(5).withOpened();
-        return TestService.operation(service.withRecovered(), said, Deadline.after(Duration.ofMinutes(2)));
+        return TestService.operation(service.withRecovered(), said, Deadline.after(Duration.ofHours(2)));
     }
 
     private void nlm(OngoingStubbing<List<LockLine>> looks, int more) throws Exception {
@@ -71,6 +70,11 @@ class CalmCloseTest {
     }
 
     private double closing(Operation operation) throws Exception {
+        return closing(operation, Duration.ofMinutes(10)); // however slow this machine is
+    }
+
+    private double closing(Operation operation, Duration limit) throws Exception {
+        CalmClose calm = new CalmClose(link, holdings, limit);
         long begin = System.nanoTime();
         calm.close(operation);
         assertTrue(!open);
@@ -117,8 +121,8 @@ class CalmCloseTest {
     @Test
     void whereLocksComeAndGoAllTheTimeItIsSaid() throws Exception {
         nlm(when(holdings.nlmLines(any())), Integer.MAX_VALUE);
-        double took = closing(stop());
-        assertTrue(took >= CalmClose.LIMIT.toMillis() / 1e3, String.valueOf(took));
+        double took = closing(stop(), Duration.ofMillis(700));
+        assertTrue(took >= 0.7, String.valueOf(took));
         assertEquals(1, said.size());
         assertTrue(said.get(0).contains("while they take and give up locks"), said.get(0));
     }
