@@ -33,7 +33,6 @@ public final class RpcClient {
     private static final int PROC_NULL = 0;
     private static final int PMAPPROC_GETPORT = 3;
     private static final int IPPROTO_TCP = 6;
-    private static final int IPPROTO_UDP = 17;
     private static final int LAST_FRAGMENT = 0x8000_0000;
     private static final int MAX_REPLY = 4096;
     /** Those that bindresvport(3) prefers: below them are servers. */
@@ -95,18 +94,9 @@ public final class RpcClient {
 
     /** The program's TCP port as rpcbind knows it, 0 when it knows none or does not answer. */
     public static int port(int program, int version) {
-        return port(program, version, IPPROTO_TCP);
-    }
-
-    /** The same for UDP. */
-    public static int udpPort(int program, int version) {
-        return port(program, version, IPPROTO_UDP);
-    }
-
-    private static int port(int program, int version, int protocol) {
         try {
             int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT,
-                    new int[] {program, version, protocol, 0}, false);
+                    new int[] {program, version, IPPROTO_TCP, 0}, false);
             return reply.length > 0 ? reply[0] : 0;
         } catch (IOException e) {
             return 0;

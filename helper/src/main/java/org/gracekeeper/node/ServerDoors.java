@@ -4,10 +4,12 @@ package org.gracekeeper.node;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.net.RpcClient;
+import org.gracekeeper.net.RpcPorts;
 import org.gracekeeper.sys.Namespaces;
 
 /**
@@ -28,10 +30,9 @@ public final class ServerDoors {
 
     public void shut() throws IOException, InterruptedException {
         node.in(Namespaces.HOST, () -> {
-            String tcp = ports(RpcClient.NFS_PORT, RpcClient.port(RpcClient.LOCKD, 4));
-            String udp = ports(RpcClient.udpPort(RpcClient.LOCKD, 4));
-            nft(NOTHING + TABLE + " {\nchain input {\ntype filter hook input priority -10;\ntcp dport { " + tcp + " } drop\n"
-                    + (udp.isEmpty() ? "" : "udp dport { " + udp + " } drop\n") + "}\n}\n");
+            RpcPorts lockd = lockd();
+            nft(NOTHING + TABLE + " {\nchain input {\ntype filter hook input priority -10;\n" + drop("tcp", List.of(RpcClient.NFS_PORT))
+                    + drop("tcp", lockd.tcp()) + drop("udp", lockd.udp()) + "}\n}\n");
             return null;
         });
     }
@@ -50,7 +51,14 @@ public final class ServerDoors {
         }
     }
 
-    private static String ports(int... ports) {
-        return String.join(", ", Arrays.stream(ports).filter(port -> port > 0).mapToObj(Integer::toString).toList());
+    /** Of none where there is no rpcbind: without one nobody finds lockd. */
+    private RpcPorts lockd() throws IOException {
+        CommandResult result = node.commands().run(LIMIT, "", List.of("rpcinfo"));
+        return RpcPorts.of(result.ok() ? result.out() : "", RpcClient.LOCKD);
+    }
+
+    private static String drop(String protocol, Collection<Integer> ports) {
+        return ports.isEmpty() ? "" : protocol + " dport { "
+                + ports.stream().map(Object::toString).collect(Collectors.joining(", ")) + " } drop\n";
     }
 }

@@ -63,6 +63,8 @@ public final class FakeRestart {
     volatile Moment atDoors = () -> { };
     /** And when a service is recorded. */
     volatile Moment onRecord = () -> { };
+    /** The last that nft was given. */
+    volatile String rules = "";
     /** The file of the state number, and what nfsdcld had recorded, when nfsd stopped. */
     volatile NsmState numberAtStop;
     volatile Set<String> recordedAtStop = Set.of();
@@ -127,6 +129,10 @@ public final class FakeRestart {
         });
         when(fake.node.run(any(), any(String[].class))).thenAnswer(call -> rpcNfsd(call.getArgument(2)));
         when(fake.node.commands()).thenReturn((timeout, stdin, argv) -> {
+            if (argv.get(0).equals("rpcinfo")) {
+                return new CommandResult(argv, 0, "  100021 4 tcp6 ::.160.1 nlockmgr superuser\n", "", Duration.ZERO, false);
+            }
+            rules = stdin;
             if (stdin.contains("chain")) {
                 atDoors.comes();
             }

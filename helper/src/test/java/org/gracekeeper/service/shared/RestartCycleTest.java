@@ -87,6 +87,13 @@ class RestartCycleTest {
     }
 
     @Test
+    void lockdsPortOfIpv6IsShutToo() throws Exception {
+        node.cycle.run(RESTART, List.of(), true, () ->
+                assertTrue(node.rules.contains("tcp dport { 2049 } drop\ntcp dport { 40961 } drop\n"), node.rules));
+        assertFalse(node.rules.contains("drop"), node.rules);
+    }
+
+    @Test
     void doorsThatStayOpenAreAReasonWhereClientsReclaim() throws Exception {
         when(node.fake.node.commands()).thenReturn((timeout, stdin, argv) ->
                 new CommandResult(argv, stdin.contains("chain") ? 1 : 0, "", "no nft", Duration.ZERO, false));
