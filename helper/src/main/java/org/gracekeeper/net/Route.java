@@ -13,7 +13,8 @@ import java.util.List;
  * @param destination a prefix, a host, or {@code default}
  * @param table       a name of rt_tables or a number
  * @param protocol    who made it: kernel, boot, static, ra, ...
- * @param options     what follows from it for who uses it, as iproute2 takes it again: metric, mtu, ...; or empty
+ * @param options     what follows from it for who uses it, as iproute2 takes it again: metric, mtu, ...; or empty. A router's
+ *                    preference (RFC 4191) is in the metric
  * @param hops        more than one: it is used in turn
  */
 public record Route(String type, boolean v4, String destination, String table, String protocol, String options,
@@ -42,7 +43,7 @@ public record Route(String type, boolean v4, String destination, String table, S
     static Route of(JsonNode node) {
         StringBuilder options = new StringBuilder();
         if (node.has("metric")) {
-            options.append(" metric ").append(node.path("metric").asLong());
+            options.append(" metric ").append(Math.max(1, node.path("metric").asLong() - preference(node)));
         }
         for (String metric : METRICS) {
             JsonNode value = node.path("metrics").path(0).path(metric);
@@ -59,5 +60,17 @@ public record Route(String type, boolean v4, String destination, String table, S
         // IPv6's have a router preference (RFC 4191), each of them; a default route may have nothing else to tell by.
         return new Route(node.path("type").asText("unicast"), !node.has("pref"), node.path("dst").asText(),
                 node.path("table").asText("main"), node.path("protocol").asText(), options.toString().strip(), hops);
+    }
+
+    /**
+     * Of routers with one metric, which those that advertise themselves have, the kernel uses those of the highest preference that
+     * it reaches. Not so with several hops of one route, so another metric stands for it.
+     */
+    private static int preference(JsonNode node) {
+        return switch (node.path("pref").asText()) {
+            case "high" -> 1;
+            case "low" -> -1;
+            default -> 0;
+        };
     }
 }

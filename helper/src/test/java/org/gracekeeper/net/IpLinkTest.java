@@ -42,6 +42,8 @@ class IpLinkTest {
 
             ip.batch(net.node1, List.of("route add default via 192.0.2.1 metric 7 mtu 1400", "link add d0 type veth peer name d1",
                     "route add default via 192.0.2.7 table 77", "route add default via 2001:db8::7 dev svc0",
+                    "route add 2001:db8:1::/48 via 2001:db8::7 dev svc0 metric 9 pref high",
+                    "route add 2001:db8:2::/48 via 2001:db8::7 dev svc0 metric 9 pref low",
                     "route add 198.51.100.0/24 nexthop via 192.0.2.8 weight 2 nexthop via 192.0.2.9",
                     "route add unreachable 203.0.113.0/24", "rule add from 192.0.2.0/24 table 77 priority 500",
                     "rule add from 192.0.2.0/24 fwmark 5 table 77 priority 501"));
@@ -51,6 +53,8 @@ class IpLinkTest {
                     route("unicast", true, "default", "main", "metric 7 mtu 1400", "192.0.2.1"),
                     route("unicast", true, "default", "77", "", "192.0.2.7"),
                     route("unicast", false, "default", "main", "metric 1024", "2001:db8::7"),
+                    route("unicast", false, "2001:db8:1::/48", "main", "metric 8", "2001:db8::7"),
+                    route("unicast", false, "2001:db8:2::/48", "main", "metric 10", "2001:db8::7"),
                     new Route("unicast", true, "198.51.100.0/24", "main", "boot", "", List.of(
                             new Route.Hop("svc0", "192.0.2.8", 2), new Route.Hop("svc0", "192.0.2.9", 1))))) {
                 assertTrue(network.routes().contains(route), route + " is none of " + network.routes());

@@ -3,7 +3,9 @@
 package org.gracekeeper.service.namespaces;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.gracekeeper.model.AddressText;
 import org.gracekeeper.model.InetPrefix;
@@ -80,15 +82,19 @@ final class ServiceRoutes {
                 : List.of();
     }
 
+    /** Where the same hops lead. */
+    private record Way(boolean v4, String destination, String options) {}
+
+    /** Each router that advertises itself has a route of its own on the node. Here one would take the other's place. */
     private static List<String> through(ServiceConfig config, String parent, List<Route> routes, String table) {
-        List<String> commands = new ArrayList<>();
+        Map<Way, List<Route.Hop>> ways = new LinkedHashMap<>();
         for (Route route : routes) {
             List<Route.Hop> hops = through(parent, route);
             if (route.table().equals(table) && !hops.isEmpty() && config.hasFamily(route.v4()) && !isOwn(config, route)) {
-                commands.add(command(route, hops));
+                ways.computeIfAbsent(new Way(route.v4(), route.destination(), route.options()), way -> new ArrayList<>()).addAll(hops);
             }
         }
-        return commands;
+        return ways.entrySet().stream().map(way -> command(way.getKey(), table, way.getValue())).toList();
     }
 
     /** What the kernel makes for the service's device by itself: of its addresses, and fe80::/64. */
@@ -98,13 +104,13 @@ final class ServiceRoutes {
                         || config.addresses().stream().anyMatch(network::sameNetwork)).isPresent();
     }
 
-    private static String command(Route route, List<Route.Hop> hops) {
-        StringBuilder command = new StringBuilder(ROUTE).append(route.destination());
-        if (!route.table().equals(MAIN)) {
-            command.append(" table ").append(route.table());
+    private static String command(Way way, String table, List<Route.Hop> hops) {
+        StringBuilder command = new StringBuilder(ROUTE).append(way.destination());
+        if (!table.equals(MAIN)) {
+            command.append(" table ").append(table);
         }
-        if (!route.options().isEmpty()) {
-            command.append(' ').append(route.options());
+        if (!way.options().isEmpty()) {
+            command.append(' ').append(way.options());
         }
         for (Route.Hop hop : hops) {
             command.append(hops.size() > 1 ? " nexthop" : "").append(hop(hop.gateway()));

@@ -69,6 +69,16 @@ class ServiceRoutesTest {
     }
 
     @Test
+    void routersThatAdvertiseThemselvesAreUsedInTurn() throws Exception {
+        List<Route> routes = List.of(route("default", "main", "metric 1024", hop("eth0", "fe80::1")),
+                route("default", "main", "metric 1024", hop("eth0", "fe80::2")),
+                route("default", "main", "metric 1025", hop("eth0", "fe80::3")));
+        assertEquals(List.of("route replace default metric 1024 nexthop via fe80::1 dev svc0 weight 1 onlink"
+                + " nexthop via fe80::2 dev svc0 weight 1 onlink", "route replace default metric 1025 via fe80::3 dev svc0 onlink"),
+                of("2001:db8::1/64", routes));
+    }
+
+    @Test
     void aRuleForTheServicesAddressesAndItsTable() throws Exception {
         List<Route> routes = List.of(route("default", "77", "", hop("eth0", "192.0.2.9")),
                 route("192.0.2.0/24", "77", "", hop("eth0", "")), route("default", "78", "", hop("eth1", "203.0.113.1")));
