@@ -165,9 +165,9 @@ public final class SharedServerLayer implements Layer {
             }
             double start = service.startedAt();
             registry.update(operation.instance().name(), s -> s.startedAt() == start ? s.withRecovered() : s);
-            restart.recovered();
             attribute.set(operation.instance().name(), "serving");
             operation.info("recovery has ended");
+            restart.recovered(); // last: it may fail
         } catch (IOException e) {
             operation.warn("the node's nfsd: " + e.getMessage());
         }

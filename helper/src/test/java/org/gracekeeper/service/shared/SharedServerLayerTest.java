@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.inOrder;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -48,6 +49,7 @@ class SharedServerLayerTest {
     private final NodeGrace grace = mock(NodeGrace.class);
     private final Registry registry = mock(Registry.class);
     private final RestartGate gate = new RestartGate();
+    private final ClusterAttribute attribute = mock(ClusterAttribute.class);
     private SharedServerLayer layer;
 
     @BeforeEach
@@ -57,7 +59,8 @@ class SharedServerLayerTest {
         when(nfsd.graceTime()).thenReturn(90);
         when(nfsd.leaseTime()).thenReturn(90);
         when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.empty());
-        layer = new SharedServerLayer(node, nfsd, server, grace, restart, gate, mock(SharedRelease.class), registry, leases, order, unit, owners, mock(ClusterAttribute.class));
+        layer = new SharedServerLayer(node, nfsd, server, grace, restart, gate, mock(SharedRelease.class), registry, leases,
+                order, unit, owners, attribute);
     }
 
     private Operation operation(String grace) throws Exception {
@@ -156,6 +159,18 @@ class SharedServerLayerTest {
         layer.tend(monitor);
 
         verify(nfsd).endV4Grace();
+    }
+
+    @Test
+    void thatItServesIsSaidWhateverComesAfterwards() throws Exception {
+        Operation monitor = monitor(100);
+        when(grace.inGrace()).thenReturn(false);
+        doThrow(new IOException("disk full")).when(restart).recovered();
+
+        layer.tend(monitor);
+
+        verify(attribute).set(monitor.instance().name(), "serving");
+        assertTrue(said.toString().contains("disk full"), said.toString());
     }
 
     /** It was restarted for another service, before this one could be told: its clients could not come yet. */
