@@ -31,6 +31,15 @@ public final class NfsServerUnit {
     }
 
     /**
+     * When it was last started, by an administrator or by an update of its package: in seconds since the node's boot, as long as the
+     * node has never been suspended; 0 where it was not.
+     */
+    public double startedAt(Deadline deadline) throws IOException {
+        String micros = show("ActiveEnterTimestampMonotonic", deadline);
+        return micros.matches("[0-9]{1,18}") ? Long.parseLong(micros) / 1e6 : 0;
+    }
+
+    /**
      * What it gives rpc.nfsd on its command line beyond a count of threads and options that change nothing: a restart of nfsd by
      * this program does not repeat it, and knows nfs.conf alone.
      *

@@ -69,6 +69,17 @@ class NfsServerUnitTest {
     }
 
     @Test
+    void itsStartIsInMicroseconds() throws Exception {
+        answer = "3523456789";
+        assertEquals(3523.456789, unit.startedAt(SOON));
+        for (String none : List.of("", "0", "n/a")) {
+            answer = none;
+            assertEquals(0, unit.startedAt(SOON));
+        }
+        assertEquals("--property=ActiveEnterTimestampMonotonic", asked.get(0));
+    }
+
+    @Test
     void aJobIsANumber() throws Exception {
         answer = "1423";
         assertTrue(unit.hasJob(SOON));

@@ -137,11 +137,11 @@ public final class SharedServerLayer implements Layer {
         }
     }
 
-    /** Its grace began with its last restart, of which a service is not told that was not open yet. */
-    private void endGraceThatIsOver(RunningService before) throws IOException, InterruptedException {
-        RunningService service = registry.load(before.config().name()).orElse(before);
+    /** Its grace began with its last restart, of which a service is not told that was not open yet, nor of any by somebody else. */
+    private void endGraceThatIsOver(Operation operation) throws IOException, InterruptedException {
+        RunningService service = registry.load(operation.instance().name()).orElse(operation.service());
         double began = Math.max(service.startedAt(), server.startedAt());
-        if (node.bootSeconds() - began > service.graceTime()) {
+        if (node.bootSeconds() - Math.max(began, unit.startedAt(operation.deadline())) > service.graceTime()) {
             node.in(Namespaces.HOST, () -> {
                 nfsd.endV4Grace();
                 return null;
@@ -160,7 +160,7 @@ public final class SharedServerLayer implements Layer {
             }
             if (grace.inGrace()) {
                 // Between restarts: one that begins now has its grace before it.
-                gate.tryLook(() -> endGraceThatIsOver(service));
+                gate.tryLook(() -> endGraceThatIsOver(operation));
                 return;
             }
             double start = service.startedAt();

@@ -185,6 +185,17 @@ class SharedServerLayerTest {
         verify(nfsd, never()).endV4Grace();
     }
 
+    @Test
+    void norThatOfOneByAnAdministrator() throws Exception {
+        Operation monitor = monitor(100);
+        when(unit.startedAt(any())).thenReturn(130.0);
+        when(node.bootSeconds()).thenReturn(191.0);
+
+        layer.tend(monitor);
+
+        verify(nfsd, never()).endV4Grace();
+    }
+
     /** The monitor has waited for nfsd, and knows the service as it was before. */
     @Test
     void norThatOfOneThatHasJustBeen() throws Exception {
