@@ -126,14 +126,20 @@ check "a node with one keeps its nfsd until Pacemaker has ended" ordered node1
 check "another does not" eval '! ordered node2'
 SVC=a
 since=$(now node1)
+need "nobody monitors" cluster crm_attribute -n maintenance-mode -v true
+need "no monitor is under way" settled
 need "somebody takes the rules away" on node1 nft delete table inet gracekeeper_node
 need "mount through the node's own address" mount_nfs client3 own 10.77.0.11 vers=4.2,hard
 need "a lock on a through it" keep client3 foreign own 1 --idle
+need "monitors go on" cluster crm_attribute -n maintenance-mode -D
+check "the next one makes the rules again" until_true 90 refuses client1 10.77.0.11
 check "its client is ended" until_true 90 ends_foreign "$since"
 check "and its lock is gone" until_true 20 has node1 a 'nlm 0, v4 0'
+killed client3 load-foreign # it does not reach its server any more
 end client3 foreign
 drop_mount client3 own
-need "the rules' marker goes, as with an emergency stop" on node1 rm /run/gracekeeper/enforce
+need "the rules go with their marker, as with an emergency stop" on node1 sh -c \
+	'rm /run/gracekeeper/enforce && nft delete table inet gracekeeper_node'
 check "the next monitor makes them again" until_true 60 refuses client1 10.77.0.11
 
 event "stops of a, $ROUNDS times"
