@@ -89,6 +89,8 @@ both_kept() { # NODE SINCE: all of both services is there when their recovery ha
 	check "and of b" until_true 40 has "$1" b 'nlm 4, v4 2'
 	for host in client1 client2; do check "$host has lost none" no_loss "$host" "$2"; done
 }
+# gives_up HOST NAME PROGRAM: one that has been killed still waits for the server as it closes its files, for as long as it takes.
+gives_up() { on "$1" sh -c "umount -f /mnt/$2; systemctl show --value -p ActiveState load-$3 | grep -E 'inactive|failed'"; }
 # A mount that has lost its server's state is used no more.
 drop_mount() { on "$1" umount -f -l "/mnt/$2"; MOUNTED[$1]=${MOUNTED[$1]/" /mnt/$2"/}; } # HOST NAME
 
@@ -135,7 +137,9 @@ need "monitors go on" cluster crm_attribute -n maintenance-mode -D
 check "the next one makes the rules again" until_true 90 refuses client1 10.77.0.11
 check "its client is ended" until_true 90 ends_foreign "$since"
 check "and its lock is gone" until_true 20 has node1 a 'nlm 0, v4 0'
-killed client3 load-foreign # it does not reach its server any more
+# It does not reach its server any more.
+killed client3 load-foreign
+need "its program gives up" until_true 60 gives_up client3 own foreign
 end client3 foreign
 drop_mount client3 own
 need "the rules go with their marker, as with an emergency stop" on node1 sh -c \
