@@ -140,8 +140,9 @@ public final class SharedServerLayer implements Layer {
     /** Its grace began with its last restart, of which a service is not told that was not open yet, nor of any by somebody else. */
     private void endGraceThatIsOver(Operation operation) throws IOException, InterruptedException {
         RunningService service = registry.load(operation.instance().name()).orElse(operation.service());
-        double began = Math.max(service.startedAt(), server.startedAt());
-        if (node.bootSeconds() - Math.max(began, unit.startedAt(operation.deadline())) > service.graceTime()) {
+        double latest = node.bootSeconds() - service.graceTime();
+        // systemd last: to ask it is a process of its own, with each monitor of a recovery.
+        if (Math.max(service.startedAt(), server.startedAt()) < latest && unit.startedAt(operation.deadline()) < latest) {
             node.in(Namespaces.HOST, () -> {
                 nfsd.endV4Grace();
                 return null;
