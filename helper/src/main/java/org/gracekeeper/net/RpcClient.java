@@ -82,8 +82,7 @@ public final class RpcClient {
      * @throws IOException rpcbind does not answer
      */
     public static boolean knows(int program, int version) throws IOException {
-        int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT, new int[] {program, version, IPPROTO_TCP, 0}, false);
-        return reply.length > 0 && reply[0] > 0;
+        return getPort(program, version) > 0;
     }
 
     /** Whether the program is registered for TCP with rpcbind, and answers on the port it registered. */
@@ -95,12 +94,15 @@ public final class RpcClient {
     /** The program's TCP port as rpcbind knows it, 0 when it knows none or does not answer. */
     public static int port(int program, int version) {
         try {
-            int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT,
-                    new int[] {program, version, IPPROTO_TCP, 0}, false);
-            return reply.length > 0 ? reply[0] : 0;
+            return getPort(program, version);
         } catch (IOException e) {
             return 0;
         }
+    }
+
+    private static int getPort(int program, int version) throws IOException {
+        int[] reply = call(RPCBIND_PORT, PMAP, 2, PMAPPROC_GETPORT, new int[] {program, version, IPPROTO_TCP, 0}, false);
+        return reply.length > 0 ? reply[0] : 0;
     }
 
     /**
