@@ -45,9 +45,10 @@ public record PlannedExport(String path, String fsid, List<Client> clients) {
                 .distinct().toList();
     }
 
-    /** How the command line of exportfs names it, once for each client. */
-    public List<String> arguments() {
-        return clients.stream().map(client -> argument(client.host(), path)).toList();
+    /** How the command line of exportfs names them, each once for each client. */
+    public static List<String> arguments(List<PlannedExport> exports) {
+        return exports.stream().flatMap(export -> export.clients().stream().map(client -> argument(client.host(), export.path())))
+                .toList();
     }
 
     /**

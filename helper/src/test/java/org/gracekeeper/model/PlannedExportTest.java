@@ -37,6 +37,6 @@ class PlannedExportTest {
                 .map(host -> new PlannedExport.Client(host, List.of())).toList());
 
         assertEquals(List.of("*:/srv/a b", "192.0.2.0/24:/srv/a b", "[2001:db8::1]:/srv/a b", "[2001:db8::]/32:/srv/a b"),
-                export.arguments());
+                PlannedExport.arguments(List.of(export)));
     }
 }

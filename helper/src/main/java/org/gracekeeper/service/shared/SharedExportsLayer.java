@@ -60,7 +60,7 @@ public final class SharedExportsLayer implements Layer {
     @Override
     public void up(Operation operation) throws IOException, InterruptedException {
         RunningService service = operation.service();
-        List<String> wanted = arguments(service.exports());
+        List<String> wanted = PlannedExport.arguments(service.exports());
         node.in(Namespaces.HOST, () -> {
             String text = service.exports().stream().map(e -> e.line() + "\n").collect(Collectors.joining());
             Path target = operation.instance().runDir().resolve("exports.d");
@@ -109,8 +109,8 @@ public final class SharedExportsLayer implements Layer {
      * @param before what it has exported so far
      */
     void withdraw(Operation operation, List<PlannedExport> before) throws IOException, InterruptedException {
-        List<String> gone = new ArrayList<>(arguments(before));
-        gone.removeAll(arguments(operation.service().exports()));
+        List<String> gone = new ArrayList<>(PlannedExport.arguments(before));
+        gone.removeAll(PlannedExport.arguments(operation.service().exports()));
         if (gone.isEmpty()) {
             return;
         }
@@ -157,10 +157,6 @@ public final class SharedExportsLayer implements Layer {
     private List<ExportTable.Export> table() throws IOException {
         return Files.exists(etab)
                 ? ExportTable.parse(new String(node.kernel().read(etab, MAX_ETAB), StandardCharsets.UTF_8)) : List.of();
-    }
-
-    private static List<String> arguments(List<PlannedExport> exports) {
-        return exports.stream().flatMap(export -> export.arguments().stream()).toList();
     }
 
     /** Takes away what services left that were here when the node lost its power. */

@@ -214,7 +214,7 @@ public final class Registry {
             // Before it is recorded as open: its addresses come after that, and a stop must see them.
             mark(directory, CLOSED, !service.opened());
             write(directory, "shared", List.of(service.parent()));
-            write(directory, "unexport", service.exports().stream().flatMap(export -> export.arguments().stream()).toList());
+            write(directory, "unexport", PlannedExport.arguments(service.exports()));
             write(directory, "devices", service.devices().stream()
                     .map(device -> String.format("%02x:%02x", device.major(), device.minor())).toList());
         }
