@@ -67,6 +67,12 @@ final class ControlSocket {
         return path;
     }
 
+    /** Whether there is no request that has not been answered. */
+    boolean isIdle() {
+        // One place is for the next.
+        return places.availablePermits() >= MAX_CONNECTIONS - 1;
+    }
+
     /** Serves until the process ends. */
     void serve() throws IOException, InterruptedException {
         while (true) {

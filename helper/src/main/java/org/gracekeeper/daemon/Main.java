@@ -44,6 +44,7 @@ public final class Main {
         rehearsal.start();
         services.watchHealth();
         services.keepStandbys(kernel);
+        HeapTrim.start(socket::isIdle);
         Watchdog.start(kernel, socket, watchdogInterval());
         socket.serve();
     }

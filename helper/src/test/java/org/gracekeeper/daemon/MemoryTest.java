@@ -72,6 +72,7 @@ class MemoryTest {
         launcher.environment().put("JAVA_HOME", dir.resolve("java").toString());
         launcher.environment().keySet().removeAll(
                 List.of("JAVA_OPTS", "JAVA_TOOL_OPTIONS", "NOTIFY_SOCKET", "WATCHDOG_USEC", "INVOCATION_ID"));
+        launcher.environment().put("JAVA_OPTS", "-Xlog:gc");
         helper = launcher.redirectErrorStream(true).redirectOutput(log.toFile()).start();
         helper.getOutputStream().close();
         await(() -> Files.exists(socket()) && Files.readString(log).contains("ready on"));
@@ -149,6 +150,12 @@ class MemoryTest {
             ask("cli", "status", "--json");
             ask("cli", "clients");
         }
+    }
+
+    /** What the rehearsal has left, at least. */
+    @Test
+    void collectsGarbageWhenNobodyAsks() throws Exception {
+        await(() -> Files.readString(log).contains("Pause Full (System.gc())"));
     }
 
     @Test
