@@ -34,8 +34,11 @@ import org.gracekeeper.task.Looks;
 public final class StandbyKeeper {
     private static final System.Logger LOG = System.getLogger(StandbyKeeper.class.getName());
     private static final Duration PAUSE = Duration.ofSeconds(5);
-    /** Clients wait for what follows a stop on this node: unmounting first. */
-    static final Duration AFTER_STOP = Duration.ofSeconds(10);
+    /**
+     * Clients wait for what follows a stop: unmounting on this node, and a start on another, which may be a virtual machine on the
+     * same host.
+     */
+    static final Duration AFTER_STOP = Duration.ofSeconds(30);
     /** Of the helper, and perhaps of the node. */
     static final Duration AFTER_START = Duration.ofSeconds(30);
     /** Between two looks at one service. */
