@@ -24,12 +24,13 @@ from typing import NamedTuple
 
 from groups import described
 
+REQUESTER = "requester-"
 AGENTS = "agents"
 FAILED = "failed"
 KINDS = ["gracekeeper", "usual", "tuned", "floor"]
 VERSIONS = [("v3", "NFSv3"), ("v4.0", "NFSv4.0"), ("v4.1", "NFSv4.1"), ("v4.2", "NFSv4.2")]
 ROWS = ([(version, f"write, {title}") for version, title in VERSIONS]
-        + [(f"requester-{version}", f"new lock, {title}") for version, title in VERSIONS]
+        + [(f"{REQUESTER}{version}", f"new lock, {title}") for version, title in VERSIONS]
         + [(f"after-{version}", f"new lock after write, {title}") for version, title in VERSIONS] + [("prober", "address")])
 OUTAGES = [("move", "planned move"), ("cut", "power cut, from the fencing on")]
 ENDLESS = float("inf")
@@ -57,20 +58,22 @@ def by_kernel(lines):
 
 
 def collect(lines):
-    """{(what, kind): {"gaps": {row: [seconds]}, "count":, "failed":, "lost":, "lost_of": {version: how many}, "stolen":,
+    """{(what, kind): {"gaps": {row: [seconds]}, "count":, "alone":, "failed":, "lost":, "lost_of": {version: how many}, "stolen":,
     "errors":, "proved":, "parts": [{what: seconds}], "operations": [the same], "graces": [{which: {"seconds":, "why":}}]}};
-    "proved" is of how many the locks' fate is known."""
+    "alone" is how many had nobody that asks for new locks, "proved" of how many the locks' fate is known."""
     found = {}
     for line in lines:
         if line["what"] == AGENTS:
             continue
         what = line["outage"] if line["what"] == FAILED else line["what"]
-        one = found.setdefault((what, line["kind"]), {"gaps": {}, "count": 0, "failed": 0, "lost": 0, "lost_of": Counter(),
-                                                      "stolen": 0, "errors": 0, "proved": 0, "parts": [], "operations": [], "graces": []})
+        one = found.setdefault((what, line["kind"]), {
+            "gaps": {}, "count": 0, "alone": 0, "failed": 0, "lost": 0, "lost_of": Counter(), "stolen": 0, "errors": 0, "proved": 0,
+            "parts": [], "operations": [], "graces": []})
         if line["what"] == FAILED:
             one["failed"] += 1
             continue
         one["count"] += 1
+        one["alone"] += not any(row.startswith(REQUESTER) for row in line["gaps"])
         for name in ("parts", "operations", "graces"):
             if name in line:
                 one[name].append(line[name])
@@ -117,7 +120,8 @@ def table(found):
         if not kinds:
             continue
         rows += [f"{words}: longest gap in s, median / worst (median in floors)", line("", kinds),
-                 line("how many", [str(found[what, kind]["count"]) for kind in kinds])]
+                 line("how many", [str(found[what, kind]["count"]) for kind in kinds]),
+                 line("  without requesters", [str(found[what, kind]["alone"]) for kind in kinds])]
         for name, title in ROWS:
             cells = [cell(found[what, kind]["gaps"].get(name), gaps_of(found, what, "floor", "prober")) for kind in kinds]
             if any(cells):
@@ -163,7 +167,7 @@ def graces(kind, outages):
 
 # What Gracekeeper is to reach: of the other kind's gap in the row (None: the same row), at most this part.
 WRITES = [version for version, _ in VERSIONS]
-REQUESTERS = [f"requester-{version}" for version, _ in VERSIONS]
+REQUESTERS = [f"{REQUESTER}{version}" for version, _ in VERSIONS]
 GOALS = [("move", WRITES, "floor", "prober", 1.5), ("move", WRITES, "tuned", None, 0.5), ("move", REQUESTERS, "usual", None, 0.05),
          ("cut", WRITES, "floor", "prober", 1.5), ("cut", WRITES, "tuned", None, 0.5)]
 

@@ -220,7 +220,7 @@ class SummaryTest(unittest.TestCase):
             outage("gracekeeper", gaps={"v3": 3.0}, lost=[]), outage("gracekeeper", gaps={"v3": 5.0}, lost=["kept-3:1"]),
             outage("usual", gaps={"v3": None}, lost=["kept-3:1", "kept-4.2:0", "kept-4.2:3"], stolen=1)])
         text = "\n".join(summary.table(found))
-        self.assertRegex(text, r"how many +2 +1 +1\n")
+        self.assertRegex(text, r"how many +2 +1 +1\n +without requesters +2 +1 +1\n")
         self.assertRegex(text, r"write, NFSv3 +4\.0 / 5\.0 \(2\.0\) +endless / endless\n")
         self.assertRegex(text, r"address +2\.0 / 2\.0 \(1\.0\)\n")
         self.assertRegex(text, r"locks lost +1 +3\n")
@@ -240,6 +240,12 @@ class SummaryTest(unittest.TestCase):
         text = "\n".join(summary.table(found))
         self.assertRegex(text, r"gracekeeper, by its timeline: up b 3\.0 s, up a 2\.0 s$")
         self.assertRegex(text, r"new lock after write, NFSv3 +2\.0 / 2\.5\n")
+
+    def test_outages_without_requesters_are_counted(self):
+        text = "\n".join(summary.table(summary.collect([
+            outage("gracekeeper", gaps={"v3": 3.0, "requester-v3": 5.0}), outage("gracekeeper", gaps={"v3": 3.0}),
+            outage("usual", gaps={"v3": 3.0, "requester-v4.2": None})])))
+        self.assertRegex(text, r"how many +2 +1\n +without requesters +1 +0\n")
 
     def test_why_the_longest_grace_was_that_long(self):
         found = summary.collect([outage("gracekeeper", graces={"NLM": {"seconds": 1.5, "why": "3 of 3 locks back"}}),
