@@ -209,7 +209,7 @@ public final class Services {
         StandbySite site = new StandbySite(Path.of("/sys/class/net"), Path.of("/proc/sys/net/ipv4"));
         StandbyCheck standbyCheck = new StandbyCheck(node, standbys, site, namespaces, mountNamespace, link, probe);
         Standby standby = new Standby(
-                node, standbys, site, standbyCheck, namespaces, mountNamespace, link, units, daemons, slots);
+                node, standbys, site, standbyCheck, namespaces, mountNamespace, link, firewall, units, daemons, slots);
         RpcbindLayer rpcbind = new RpcbindLayer(units, probe, standby);
         List<Layer> layers = List.of(
                 claim,

@@ -251,6 +251,16 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public void addAddress(String device, InetAddress address, int prefix) throws KernelException {
+        sockets.addAddress(device, address, prefix);
+    }
+
+    @Override
+    public void removeDevice(String device) throws KernelException {
+        sockets.removeDevice(device);
+    }
+
+    @Override
     public byte[] hardwareAddress(String device) throws KernelException {
         return sockets.hardwareAddress(device);
     }

@@ -42,6 +42,10 @@ final class LinuxSockets implements SocketCalls {
     private static final int MAC_LENGTH = 6;
     private static final short ARPHRD_ETHER = 1;
     private static final int BACKLOG = 64;
+    private static final int NETLINK_ROUTE = 0;
+    /** Bytes: the header, an errno, and the message that it is about. */
+    private static final int ANSWER_SIZE = 1024;
+    private static final Duration NETLINK_PATIENCE = Duration.ofSeconds(10);
 
     private final Libc libc;
     private final String notifySocket;
@@ -132,6 +136,33 @@ final class LinuxSockets implements SocketCalls {
 
     private static short flags(byte[] ifreq) {
         return ByteBuffer.wrap(ifreq).order(ByteOrder.nativeOrder()).getShort(IFNAMSIZ);
+    }
+
+    @Override
+    public void addAddress(String device, InetAddress address, int prefix) throws KernelException {
+        change("netlink RTM_NEWADDR", device + " " + address.getHostAddress() + "/" + prefix,
+                RouteMessages.newAddress(interfaceIndex(device), address, prefix));
+    }
+
+    @Override
+    public void removeDevice(String device) throws KernelException {
+        change("netlink RTM_DELLINK", device, RouteMessages.deleteLink(interfaceIndex(device)));
+    }
+
+    /** The kernel has done it, and answered, when the message is sent (net/core/rtnetlink.c, rtnetlink_rcv_msg). */
+    private void change(String call, String object, byte[] message) throws KernelException {
+        int fd = socket(SocketAddresses.AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, object);
+        try {
+            send(fd, message, null, object);
+            byte[] answer = receive(fd, ANSWER_SIZE, NETLINK_PATIENCE)
+                    .orElseThrow(() -> KernelException.of(call, object, Errno.ETIMEDOUT));
+            int errno = RouteMessages.errno(answer);
+            if (errno != 0) {
+                throw KernelException.of(call, object, errno);
+            }
+        } finally {
+            close(fd);
+        }
     }
 
     @Override

@@ -13,6 +13,7 @@ final class SocketAddresses {
     static final int AF_UNIX = 1;
     static final int AF_INET = 2;
     static final int AF_INET6 = 10;
+    static final int AF_NETLINK = 16;
     static final int AF_PACKET = 17;
 
     private static final int SOCKADDR_IN = 16;

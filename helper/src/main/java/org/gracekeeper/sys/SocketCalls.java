@@ -58,6 +58,17 @@ public interface SocketCalls {
     /** Sets a device of the calling thread's net namespace up or down (IFF_UP); its other flags stay. */
     void setUp(String device, boolean up) throws KernelException;
 
+    /**
+     * Gives a device of the calling thread's net namespace an address, as {@code ip address add ... nodad} does: none that is being
+     * looked for elsewhere first.
+     *
+     * @param prefix its network's length in bits
+     */
+    void addAddress(String device, InetAddress address, int prefix) throws KernelException;
+
+    /** Removes a device of the calling thread's net namespace, as {@code ip link delete} does. */
+    void removeDevice(String device) throws KernelException;
+
     /** Hardware address, 6 bytes, of an Ethernet-like device in the calling thread's net namespace; else EOPNOTSUPP. */
     byte[] hardwareAddress(String device) throws KernelException;
 

@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.util.List;
 import java.util.Set;
 import org.gracekeeper.exec.CommandException;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.Mutations;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Errno;
@@ -130,6 +131,40 @@ class IpLinkTest {
                     return null;
                 });
             }
+        }
+    }
+
+    @Test
+    void addressesAreGivenAndDevicesRemovedWithoutAProcess() throws Exception {
+        Root.required();
+        Kernel kernel = LinuxKernel.load();
+        try (TestNet net = new TestNet()) {
+            new Namespaces(kernel).call(TestNet.in(net.node2), null, () -> {
+                for (String address : List.of("192.0.2.7/24", "2001:db8::7/64", "198.51.100.1/32")) {
+                    InetPrefix prefix = InetPrefix.parse(address);
+                    kernel.addAddress("svc0", prefix.address(), prefix.length());
+                    KernelException again = assertThrows(KernelException.class,
+                            () -> kernel.addAddress("svc0", prefix.address(), prefix.length()));
+                    assertEquals(Errno.EEXIST, again.errno());
+                    assertEquals(Errno.ENODEV, assertThrows(KernelException.class,
+                            () -> kernel.addAddress("none0", prefix.address(), prefix.length())).errno());
+                }
+                kernel.setUp("svc0", true);
+                return null;
+            });
+            IpLink.Network network = net.links.read(net.node2);
+            for (IpLink.Address address : List.of(new IpLink.Address("svc0", "192.0.2.7", 24, false, false),
+                    new IpLink.Address("svc0", "2001:db8::7", 64, false, false),
+                    new IpLink.Address("svc0", "198.51.100.1", 32, false, false))) {
+                assertTrue(network.addresses().contains(address), address + " is none of " + network.addresses());
+            }
+            assertTrue(network.routes().stream().anyMatch(route -> route.toString().contains("192.0.2.0/24")), network.routes().toString());
+            new Namespaces(kernel).call(TestNet.in(net.node2), null, () -> {
+                kernel.removeDevice("svc0");
+                assertEquals(Errno.ENODEV, assertThrows(KernelException.class, () -> kernel.isUp("svc0")).errno());
+                assertEquals(Errno.ENODEV, assertThrows(KernelException.class, () -> kernel.removeDevice("svc0")).errno());
+                return null;
+            });
         }
     }
 

@@ -16,11 +16,13 @@ import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.server.NodeLockd;
 import org.gracekeeper.service.stack.Operation;
+import org.gracekeeper.service.state.Instance;
 import org.gracekeeper.task.Ahead;
+import org.gracekeeper.task.Deadline;
 
 /**
  * What gets into a service's network namespace, where the node's own rules do not reach: its ports, answers to what it asks
- * itself, and ICMP. All of it is replaced in one transaction, with nft(8), while the other layers are built. Thread-safe.
+ * itself, and ICMP. All of it is replaced in one transaction, with nft(8): before the service comes, or while the other layers are built. Thread-safe.
  */
 public final class Firewall {
     /** As in gracekeeper-statd@.service. */
@@ -29,6 +31,7 @@ public final class Firewall {
     private static final int MOUNTD = 20048;
 
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final String FLUSH = "flush ruleset\n";
 
     private final Node node;
     private final Ahead<String> loading = new Ahead<>("firewall");
@@ -37,7 +40,11 @@ public final class Firewall {
         this.node = node;
     }
 
-    public void begin(Operation operation) {
+    /** @param prepared whether {@link #prepare} was called: then only the administrator's file is missing, if there is one */
+    public void begin(Operation operation, boolean prepared) {
+        if (prepared && operation.service().config().firewall().isEmpty()) {
+            return;
+        }
         loading.begin(operation.instance().name(), () -> load(operation));
     }
 
@@ -70,11 +77,23 @@ public final class Firewall {
         }
     }
 
+    /** What the service has without the administrator's file, before it comes to this node. */
+    public void prepare(Instance instance, boolean nfs3, Deadline deadline) throws IOException, InterruptedException {
+        CommandResult result = load(instance, FLUSH + table(nfs3), deadline);
+        if (!result.ok()) {
+            throw new CommandException(result);
+        }
+    }
+
+    private CommandResult load(Instance instance, String rules, Deadline deadline) throws IOException, InterruptedException {
+        return node.in(instance.network(),
+                () -> node.commands().run(deadline.atMost(LIMIT), rules, List.of("nft", "-f", "-")));
+    }
+
     /** @return why nft refused it, or empty */
     private String load(Operation operation) throws IOException, InterruptedException {
         Optional<Path> file = operation.service().config().firewall();
-        CommandResult result = node.in(operation.instance().network(), () -> node.commands().run(
-                operation.deadline().atMost(LIMIT), rules(operation.service().config()), List.of("nft", "-f", "-")));
+        CommandResult result = load(operation.instance(), rules(operation.service().config()), operation.deadline());
         if (result.ok()) {
             return "";
         }
@@ -88,13 +107,15 @@ public final class Firewall {
     }
 
     static String rules(ServiceConfig config) {
-        return "flush ruleset\n" + table(config.hasNfsV3())
+        return FLUSH + table(config.hasNfsV3())
                 + config.firewall().map(file -> "include \"" + file + "\"\n").orElse("");
     }
 
     /**
      * What comes to the service's own ports is not tracked: it would cost each packet, and a full table would drop some.
      * Tracking is for what the service begins itself (NLM and NFSv4.0 callbacks, notifications).
+     *
+     * <p>It is in what an earlier version has prepared, too: with another table, {@code StandbyRecord.FORMAT} is to be counted up.
      */
     public static String table(boolean nfs3) {
         List<String> own = nfs3

@@ -89,14 +89,18 @@ public final class ServiceLink {
     public void address(Operation operation) throws IOException, InterruptedException {
         ServiceConfig config = operation.service().config();
         String netns = operation.instance().netns();
-        List<String> lines = new ArrayList<>();
-        for (InetPrefix address : config.addresses()) {
-            // Whether somebody else has the address is asked by AddressGuard; the kernel's own detection would delay.
-            lines.add("address add " + address + (address.isV4() ? "" : " nodad") + " dev " + Instance.DEVICE);
-        }
+        node.in(operation.instance().network(), () -> {
+            for (InetPrefix address : config.addresses()) {
+                // Whether somebody else has the address is asked by AddressGuard; the kernel's own detection would delay.
+                node.kernel().addAddress(Instance.DEVICE, address.address(), address.length());
+            }
+            return null;
+        });
         List<String> routes = operation.service().routes();
-        lines.addAll(ServiceRoutes.rules(routes, true));
-        ip.batch(netns, lines);
+        List<String> rules = ServiceRoutes.rules(routes, true);
+        if (!rules.isEmpty()) {
+            ip.batch(netns, rules);
+        }
         List<String> rules6 = ServiceRoutes.rules(routes, false);
         if (!rules6.isEmpty()) {
             ip.batch6(netns, rules6);
@@ -178,8 +182,13 @@ public final class ServiceLink {
     }
 
     public void remove(Instance instance) throws IOException, InterruptedException {
-        if (Files.exists(instance.netnsFile()) && node.in(instance.network(), this::isPresent)) {
-            ip.batch(instance.netns(), List.of("link delete " + Instance.DEVICE));
+        if (Files.exists(instance.netnsFile())) {
+            node.in(instance.network(), () -> {
+                if (isPresent()) {
+                    node.kernel().removeDevice(Instance.DEVICE);
+                }
+                return null;
+            });
         }
     }
 

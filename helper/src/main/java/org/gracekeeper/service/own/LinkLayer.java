@@ -42,7 +42,7 @@ public final class LinkLayer implements UncheckedLayer {
     @Override
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.begin(operation);
-        firewall.begin(operation);
+        firewall.begin(operation, wasPrepared(operation));
         if (!wasPrepared(operation)) {
             standby.makeRoom(operation);
             link.create(operation);

@@ -66,7 +66,7 @@ public final class NamespacesLayer implements Layer {
                 failure = e;
             }
         }
-        namespaces.remove(instance, operation.deadline());
+        namespaces.remove(instance);
         standby.forget(instance);
         if (failure != null) {
             throw failure;

@@ -10,6 +10,7 @@ import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.node.Node;
 import org.gracekeeper.service.daemons.DaemonUnits;
 import org.gracekeeper.service.daemons.DaemonsLayer;
+import org.gracekeeper.service.namespaces.Firewall;
 import org.gracekeeper.service.namespaces.MountNamespace;
 import org.gracekeeper.service.namespaces.ServiceLink;
 import org.gracekeeper.service.namespaces.ServiceNamespaces;
@@ -25,9 +26,9 @@ import org.gracekeeper.task.Waiting;
 
 /**
  * What is prepared for a service on a node where it does not run, since it needs neither its storage nor its addresses: the
- * namespaces, the device, down and without addresses, and rpcbind. The start takes it over as it is, or takes it down and makes all
- * anew. It is never what the service has run in: connections of before would answer its clients. Thread-safe; for one service by who
- * has its slot.
+ * namespaces, the device, down and without addresses, the firewall, and rpcbind. The start takes it over as it is, or takes it down
+ * and makes all anew. It is never what the service has run in: connections of before would answer its clients. Thread-safe; for one
+ * service by who has its slot.
  */
 public final class Standby {
     private static final Duration UNDO = Duration.ofSeconds(20);
@@ -40,12 +41,13 @@ public final class Standby {
     private final ServiceNamespaces namespaces;
     private final MountNamespace mounts;
     private final ServiceLink link;
+    private final Firewall firewall;
     private final DaemonUnits units;
     private final DaemonsLayer daemons;
     private final ServiceSlots slots;
 
     public Standby(Node node, Standbys standbys, StandbySite site, StandbyCheck check, ServiceNamespaces namespaces,
-            MountNamespace mounts, ServiceLink link, DaemonUnits units, DaemonsLayer daemons, ServiceSlots slots) {
+            MountNamespace mounts, ServiceLink link, Firewall firewall, DaemonUnits units, DaemonsLayer daemons, ServiceSlots slots) {
         this.node = node;
         this.standbys = standbys;
         this.site = site;
@@ -53,6 +55,7 @@ public final class Standby {
         this.namespaces = namespaces;
         this.mounts = mounts;
         this.link = link;
+        this.firewall = firewall;
         this.units = units;
         this.daemons = daemons;
         this.slots = slots;
@@ -61,7 +64,7 @@ public final class Standby {
     /**
      * Takes it over for a start that has made its claim. One that does not fit is taken down.
      *
-     * @return whether the namespaces and the device are there, and an rpcbind that may not answer yet if the service needs one
+     * @return whether the namespaces, the device and the firewall are there, and an rpcbind that may not answer yet if the service needs one
      */
     public boolean adopt(Operation operation) throws IOException, InterruptedException {
         Instance instance = operation.instance();
@@ -151,6 +154,7 @@ public final class Standby {
                 return null;
             });
             link.make(instance, plan);
+            firewall.prepare(instance, plan.nfsV3(), deadline);
             if (plan.nfsV3()) {
                 units.requestStart(instance, List.of("rpcbind"), deadline);
             }
@@ -175,7 +179,7 @@ public final class Standby {
         Instance instance = new Instance(name);
         Errors errors = new Errors();
         for (Step step : List.<Step>of(() -> daemons.down(instance, deadline), () -> link.remove(instance),
-                () -> namespaces.remove(instance, deadline))) {
+                () -> namespaces.remove(instance))) {
             errors.collect(step);
         }
         if (!namespaces.any(instance)) {

@@ -18,7 +18,7 @@ import org.gracekeeper.service.namespaces.ServiceNamespaces;
  */
 public record StandbyRecord(int format, StandbyBasis basis, ServiceNamespaces.Numbers namespaces, int device) {
     /** To be counted up when what is in a standby becomes something else. */
-    static final int FORMAT = 1;
+    static final int FORMAT = 2;
 
     public StandbyRecord {
         if (format != FORMAT || basis == null) {

@@ -63,7 +63,7 @@ class FirewallTest {
         Firewall firewall = new Firewall(node);
         for (String[] more : new String[][] {{}, {"firewall", "/etc/my.nft"}}) {
             Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), more), new ArrayList<>());
-            firewall.begin(mine);
+            firewall.begin(mine, false);
             IOException e = assertThrows(IOException.class, () -> firewall.require(mine));
             assertEquals("firewall: nft -f -: took longer than it may", e.getMessage());
         }
@@ -82,7 +82,7 @@ class FirewallTest {
         Firewall firewall = new Firewall(node);
         Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), "firewall", "/etc/my.nft"),
                 new ArrayList<>());
-        firewall.begin(mine);
+        firewall.begin(mine, false);
         OcfException e = assertThrows(OcfException.class, () -> firewall.require(mine));
         assertEquals(OcfCode.ARGS, e.code());
         assertTrue(e.getMessage().contains("parameter firewall: file /etc/my.nft") && e.getMessage().contains("syntax error"),
@@ -90,8 +90,46 @@ class FirewallTest {
         assertEquals(List.of(Firewall.rules(mine.service().config())), loaded);
 
         Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
-        firewall.begin(plain);
+        firewall.begin(plain, false);
         assertEquals(OcfCode.INSTALLED, assertThrows(OcfException.class, () -> firewall.require(plain)).code());
         firewall.require(plain);
+    }
+
+    /** What was prepared has all but the administrator's rules. */
+    @Test
+    void whatWasPreparedIsNotLoadedAgain() throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
+                call -> call.<Callable<?>>getArgument(1).call());
+        List<String> loaded = new ArrayList<>();
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            loaded.add(stdin);
+            return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
+        });
+        Firewall firewall = new Firewall(node);
+        Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
+        firewall.prepare(plain.instance(), true, plain.deadline());
+        assertEquals(List.of(Firewall.rules(plain.service().config())), loaded);
+        firewall.begin(plain, true);
+        firewall.require(plain);
+        assertEquals(1, loaded.size());
+
+        Operation own = TestService.operation(TestService.at(Path.of("/srv/a/state"), "firewall", "/etc/my.nft"), new ArrayList<>());
+        firewall.begin(own, true);
+        firewall.require(own);
+        assertEquals(Firewall.rules(own.service().config()), loaded.get(1));
+        firewall.reload(plain);
+        assertEquals(3, loaded.size());
+    }
+
+    @Test
+    void whatCannotBePreparedFails() throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
+                call -> call.<Callable<?>>getArgument(1).call());
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) ->
+                new CommandResult(argv, 1, "", "Error: no nf_tables", Duration.ZERO, false));
+        Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
+        assertThrows(IOException.class, () -> new Firewall(node).prepare(plain.instance(), true, plain.deadline()));
     }
 }

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.verifyNoInteractions;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.gracekeeper.exec.CommandResult;
+import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.node.Node;
@@ -63,6 +66,30 @@ class ServiceLinkTest {
         IOException e = assertThrows(IOException.class,
                 () -> link.create(TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>())));
         assertEquals("ip: took longer than it may", e.getMessage());
+    }
+
+    @Test
+    void addressesAndRemovalNeedNoProcess() throws Exception {
+        when(node.kernel()).thenReturn(kernel);
+        when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        IpLink ip = mock(IpLink.class);
+        ServiceLink link = new ServiceLink(node, ip);
+        link.address(TestService.operation(TestService.at(Path.of("/srv/a/state"), "ip", "192.0.2.1/24 2001:db8::1/64"),
+                new ArrayList<>()));
+        for (String each : List.of("192.0.2.1/24", "2001:db8::1/64")) {
+            InetPrefix prefix = InetPrefix.parse(each);
+            verify(kernel).addAddress(Instance.DEVICE, prefix.address(), prefix.length());
+        }
+
+        // Of this very process: the namespace is there.
+        Instance instance = mock(Instance.class);
+        when(instance.netnsFile()).thenReturn(Path.of("/proc/self/ns/net"));
+        link.remove(instance);
+        verify(kernel).removeDevice(Instance.DEVICE);
+        doThrow(KernelException.of("ioctl", Instance.DEVICE, Errno.ENODEV)).when(kernel).isUp(Instance.DEVICE);
+        link.remove(instance);
+        verify(kernel).removeDevice(Instance.DEVICE);
+        verifyNoInteractions(ip);
     }
 
     /** The kernel removes it with its parent. Clients' locks are the server's all the same, and the stop writes them down. */

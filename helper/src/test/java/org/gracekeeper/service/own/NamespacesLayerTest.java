@@ -8,6 +8,7 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
@@ -37,8 +38,9 @@ class NamespacesLayerTest {
     private final Standby standby = mock(Standby.class);
     private final List<String> done = new ArrayList<>();
     private final NamespacesLayer layer = new NamespacesLayer(node, namespaces, mounts, standby);
+    private final Firewall firewall = mock(Firewall.class);
     private final LinkLayer link =
-            new LinkLayer(serviceLink, mock(AddressGuard.class), mock(Firewall.class), mock(OwnMounts.class), standby);
+            new LinkLayer(serviceLink, mock(AddressGuard.class), firewall, mock(OwnMounts.class), standby);
     private Operation operation;
 
     @BeforeEach
@@ -47,7 +49,7 @@ class NamespacesLayerTest {
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         when(namespaces.isPinned(any())).thenReturn(true);
         doAnswer(call -> done.add("make")).when(namespaces).make(any(), any());
-        doAnswer(call -> done.add("remove")).when(namespaces).remove(any(), any());
+        doAnswer(call -> done.add("remove")).when(namespaces).remove(any());
         doAnswer(call -> done.add("own")).when(mounts).mountOwn();
         doAnswer(call -> done.add("service")).when(mounts).mountService(any());
         doAnswer(call -> done.add("unmount")).when(mounts).unmountAll();
@@ -68,6 +70,7 @@ class NamespacesLayerTest {
         layer.up(operation);
         link.up(operation);
         assertEquals(List.of("service", "address"), done);
+        verify(firewall).begin(operation, true);
         assertEquals(List.of(true, true), List.of(layer.wasPrepared(operation), link.wasPrepared(operation)));
     }
 
@@ -77,6 +80,7 @@ class NamespacesLayerTest {
         layer.up(operation);
         link.up(operation);
         assertEquals(List.of("make", "own", "service", "room", "create", "address"), done);
+        verify(firewall).begin(operation, false);
         assertEquals(List.of(false, false), List.of(layer.wasPrepared(operation), link.wasPrepared(operation)));
     }
 
@@ -89,7 +93,7 @@ class NamespacesLayerTest {
 
     @Test
     void aStopThatFailsForgetsNothing() throws Exception {
-        doThrow(new IOException("busy")).when(namespaces).remove(any(), any());
+        doThrow(new IOException("busy")).when(namespaces).remove(any());
         assertThrows(IOException.class, () -> layer.down(operation));
         assertEquals(List.of("unmount"), done);
     }

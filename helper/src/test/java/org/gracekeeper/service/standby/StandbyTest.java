@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyBoolean;
 import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
@@ -32,6 +33,7 @@ import org.gracekeeper.node.Node;
 import org.gracekeeper.service.action.Metadata;
 import org.gracekeeper.service.daemons.DaemonUnits;
 import org.gracekeeper.service.daemons.DaemonsLayer;
+import org.gracekeeper.service.namespaces.Firewall;
 import org.gracekeeper.service.namespaces.MountNamespace;
 import org.gracekeeper.service.namespaces.ServiceLink;
 import org.gracekeeper.service.namespaces.ServiceNamespaces;
@@ -64,6 +66,7 @@ class StandbyTest {
     private final ServiceNamespaces namespaces = mock(ServiceNamespaces.class);
     private final MountNamespace mounts = mock(MountNamespace.class);
     private final ServiceLink link = mock(ServiceLink.class);
+    private final Firewall firewall = mock(Firewall.class);
     private final DaemonUnits units = mock(DaemonUnits.class);
     private final DaemonsLayer daemons = mock(DaemonsLayer.class);
     private final ServiceSlots slots = new ServiceSlots();
@@ -91,12 +94,13 @@ class StandbyTest {
         doAnswer(call -> done.add("strays")).when(mounts).detachStrays();
         doAnswer(call -> done.add("own")).when(mounts).mountOwn();
         doAnswer(call -> done.add("link")).when(link).make(any(), any());
+        doAnswer(call -> done.add("firewall " + call.getArgument(1))).when(firewall).prepare(any(), anyBoolean(), any());
         doAnswer(call -> done.add("rpcbind")).when(units).requestStart(any(), eq(List.of("rpcbind")), any());
         doAnswer(call -> done.add(Thread.currentThread().isInterrupted() ? "interrupted" : "end"))
                 .when(daemons).down(any(Instance.class), any());
         doAnswer(call -> done.add("unlink")).when(link).remove(any());
-        doAnswer(call -> there(call.getArgument(0), "remove", false)).when(namespaces).remove(any(), any());
-        standby = new Standby(node, standbys, site, check, namespaces, mounts, link, units, daemons, slots);
+        doAnswer(call -> there(call.getArgument(0), "remove", false)).when(namespaces).remove(any());
+        standby = new Standby(node, standbys, site, check, namespaces, mounts, link, firewall, units, daemons, slots);
     }
 
     /** Even the first step is on record before it is done, and the last until it is. */
@@ -128,14 +132,14 @@ class StandbyTest {
     @Test
     void nothingOfTheStorageAndNoAddressIsInIt() throws Exception {
         prepare();
-        assertEquals(List.of("namespaces", "strays", "own", "link", "rpcbind"), done);
+        assertEquals(List.of("namespaces", "strays", "own", "link", "firewall true", "rpcbind"), done);
         assertEquals(Optional.of(StandbyRecord.begun(basis(plan(LinkType.IPVLAN, true))).complete(NUMBERS, 2)), standbys.record(WEB));
     }
 
     @Test
     void withoutNfsV3ItHasNoRpcbind() throws Exception {
         standby.prepare(WEB, plan(LinkType.IPVLAN, false), Deadline.after(Duration.ofSeconds(30)));
-        assertEquals(List.of("namespaces", "strays", "own", "link"), done);
+        assertEquals(List.of("namespaces", "strays", "own", "link", "firewall false"), done);
     }
 
     /** Of a service that lost its record, for example: whose they are is not known. */
@@ -148,7 +152,7 @@ class StandbyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"site", "namespaces", "strays", "own", "link", "rpcbind", "index"})
+    @ValueSource(strings = {"site", "namespaces", "strays", "own", "link", "firewall", "rpcbind", "index"})
     void whereAStepFailsNothingIsLeft(String step) throws Exception {
         IOException failure = new IOException(step);
         fail(step, failure);
@@ -167,6 +171,7 @@ class StandbyTest {
             case "strays" -> doThrow(failure).when(mounts).detachStrays();
             case "own" -> doThrow(failure).when(mounts).mountOwn();
             case "link" -> doThrow(failure).when(link).make(any(), any());
+            case "firewall" -> doThrow(failure).when(firewall).prepare(any(), anyBoolean(), any());
             case "rpcbind" -> doThrow(failure).when(units).requestStart(any(), any(), any());
             default -> doThrow(failure).when(link).index(any());
         }
@@ -193,7 +198,7 @@ class StandbyTest {
     @Test
     void whatCannotBeUndoneIsStillOnRecord() throws Exception {
         fail("link", new IOException("no"));
-        doThrow(new IOException("busy")).when(namespaces).remove(any(), any());
+        doThrow(new IOException("busy")).when(namespaces).remove(any());
         IOException e = assertThrows(IOException.class, this::prepare);
         assertEquals("no", e.getMessage());
         assertEquals("busy", e.getSuppressed()[0].getMessage());
@@ -267,7 +272,7 @@ class StandbyTest {
     void oneThatCannotBeTakenDownIsNoFailureOfItself() throws Exception {
         prepare();
         when(check.problem(any(), any())).thenReturn(Optional.of("x"));
-        doThrow(new IOException("busy")).when(namespaces).remove(any(), any());
+        doThrow(new IOException("busy")).when(namespaces).remove(any());
         assertFalse(standby.adopt(start()));
         assertTrue(said.get(1).endsWith("cannot be taken down: busy"), said.toString());
     }
@@ -319,6 +324,6 @@ class StandbyTest {
         prepare();
         assertEquals(1, done.stream().filter("namespaces"::equals).count());
         assertThrows(IOException.class, this::prepare);
-        assertEquals(Arrays.asList("namespaces", "strays", "own", "link", "rpcbind"), done);
+        assertEquals(Arrays.asList("namespaces", "strays", "own", "link", "firewall true", "rpcbind"), done);
     }
 }

@@ -6,13 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.Optional;
 import java.util.Set;
+import java.util.zip.CRC32;
 import org.gracekeeper.model.LinkType;
 import org.gracekeeper.model.ServiceName;
+import org.gracekeeper.service.namespaces.Firewall;
 import org.gracekeeper.service.namespaces.ServiceNamespaces;
 import org.gracekeeper.service.state.StandbyPlan;
 import org.gracekeeper.store.DurableFiles;
@@ -35,6 +38,15 @@ class StandbysTest {
     void files() {
         standbys = new Standbys(dir.resolve("standby"), dir.resolve("services"), dir.resolve("lib/plans"),
                 new DurableFiles(LinuxKernel.load()));
+    }
+
+    /** Of an earlier version's, a start would take the firewall over as it was then. */
+    @Test
+    void anotherFirewallIsAnotherFormat() {
+        CRC32 sum = new CRC32();
+        sum.update((Firewall.table(true) + Firewall.table(false)).getBytes(StandardCharsets.UTF_8));
+        assertEquals("2 fee46b8d", StandbyRecord.FORMAT + " " + Long.toHexString(sum.getValue()),
+                "count StandbyRecord.FORMAT up, and put down here what it is now");
     }
 
     @Test
@@ -75,7 +87,7 @@ class StandbysTest {
         String text = Files.readString(file);
         Files.writeString(file, text.replaceFirst("\\{", "{\"more\":1,"));
         assertEquals(Optional.of(RECORD), standbys.record(WEB));
-        for (String other : new String[] {"{\"format\":2" + text.substring(text.indexOf(',')), "{\"format\":1}", "{", "", "null"}) {
+        for (String other : new String[] {"{\"format\":" + (StandbyRecord.FORMAT + 1) + text.substring(text.indexOf(',')), "{\"format\":1}", "{", "", "null"}) {
             Files.writeString(file, other);
             assertTrue(standbys.stands(WEB));
             assertEquals(Optional.empty(), standbys.record(WEB), other);
