@@ -2,41 +2,45 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.sys;
 
-import com.sun.jna.Library;
+import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 
 /**
  * The functions of libsystemd in use, sd-bus(3). Handles are longs; strings are byte arrays that end with NUL, as in
  * {@link Libc}. All but the last three return a negative errno for a failure. None of those with variable arguments is here.
  */
-interface LibSystemd extends Library {
+final class LibSystemd {
     /** Offsets in {@code struct sd_bus_error}: name and text, each a pointer to a string. */
-    int ERROR_NAME = 0;
-    int ERROR_MESSAGE = 8;
+    static final int ERROR_NAME = 0;
+    static final int ERROR_MESSAGE = 8;
 
-    int sd_bus_new(long[] bus);
+    static {
+        Native.register(LibSystemd.class, "libsystemd.so.0");
+    }
 
-    int sd_bus_set_address(long bus, byte[] address);
+    native int sd_bus_new(long[] bus);
 
-    int sd_bus_start(long bus);
+    native int sd_bus_set_address(long bus, byte[] address);
 
-    int sd_bus_message_new_method_call(long bus, long[] message, byte[] destination, byte[] path, byte[] iface,
+    native int sd_bus_start(long bus);
+
+    native int sd_bus_message_new_method_call(long bus, long[] message, byte[] destination, byte[] path, byte[] iface,
             byte[] member);
 
-    int sd_bus_message_append_basic(long message, byte type, byte[] value);
+    native int sd_bus_message_append_basic(long message, byte type, byte[] value);
 
-    int sd_bus_send(long bus, long message, long[] cookie);
+    native int sd_bus_send(long bus, long message, long[] cookie);
 
-    int sd_bus_process(long bus, long[] message);
+    native int sd_bus_process(long bus, long[] message);
 
-    int sd_bus_wait(long bus, long micros);
+    native int sd_bus_wait(long bus, long micros);
 
-    int sd_bus_message_get_reply_cookie(long message, long[] cookie);
+    native int sd_bus_message_get_reply_cookie(long message, long[] cookie);
 
     /** {@code const sd_bus_error *}, null for what is no error; it lives as long as the message. */
-    Pointer sd_bus_message_get_error(long message);
+    native Pointer sd_bus_message_get_error(long message);
 
-    long sd_bus_message_unref(long message);
+    native long sd_bus_message_unref(long message);
 
-    long sd_bus_close_unref(long bus);
+    native long sd_bus_close_unref(long bus);
 }

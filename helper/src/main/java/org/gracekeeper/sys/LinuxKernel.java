@@ -46,7 +46,7 @@ public final class LinuxKernel implements Kernel {
         if (Native.POINTER_SIZE != 8 || Native.LONG_SIZE != 8) {
             throw new UnsatisfiedLinkError("64-bit Linux is required");
         }
-        return new LinuxKernel(Native.load("libc.so.6", Libc.class), System.getenv("NOTIFY_SOCKET"));
+        return new LinuxKernel(new Libc(), System.getenv("NOTIFY_SOCKET"));
     }
 
     @Override

@@ -4,7 +4,6 @@ package org.gracekeeper.sys;
 
 import static org.gracekeeper.sys.NativeCalls.cString;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -37,7 +36,7 @@ public final class SdBus implements SystemdBus {
     private static final Duration SLICE = Duration.ofMillis(100);
 
     private static final class Holder {
-        private static final LibSystemd LIB = Native.load("libsystemd.so.0", LibSystemd.class);
+        private static final LibSystemd LIB = new LibSystemd();
     }
 
     private final Path socket;

@@ -2,7 +2,6 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.sys;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -16,7 +15,7 @@ import java.util.List;
  */
 public final class Sqlite implements AutoCloseable {
     private static final class Holder {
-        private static final LibSqlite LIB = Native.load("libsqlite3.so.0", LibSqlite.class);
+        private static final LibSqlite LIB = new LibSqlite();
     }
 
     private final LibSqlite lib;

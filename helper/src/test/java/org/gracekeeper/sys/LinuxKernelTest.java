@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.jna.Native;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -218,7 +217,7 @@ class LinuxKernelTest {
     @Test
     void notifiesSystemdThroughPathAndAbstractName() throws Exception {
         for (String name : new String[] {dir.resolve("notify").toString(), "@gracekeeper-test-" + System.nanoTime()}) {
-            Libc libc = Native.load("libc.so.6", Libc.class);
+            Libc libc = new Libc();
             byte[] address = SocketAddresses.unix(name);
             int receiver = libc.socket(SocketAddresses.AF_UNIX, 2, 0);
             libc.bind(receiver, address, address.length);
@@ -233,7 +232,7 @@ class LinuxKernelTest {
 
     @Test
     void notifiesNobodyWithoutASocket() throws Exception {
-        Libc libc = Native.load("libc.so.6", Libc.class);
+        Libc libc = new Libc();
         new LinuxKernel(libc, null).sdNotify("READY=1");
         new LinuxKernel(libc, "vsock:2:1234").sdNotify("READY=1");
         KernelException e = assertThrows(KernelException.class,

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;
@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The library is the real one, systemd is not. */
 class SdBusTest {
     private static final Duration LONG = Duration.ofSeconds(30);
-    private static final LibSystemd LIB = Native.load("libsystemd.so.0", LibSystemd.class);
+    private static final LibSystemd LIB = new LibSystemd();
 
     @TempDir
     private Path dir;
@@ -117,7 +117,10 @@ class SdBusTest {
 
     @Test
     void withoutTheLibraryItIsUnreachable() {
-        SdBus bus = new SdBus(dir.resolve("private"), () -> Native.load("libnosuch.so.0", LibSystemd.class));
+        SdBus bus = new SdBus(dir.resolve("private"), () -> {
+            NativeLibrary.getInstance("libnosuch.so.0");
+            return LIB;
+        });
         String said = assertThrows(SystemdUnreachableException.class, () -> bus.call(starts("a.service"), LONG)).getMessage();
         assertTrue(said.startsWith("libsystemd.so.0 cannot be used: "), said);
     }
