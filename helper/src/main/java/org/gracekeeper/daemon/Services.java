@@ -245,7 +245,7 @@ public final class Services {
         RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
         RestartHosts restartHosts = new RestartHosts(node, nodeGrace, sharedRecords, notifier, restartState);
         RestartClients restartClients = new RestartClients(
-                node, nfsd, owners, MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"));
+                node, nfsd, owners, restartState, MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"));
         NlmLeftovers leftovers = new NlmLeftovers(node, servers, holdings, nlm);
         ServerRestart restart = new ServerRestart(node, nodeLockd, sharing, sharedRecords, gate,
                 new RestartPlanner(nodeServer, sharing, sharedRecords, restartHosts, restartClients, leftovers),
