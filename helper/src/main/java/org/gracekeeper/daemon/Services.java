@@ -245,7 +245,7 @@ public final class Services {
         RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
         RestartHosts restartHosts = new RestartHosts(node, nodeGrace, sharedRecords, notifier, restartState);
         RestartClients restartClients = new RestartClients(
-                node, nfsd, owners, MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"));
+                node, nfsd, owners, restartState, MountNamespace.NFS_STATE.resolve("nfsdcld").resolve("main.sqlite"));
         NlmLeftovers leftovers = new NlmLeftovers(node, servers, holdings, nlm);
         ServerRestart restart = new ServerRestart(node, nodeLockd, sharing, sharedRecords, gate,
                 new RestartPlanner(nodeServer, sharing, sharedRecords, restartHosts, restartClients, leftovers),
@@ -282,7 +282,7 @@ public final class Services {
         Rehearsal rehearsal = new Rehearsal(node, systemd, files, records, Instance.RUN.resolve("rehearsal"));
         HealthWatch health = new HealthWatch(
                 registry, probe, new ClusterFailure(node), slots::whileIdle,
-                new SessionSlots(node, nfsd), recovery::forgetGone, Instance.SERVICES, System::nanoTime);
+                new SessionSlots(node, nfsd), recovery::seeClients, Instance.SERVICES, System::nanoTime);
         ClusterResources cluster = new ClusterResources(node, Path.of("/var/lib/pacemaker/cib/cib.xml"), System::nanoTime);
         StandbyKeeper keeper = new StandbyKeeper(registry, standbys, standby, standbyCheck, cluster,
                 new StandbyLearner(probes, Metadata.defaults(), standbys, cluster, parents, System::nanoTime), slots::whileIdle,

@@ -5,11 +5,13 @@ package org.gracekeeper.nfsd;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
 import org.gracekeeper.sys.SqliteException;
@@ -103,20 +105,88 @@ public final class NfsdcldDb {
     }
 
     /**
+     * A record of a client.
+     *
+     * @param epoch the name of its table
+     * @param owner its owner id, in hexadecimal
+     */
+    public record Entry(long epoch, String owner) {
+    }
+
+    /** Hears of records that are about to be made. */
+    @FunctionalInterface
+    public interface Intent {
+        /** @throws IOException none of them is made */
+        void of(List<Entry> entries) throws IOException;
+    }
+
+    /**
      * Adds clients to those that may reclaim after the next start of nfsd: the recovery that may be under way ends before that
      * start, or that start goes on with it (sqlite_grace_start), and empties the table of those that were recorded meanwhile.
      */
     public void recordForNextStart(Collection<byte[]> ownerIds) throws IOException {
+        recordForNextStart(ownerIds, entries -> { });
+    }
+
+    /**
+     * The same, for a start that may yet be given up.
+     *
+     * @param intent is told of those that are not there yet
+     */
+    public void recordForNextStart(Collection<byte[]> ownerIds, Intent intent) throws IOException {
         try (Sqlite db = open()) {
             db.exec("BEGIN IMMEDIATE");
-            Epochs epochs = epochs(db);
-            for (long epoch : epochs.recovery() == 0 ? List.of(epochs.current()) : List.of(epochs.current(), epochs.recovery())) {
+            List<Entry> entries = new ArrayList<>();
+            for (long epoch : tables(epochs(db))) {
+                Set<String> there = ids(db, epoch);
                 for (byte[] ownerId : ownerIds) {
-                    db.run("INSERT OR IGNORE INTO " + table(epoch) + " (id) VALUES (?)", (Object) ownerId);
+                    String owner = HexFormat.of().formatHex(ownerId);
+                    if (there.add(owner)) {
+                        entries.add(new Entry(epoch, owner));
+                    }
                 }
+            }
+            intent.of(entries);
+            for (Entry entry : entries) {
+                db.run("INSERT INTO " + table(entry.epoch()) + " (id) VALUES (?)", (Object) HexFormat.of().parseHex(entry.owner()));
             }
             db.exec("COMMIT");
         }
+    }
+
+    /**
+     * Takes back what {@link #recordForNextStart} has made for a start that was given up. Does nothing where one has asked nfsdcld
+     * since: by that the table of now is another, or was emptied (sqlite_grace_start).
+     *
+     * @param mark whether an owner id in hexadecimal is one that nfsd itself never has recorded, and that was recorded then: what
+     *     tells that there was no start
+     * @param owners those that have a record by right, asked while nfsdcld can record nobody and no start can come to it
+     * @return how many were taken back
+     */
+    public int takeBack(Collection<Entry> entries, Predicate<String> mark, Owners owners) throws IOException, InterruptedException {
+        try (Sqlite db = open()) {
+            db.exec("BEGIN IMMEDIATE");
+            Epochs epochs = epochs(db);
+            int taken = 0;
+            if (ids(db, epochs.current()).stream().anyMatch(mark)) {
+                Set<String> stay = owners.now();
+                for (long epoch : tables(epochs)) {
+                    Set<String> there = ids(db, epoch);
+                    for (Entry entry : entries) {
+                        if (entry.epoch() == epoch && !stay.contains(entry.owner()) && there.remove(entry.owner())) {
+                            db.run("DELETE FROM " + table(epoch) + " WHERE id = ?", (Object) HexFormat.of().parseHex(entry.owner()));
+                            taken++;
+                        }
+                    }
+                }
+            }
+            db.exec("COMMIT");
+            return taken;
+        }
+    }
+
+    private static List<Long> tables(Epochs epochs) {
+        return epochs.recovery() == 0 ? List.of(epochs.current()) : List.of(epochs.current(), epochs.recovery());
     }
 
     /**

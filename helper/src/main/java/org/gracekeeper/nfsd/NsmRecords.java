@@ -4,6 +4,8 @@ package org.gracekeeper.nfsd;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -11,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -44,11 +47,34 @@ public final class NsmRecords {
 
     /** Names of the records, sorted; none when the directory does not exist. */
     public List<String> names(Path directory) throws IOException {
-        try (Stream<Path> list = Files.list(directory)) {
-            return list.filter(p -> Files.isRegularFile(p, LinkOption.NOFOLLOW_LINKS))
-                    .map(p -> p.getFileName().toString()).filter(n -> !n.startsWith(".")).sorted().toList();
+        List<String> names = new ArrayList<>();
+        try (DirectoryStream<Path> list = Files.newDirectoryStream(directory)) {
+            for (Path each : list) {
+                String name = each.getFileName().toString();
+                if (!name.startsWith(".") && isRecord(each)) {
+                    names.add(name);
+                }
+            }
         } catch (NoSuchFileException e) {
             return List.of();
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+        Collections.sort(names);
+        return names;
+    }
+
+    /**
+     * Also one of which the disk tells nothing but its name: by that a host can be notified, and without it nobody would wait for
+     * what the host has to reclaim.
+     */
+    private boolean isRecord(Path path) {
+        try {
+            return files.isRegularFile(path);
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            return true;
         }
     }
 
@@ -156,7 +182,7 @@ public final class NsmRecords {
         for (Path directory : from) {
             Path record = directory.resolve(host);
             List<NsmRecord> found = readWhole(record);
-            whole = !found.isEmpty() || !Files.exists(record, LinkOption.NOFOLLOW_LINKS);
+            whole = !found.isEmpty() || Files.notExists(record, LinkOption.NOFOLLOW_LINKS); // which is not: cannot be seen
             if (!found.isEmpty()) {
                 lines = older ? merged(lines, found) : found;
                 newest = record;
@@ -218,7 +244,7 @@ public final class NsmRecords {
     private boolean copy(Path record, Path to) throws IOException {
         if (!isReadable(record)) {
             if (!Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
-                files.write(to, new byte[0], record);
+                keepName(record, to);
             }
             return false;
         }
@@ -226,6 +252,16 @@ public final class NsmRecords {
             files.copyFile(record, to);
         }
         return true;
+    }
+
+    private void keepName(Path record, Path to) throws IOException {
+        try {
+            files.write(to, new byte[0], record);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (IOException e) {
+            files.write(to, new byte[0]); // the disk does not even tell whose it is
+        }
     }
 
     private boolean isReadable(Path record) {

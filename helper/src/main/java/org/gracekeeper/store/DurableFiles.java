@@ -93,6 +93,16 @@ public final class DurableFiles {
     }
 
     /**
+     * Whether it is one; a link to one is none.
+     *
+     * @throws NoSuchFileException it is not there
+     * @throws IOException the disk does not tell
+     */
+    public boolean isRegularFile(Path file) throws IOException {
+        return Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).isRegularFile();
+    }
+
+    /**
      * Deletes a file or a directory with all below it, durably; what does not exist is fine. Links are not followed.
      *
      * @throws IOException also where a link takes a directory's place meanwhile, as the owner of the one above it can do

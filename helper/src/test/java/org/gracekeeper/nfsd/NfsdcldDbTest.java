@@ -12,8 +12,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Sqlite;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,6 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** On a database made with the statements of nfs-utils, utils/nfsdcld/sqlite.c. */
 class NfsdcldDbTest {
+    private static final String MARK = HexFormat.of().formatHex(id("mark"));
+
     @TempDir
     Path dir;
 
@@ -96,6 +101,58 @@ class NfsdcldDbTest {
         assertTrue(db.forget(id("b")));
 
         assertEquals(new NfsdcldDb.Recovery(Set.of(), Set.of("63")), db.recovery());
+    }
+
+    @Test
+    void whatWasRecordedForAStartThatIsGivenUpIsTakenBack() throws Exception {
+        db.record(List.of(id("a")));
+        List<NfsdcldDb.Entry> made = recordForNextStart("a", "b", "c", "mark");
+        assertEquals(List.of("62", "63", MARK), made.stream().map(NfsdcldDb.Entry::owner).toList());
+
+        assertEquals(2, db.takeBack(made, MARK::equals, () -> Set.of("63")));
+
+        assertEquals(Set.of("61", "63"), db.reclaimers(), "one was there before, and one has come meanwhile");
+        assertEquals(0, db.takeBack(made, MARK::equals, Set::of), "there is nothing that was made");
+    }
+
+    /** Also from among those that may reclaim now, and nobody who was there. */
+    @Test
+    void itIsTakenBackInARecovery() throws Exception {
+        db.record(List.of(id("a")));
+        graceStart(17);
+        List<NfsdcldDb.Entry> made = recordForNextStart("a", "mark");
+
+        assertEquals(3, db.takeBack(made, MARK::equals, Set::of));
+
+        assertEquals(new NfsdcldDb.Recovery(Set.of("61"), Set.of()), db.recovery());
+    }
+
+    @Test
+    void afterAStartItStays() throws Exception {
+        List<NfsdcldDb.Entry> made = recordForNextStart("b", "mark");
+        graceStart(17);
+        assertEquals(0, db.takeBack(made, MARK::equals, Set::of));
+        assertEquals(Set.of("62", MARK), db.reclaimers());
+
+        // A start in a recovery goes on with it: the same tables.
+        made = recordForNextStart("c", "mark");
+        sql("DELETE FROM \"rec-0000000000000011\"");
+        assertEquals(0, db.takeBack(made, MARK::equals, Set::of));
+        assertEquals(Set.of("62", "63", MARK), db.reclaimers());
+    }
+
+    @Test
+    void ofWhatCannotBeToldNothingIsMade() throws Exception {
+        assertThrows(IOException.class, () -> db.recordForNextStart(List.of(id("a")), entries -> {
+            throw new IOException("no space");
+        }));
+        assertEquals(Set.of(), db.reclaimers());
+    }
+
+    private List<NfsdcldDb.Entry> recordForNextStart(String... owners) throws Exception {
+        List<NfsdcldDb.Entry> made = new ArrayList<>();
+        db.recordForNextStart(Stream.of(owners).map(NfsdcldDbTest::id).toList(), made::addAll);
+        return made;
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.eq;
 import static org.mockito.Mockito.doThrow;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
@@ -45,6 +47,29 @@ class NsmRecordsTest {
 
         assertEquals(List.of("192.0.2.21"), records.names(dir));
         assertEquals(List.of(), records.names(dir.resolve("none")));
+    }
+
+    /** A damaged inode: the host has locks, and can be notified by its name. */
+    @Test
+    void oneOfWhichTheDiskTellsNothingButTheNameIsARecord() throws Exception {
+        Path sm = Files.createDirectory(dir.resolve("sm"));
+        Path kept = Files.createDirectory(dir.resolve("kept"));
+        Path record = Files.writeString(sm.resolve("192.0.2.21"), line("192.0.2.21", 1));
+        Files.createFile(sm.resolve("192.0.2.22"));
+        IOException broken = new FileSystemException(record.toString(), null, "Input/output error");
+        DurableFiles files = spy(new DurableFiles(LinuxKernel.load()));
+        doThrow(broken).when(files).isRegularFile(record);
+        doThrow(broken).when(files).read(eq(record), anyInt());
+        doThrow(broken).when(files).write(any(), any(), eq(record));
+        doThrow(new NoSuchFileException("deleted meanwhile")).when(files).isRegularFile(sm.resolve("192.0.2.22"));
+        NsmRecords damaged = new NsmRecords(files);
+
+        assertEquals(List.of("192.0.2.21"), damaged.names(sm));
+        assertEquals(List.of("192.0.2.21"), damaged.copy(damaged.names(sm), sm, kept));
+        assertEquals("", Files.readString(kept.resolve("192.0.2.21")));
+        Files.delete(kept.resolve("192.0.2.21"));
+        assertFalse(damaged.keep("192.0.2.21", List.of(sm), kept, true));
+        assertEquals("", Files.readString(kept.resolve("192.0.2.21")));
     }
 
     @Test

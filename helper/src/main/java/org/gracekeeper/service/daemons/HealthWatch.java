@@ -41,7 +41,7 @@ public final class HealthWatch {
     private final ClusterFailure cluster;
     private final Idle idle;
     private final SessionSlots sessions;
-    private final Departures departures;
+    private final Clients clients;
     private final Path services;
     private final LongSupplier clock;
     private final Map<ServiceName, ServiceHealth> known = new HashMap<>();
@@ -54,20 +54,21 @@ public final class HealthWatch {
         return thread;
     });
 
-    /** Notes that clients of a service which is recovered have gone. */
-    public interface Departures {
-        void note(RunningService service) throws IOException, InterruptedException;
+    /** Sees that of the clients of a service which is recovered those are recorded that are there, and nobody who has gone. */
+    public interface Clients {
+        /** @return whether no more can come back from before its start, but those that had begun to */
+        boolean see(RunningService service) throws IOException, InterruptedException;
     }
 
     /** @param services has a directory for each service: that something was reported outlives the helper there */
     public HealthWatch(Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle, SessionSlots sessions,
-            Departures departures, Path services, LongSupplier clock) {
+            Clients clients, Path services, LongSupplier clock) {
         this.registry = registry;
         this.probe = probe;
         this.cluster = cluster;
         this.idle = idle;
         this.sessions = sessions;
-        this.departures = departures;
+        this.clients = clients;
         this.services = services;
         this.clock = clock;
     }
@@ -110,7 +111,7 @@ public final class HealthWatch {
         ServiceName name = service.config().name();
         ServiceHealth before = known.get(name);
         ServiceHealth health = before != null && before.isOf(service) ? before : new ServiceHealth(
-                service, registry, probe, cluster, idle, sessions, departures, services.resolve(name.value()).resolve("reported"), clock);
+                service, registry, probe, cluster, idle, sessions, clients, services.resolve(name.value()).resolve("reported"), clock);
         known.put(name, health);
         health.look(service);
         if (service.serving() && !examined.containsKey(name)) {

@@ -36,6 +36,10 @@ final class ServiceHealth {
     private static final int ASK_LOOKS = 5;
     /** Before the cluster is asked again about a service that it does not care for. */
     private static final Duration AGAIN = Duration.ofSeconds(20);
+    /** After a recovery, when nobody can begin to reclaim any more: who had begun is there by the last of them. */
+    private static final int LATE_LOOKS = 2;
+    /** For that to be known; where nfsdcld cannot note the end of grace, on a full disk for one, it never is. */
+    private static final int PATIENT_LOOKS = 30;
     private static final Duration TOOL = Duration.ofSeconds(10);
 
     private final ServiceName name;
@@ -45,7 +49,7 @@ final class ServiceHealth {
     private final ClusterFailure cluster;
     private final Idle idle;
     private final SessionSlots sessions;
-    private final HealthWatch.Departures departures;
+    private final HealthWatch.Clients clients;
     private final Path marker;
     private final LongSupplier clock;
     /** Guarded by this object. */
@@ -53,8 +57,11 @@ final class ServiceHealth {
 
     // What follows is examine's alone.
     private int looks;
-    /** Whether that is to be noted yet; who has gone before the first look is not known. */
-    private boolean departed = true;
+    /** Whether some have gone, and that is to be noted yet. */
+    private boolean departed;
+    /** How often those that came last in the recovery are looked for yet. Who had gone before the first look is not known. */
+    private int lateLooks = LATE_LOOKS;
+    private int patientLooks = PATIENT_LOOKS;
     private Optional<DaemonProcess> rpcbind = Optional.empty();
     private List<String> unknown = List.of();
     private String told = "";
@@ -63,7 +70,7 @@ final class ServiceHealth {
 
     /** @param marker a file that outlives the helper, and goes with the service: that this start's failure was reported */
     ServiceHealth(RunningService service, Registry registry, HealthProbe probe, ClusterFailure cluster, Idle idle,
-            SessionSlots sessions, HealthWatch.Departures departures, Path marker, LongSupplier clock) {
+            SessionSlots sessions, HealthWatch.Clients clients, Path marker, LongSupplier clock) {
         this.name = service.config().name();
         this.start = service.startedAt();
         this.registry = registry;
@@ -71,7 +78,7 @@ final class ServiceHealth {
         this.cluster = cluster;
         this.idle = idle;
         this.sessions = sessions;
-        this.departures = departures;
+        this.clients = clients;
         this.marker = marker;
         this.clock = clock;
         Instance.daemons(service.config().hasNfsV3()).forEach(daemon -> daemons.put(daemon, new DaemonHealth(daemon)));
@@ -194,7 +201,10 @@ final class ServiceHealth {
         rpcbind = process;
     }
 
-    /** Clients that have gone are not waited for after a crash; in a recovery that is not known yet of all. */
+    /**
+     * Clients that have gone are not waited for after a crash, and those that are there may come back; in a recovery that is not known
+     * yet of all.
+     */
     private void seeClients(RunningService service) throws IOException, InterruptedException {
         Optional<DaemonProcess> mountd = process("mountd");
         if (mountd.isEmpty()) {
@@ -203,14 +213,14 @@ final class ServiceHealth {
         if (sessions.see(name, probe.clients(mountd.get()))) {
             departed = true;
         }
-        if (departed && service.recovered() && idle.run(name, () -> noteDeparted(service))) {
+        if ((departed || lateLooks > 0) && service.recovered() && idle.run(name, () -> record(service))) {
             departed = false;
         }
     }
 
-    private void noteDeparted(RunningService service) throws IOException, InterruptedException {
-        if (isCurrent()) {
-            departures.note(service);
+    private void record(RunningService service) throws IOException, InterruptedException {
+        if (isCurrent() && (clients.see(service) || --patientLooks <= 0)) {
+            lateLooks--;
         }
     }
 

@@ -305,7 +305,7 @@ public final class Recovery {
         }
     }
 
-    /** For the last time: whoever is not recorded when grace ends cannot reclaim after the next start. */
+    /** Whoever is not recorded when grace ends cannot reclaim after the next start. */
     private void recordMinorVersionZero(RunningService service) throws IOException, InterruptedException {
         clientRecords.record(service, minorVersionZero(holdings.clients(service)), Set.of());
     }
@@ -372,12 +372,24 @@ public final class Recovery {
      * The same while the service serves and some client has gone, of those that nfsd does not know any more: who holds nothing
      * just now may open a file the next moment. After a crash nobody has to wait for them, and a client of NFSv4.0 that lost its
      * locks to another in a partition does not get them back.
+     *
+     * <p>Before that, clients of NFSv4.0 that hold something are recorded: some may have come after the last look of the recovery.
+     * nfsd says that grace is over before it tells nfsdcld, and grants reclaims until nfsdcld has answered, which may be long on a
+     * slow disk (fs/nfsd/nfs4state.c, nfsd4_end_grace; nfs4recover.c, nfsd4_cld_grace_done).
+     *
+     * @return whether nobody can begin to reclaim any more. What had begun by then may come to its end yet
      */
-    public void forgetGone(RunningService service) throws IOException, InterruptedException {
-        Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
-        if (epochs.isPresent()) {
-            clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
+    public boolean seeClients(RunningService service) throws IOException, InterruptedException {
+        if (!Files.exists(service.state().clientDatabase())) {
+            return true;
         }
+        Optional<NfsdcldDb.Epochs> epochs = noteGraceOver(service);
+        if (epochs.isEmpty()) {
+            return false;
+        }
+        recordMinorVersionZero(service);
+        clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
+        return epochs.get().recovery() == 0;
     }
 
     /**

@@ -34,13 +34,15 @@ public final class RestartClients {
     private final Node node;
     private final NfsdFs nfsd;
     private final SharedOwners owners;
+    private final RestartState state;
     private final Path database;
 
     /** @param database nfsdcld's, of the node */
-    public RestartClients(Node node, NfsdFs nfsd, SharedOwners owners, Path database) {
+    public RestartClients(Node node, NfsdFs nfsd, SharedOwners owners, RestartState state, Path database) {
         this.node = node;
         this.nfsd = nfsd;
         this.owners = owners;
+        this.state = state;
         this.database = database;
     }
 
@@ -90,7 +92,9 @@ public final class RestartClients {
                 if (!Files.exists(database)) {
                     throw new IOException("there is no " + database + ": is nfsdcld.service running?");
                 }
-                new NfsdcldDb(database).recordForNextStart(ids);
+                // Those that nfsd has stay recorded, whatever becomes of the restart: they are there.
+                new NfsdcldDb(database).recordForNextStart(ids, entries -> state.keepRecorded(
+                        entries.stream().filter(entry -> !holders.contains(entry.owner())).toList()));
             });
         } catch (IOException e) {
             if (!arriving.isEmpty() && NfsdcldDb.isDamage(e)) {
@@ -106,6 +110,47 @@ public final class RestartClients {
             LOG.log(System.Logger.Level.WARNING, "restart of nfsd: " + e.getMessage());
         }
         return true;
+    }
+
+    /**
+     * For a restart that was given up, by this helper or one that was killed: clients that were recorded for it would have nfsd's
+     * next start wait for them. Does nothing where nfsd has started since, as far as nfsdcld knows. What fails is tried again
+     * with the next start of a service or of the helper.
+     */
+    void takeBack() throws InterruptedException {
+        if (!state.hasRecorded()) {
+            return;
+        }
+        try {
+            Bounded.run("taking back records of NFSv4 clients", LIMIT, () -> {
+                int taken = new NfsdcldDb(database).takeBack(state.recorded(), RecordsLayer::isGraceHolder, this::present);
+                state.forgetRecorded();
+                if (taken > 0) {
+                    LOG.log(System.Logger.Level.INFO, "restart of nfsd: it was given up, and " + taken + " records of NFSv4 clients"
+                            + " are taken back that were made for it");
+                }
+            });
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "restart of nfsd: it was given up, and records of NFSv4 clients that were made for"
+                    + " it stay: its next start may wait for them until the grace time is over: " + e.getMessage());
+        }
+    }
+
+    /**
+     * Clients that have come meanwhile, by which they may have a record of their own.
+     *
+     * @throws IOException nfsd does not run: its clients are not known
+     */
+    private Set<String> present() throws IOException, InterruptedException {
+        return node.in(Namespaces.HOST, () -> {
+            Set<String> present = nfsd.clients().stream().map(client -> HexFormat.of().formatHex(client.ownerId()))
+                    .collect(Collectors.toSet());
+            // Afterwards: its threads end before its clients do.
+            if (!nfsd.runs()) {
+                throw new IOException("nfsd does not run");
+            }
+            return present;
+        });
     }
 
     /**

@@ -8,11 +8,16 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.nfsd.NsmState;
 import org.gracekeeper.store.DurableFiles;
@@ -68,6 +73,43 @@ public final class RestartState {
     void finished() throws IOException {
         files.deleteTree(unfinishedFile());
         forgetTold();
+    }
+
+    /** NFSv4 clients are about to be recorded with nfsdcld for a restart. Those of before that are still here stay. */
+    void keepRecorded(List<NfsdcldDb.Entry> entries) throws IOException {
+        Set<NfsdcldDb.Entry> all = new LinkedHashSet<>();
+        try {
+            all.addAll(recorded());
+        } catch (UnexpectedFormatException e) {
+            // Whatever it was, it is replaced.
+        }
+        if (all.addAll(entries)) {
+            Files.createDirectories(directory);
+            files.write(recordedFile(), all.stream().map(entry -> entry.epoch() + " " + entry.owner() + "\n")
+                    .collect(Collectors.joining()).getBytes(StandardCharsets.US_ASCII));
+        }
+    }
+
+    boolean hasRecorded() {
+        return Files.exists(recordedFile());
+    }
+
+    /** Those that have to be taken back should that restart be given up. */
+    List<NfsdcldDb.Entry> recorded() throws IOException {
+        List<NfsdcldDb.Entry> entries = new ArrayList<>();
+        for (String line : hasRecorded() ? Files.readAllLines(recordedFile(), StandardCharsets.ISO_8859_1) : List.<String>of()) {
+            if (!line.matches("[0-9]{1,18} ([0-9a-f]{2})*")) {
+                throw new UnexpectedFormatException(recordedFile().toString(), line);
+            }
+            int space = line.indexOf(' ');
+            entries.add(new NfsdcldDb.Entry(Long.parseLong(line.substring(0, space)), line.substring(space + 1)));
+        }
+        return entries;
+    }
+
+    /** nfsd has restarted with them, or they were taken back. */
+    void forgetRecorded() throws IOException {
+        files.deleteTree(recordedFile());
     }
 
     /** Whether the emergency stop has told the hosts, for a helper that could not. */
@@ -145,6 +187,10 @@ public final class RestartState {
 
     private Path toldFile() {
         return directory.resolve("told");
+    }
+
+    private Path recordedFile() {
+        return directory.resolve("recorded");
     }
 
     private Path unfinishedFile() {

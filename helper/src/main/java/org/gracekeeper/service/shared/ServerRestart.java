@@ -77,13 +77,13 @@ public final class ServerRestart {
     }
 
     /**
-     * Finishes what a helper began that was killed, or what failed: nfsd that was stopped is started, its hosts are told. Does
-     * nothing otherwise.
+     * Finishes what a helper began that was killed, or what failed: nfsd that was stopped is started, its hosts are told; where it
+     * was not, nobody is recorded for a restart any more. Does nothing otherwise.
      *
      * @throws IOException it does not start, or not by the deadline; that goes on
      */
     public void finish(Deadline deadline) throws IOException, InterruptedException {
-        if (state.isUnfinished()) {
+        if (state.isUnfinished() || state.hasRecorded()) {
             RestartThread.begin("end of a restart of nfsd", this::finish).await(deadline);
         }
     }
@@ -100,6 +100,7 @@ public final class ServerRestart {
                 hosts.tellAnew(sharing);
                 state.finished();
             }
+            clients.takeBack();
         });
     }
 
@@ -116,17 +117,30 @@ public final class ServerRestart {
     private void restart(List<Operation> asking, List<ArrivingService> arriving, Runnable served)
             throws IOException, InterruptedException {
         gate.restart(() -> {
-            RestartPlan plan = planner.plan(arriving);
-            asking.forEach(operation -> operation.info("restarting the node's nfsd: all of its clients reclaim, and new locks"
-                    + " wait meanwhile"));
-            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty(), planner::lastLook));
+            RestartPlan plan = stopAndStart(asking, arriving);
             if (plan.recorded()) {
                 clients.verify(asking);
             }
             runsAgain(plan.sharing(), served);
             hosts.tell(plan.sharing(), plan.number());
+            state.forgetRecorded();
             state.finished();
         });
+    }
+
+    private RestartPlan stopAndStart(List<Operation> asking, List<ArrivingService> arriving) throws IOException, InterruptedException {
+        try {
+            RestartPlan plan = planner.plan(arriving);
+            asking.forEach(operation -> operation.info("restarting the node's nfsd: all of its clients reclaim, and new locks"
+                    + " wait meanwhile"));
+            nodeLockd.untouched(() -> cycle.run(plan.start(), plan.nlmPaths(), !arriving.isEmpty(), planner::lastLook));
+            return plan;
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            if (!state.isUnfinished()) {
+                clients.takeBack();
+            }
+            throw e;
+        }
     }
 
     /** Those that were here before recover, too. From here on nothing is a reason for who asked for the restart to fail. */

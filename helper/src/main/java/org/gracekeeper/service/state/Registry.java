@@ -215,9 +215,10 @@ public final class Registry {
             mark(directory, CLOSED, !service.opened());
             write(directory, "shared", List.of(service.parent()));
             write(directory, "unexport", PlannedExport.arguments(service.exports()));
-            write(directory, "devices", service.devices().stream()
-                    .map(device -> String.format("%02x:%02x", device.major(), device.minor())).toList());
         }
+        // As /proc/locks has them.
+        write(directory, "devices", service.devices().stream()
+                .map(device -> String.format("%02x:%02x", device.major(), device.minor())).toList());
         write(directory, "exports", service.exports().stream().map(PlannedExport::path).toList());
         Stored stored = new Stored(
                 parameters.values(),

@@ -60,6 +60,7 @@ class HealthWatchTest {
     private Parameters parameters;
     private HealthWatch watch;
     private volatile boolean busy;
+    private volatile boolean allAreBack = true;
 
     @BeforeEach
     void aServiceThatIsWell() throws Exception {
@@ -96,7 +97,10 @@ class HealthWatchTest {
             }
             step.run();
             return true;
-        }, sessions, service -> done.add("departed"), dir.resolve("services"), clock::get);
+        }, sessions, service -> {
+            done.add("clients seen");
+            return allAreBack;
+        }, dir.resolve("services"), clock::get);
     }
 
     private List<String> looks(int count) throws Exception {
@@ -130,7 +134,7 @@ class HealthWatchTest {
         verify(sessions).retain(Set.of());
     }
 
-    /** Those before the first look too, and not in a recovery: who is missing may still come. */
+    /** Not in a recovery: who is missing may still come. */
     @Test
     void clientsThatGoAreNoted() throws Exception {
         when(sessions.see(any(), any())).thenReturn(true, false);
@@ -139,9 +143,32 @@ class HealthWatchTest {
         busy = true;
         assertEquals(List.of(), looks(1), "beside a stop");
         busy = false;
-        assertEquals(List.of("departed"), looks(3));
+        looks(10);
+        done.clear();
+
         when(sessions.see(any(), any())).thenReturn(true, false);
-        assertEquals(List.of("departed", "departed"), looks(3));
+        assertEquals(List.of("clients seen"), looks(3));
+    }
+
+    /** Those that came back in its last moment may not be recorded; and those that had gone before the first look may be. */
+    @Test
+    void clientsAreLookedAtAfterARecoveryUntilAllAreBack() throws Exception {
+        registry.update(WEB, RunningService::withRecovered);
+        allAreBack = false;
+        assertEquals(4, looks(4).size(), done.toString());
+        done.clear();
+        allAreBack = true;
+        assertEquals(List.of("clients seen", "clients seen"), looks(5), "once more for who had begun");
+
+        anotherHelper();
+        done.clear();
+        assertEquals(List.of("clients seen", "clients seen"), looks(5));
+
+        anotherHelper();
+        allAreBack = false;
+        looks(50);
+        done.clear();
+        assertEquals(List.of(), looks(5), "that may never be known");
     }
 
     @Test

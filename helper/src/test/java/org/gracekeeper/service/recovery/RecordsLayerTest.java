@@ -350,6 +350,24 @@ class RecordsLayerTest {
                 + " names"), said);
     }
 
+    /** A damaged inode, which cannot be removed either; here a directory is in its place. */
+    @Test
+    void aHostOfWhichTheDiskTellsNothingButTheNameIsNotified() throws Exception {
+        for (Path bad : List.of(state.sm().resolve("192.0.2.1"), state.nsm().resolve("192.0.2.2"))) {
+            Files.createDirectories(bad.resolve("in the way"));
+            IOException broken = new FileSystemException(bad.toString(), null, "Input/output error");
+            doThrow(broken).when(files).isRegularFile(bad);
+            doThrow(broken).when(files).read(eq(bad), anyInt());
+            doThrow(broken).when(files).write(any(), any(), eq(bad));
+        }
+
+        layer.up(operation);
+
+        assertEquals(List.of("192.0.2.1", "192.0.2.2"), layer.recoverySet(state));
+        layer.recovered(state, () -> true);
+        assertEquals(List.of("192.0.2.2"), layer.recoverySet(state), "once more than it need be");
+    }
+
     @Test
     void hostsThatMayBeMissingAreInTheRecoverySet() throws Exception {
         layer.mayLackHosts(state);

@@ -292,12 +292,35 @@ class RecoveryTest {
         when(holdings.clients(any())).thenReturn(List.of(idle));
         when(nfsd.threads()).thenReturn(8);
 
-        recovery.forgetGone(service);
+        recovery.seeClients(service);
         assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete(), "in grace those of before may still come");
 
         graceEnds();
-        recovery.forgetGone(service);
+        recovery.seeClients(service);
         assertEquals(Set.of(OWNER), recorded().complete(), "who holds nothing just now may open a file the next moment");
+    }
+
+    /** nfsd says that grace is over before it is: until nfsdcld has noted it, reclaims are granted. */
+    @Test
+    void whoCameBackInTheLastMomentIsRecorded() throws Exception {
+        when(holdings.clients(any())).thenReturn(List.of());
+        when(nfsd.threads()).thenReturn(8);
+        graceEnds();
+        assertTrue(recovery.step(service).isEmpty());
+
+        when(holdings.clients(any())).thenReturn(List.of(OLD));
+        assertFalse(recovery.seeClients(service), "more may come");
+        assertEquals(Set.of("636c69656e742032"), recorded().complete());
+
+        new NfsdcldDb(state.clientDatabase()).endRecovery(recoveryEpoch());
+        assertTrue(recovery.seeClients(service));
+        assertEquals(Set.of("636c69656e742032"), recorded().complete());
+        Files.delete(state.clientDatabase());
+        assertTrue(recovery.seeClients(service), "of a service without NFSv4");
+    }
+
+    private long recoveryEpoch() throws IOException {
+        return new NfsdcldDb(state.clientDatabase()).epochs().recovery();
     }
 
     /** They are all to come back when the service has been started anew. */
@@ -306,7 +329,7 @@ class RecoveryTest {
         new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId()));
         when(holdings.clients(any())).thenReturn(List.of());
         graceEnds();
-        assertThrows(IOException.class, () -> recovery.forgetGone(service));
+        assertThrows(IOException.class, () -> recovery.seeClients(service));
         assertEquals(Set.of(OWNER), recorded().complete());
     }
 

@@ -107,7 +107,7 @@ public final class FakeRestart {
         services = new SharedServices(fake.registry);
         grace = new NodeGrace(fake.node, fake.nfsd, lockd, server);
         hosts = new RestartHosts(fake.node, grace, records, fakeNotifier(), state);
-        clients = new RestartClients(fake.node, fake.nfsd, new SharedOwners(dir.resolve("services"), files), database);
+        clients = new RestartClients(fake.node, fake.nfsd, new SharedOwners(dir.resolve("services"), files), state, database);
         NlmLeftovers leftovers = new NlmLeftovers(fake.node, fake.servers, fake.holdings, fakeRelease());
         planner = new RestartPlanner(server, services, records, hosts, clients, leftovers);
         cycle = new RestartCycle(server, new ServerDoors(fake.node), leftovers, state, PAUSE);

@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.UnexpectedFormatException;
+import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.LinuxKernel;
@@ -55,6 +56,27 @@ class RestartStateTest {
         assertFalse(state.isUnfinished());
         Files.writeString(dir.resolve("restart").resolve("threads"), "");
         assertThrows(UnexpectedFormatException.class, state::unfinished);
+    }
+
+    @Test
+    void whoIsRecordedForItIsKeptBesideThoseOfBefore() throws Exception {
+        NfsdcldDb.Entry first = new NfsdcldDb.Entry(17, "61");
+        NfsdcldDb.Entry second = new NfsdcldDb.Entry(18, "6162");
+        state.keepRecorded(List.of());
+        assertFalse(state.hasRecorded());
+
+        state.keepRecorded(List.of(first));
+        state.keepRecorded(List.of(first, second));
+
+        assertEquals(List.of(first, second), state.recorded());
+        state.finished();
+        assertTrue(state.hasRecorded(), "a restart that was given up is finished, too");
+        state.forgetRecorded();
+        assertEquals(List.of(), state.recorded());
+        Files.writeString(dir.resolve("restart").resolve("recorded"), "17\n");
+        assertThrows(UnexpectedFormatException.class, state::recorded);
+        state.keepRecorded(List.of(second));
+        assertEquals(List.of(second), state.recorded());
     }
 
     @Test

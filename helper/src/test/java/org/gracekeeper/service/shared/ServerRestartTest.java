@@ -3,6 +3,7 @@
 package org.gracekeeper.service.shared;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.anyInt;
@@ -133,6 +134,82 @@ class ServerRestartTest {
         assertTrue(node.recordedAtStop.containsAll(Set.of("6161", "6337")), node.recordedAtStop.toString());
         // This nfsd has not asked for them.
         assertTrue(node.said.stream().anyMatch(line -> line.contains("did not find nfsdcld")), node.said.toString());
+    }
+
+    /** Of those that came with the service, and of those that never come, nfsd's next start would wait for each. */
+    @Test
+    void ofARestartThatIsGivenUpNoClientStaysRecorded() throws Exception {
+        node.createDatabase();
+        node.fake.client(7, "192.0.2.71:700", FakeServers.open(1, FakeServers.THERE, 1));
+        node.refused = "0";
+        Operation web = node.operation("web");
+        Files.writeString(web.state().clients(), "6161\n6338");
+        node.atDoors = () -> node.fake.client(8, "192.0.2.72:700");
+
+        assertThrows(IOException.class, () -> restart.join(web));
+
+        assertEquals(Set.of("6337", "6338"), node.recorded(), "those that nfsd has stay");
+        assertFalse(node.state.hasRecorded());
+    }
+
+    @Test
+    void norOfOneThatNfsdIsGoneBefore() throws Exception {
+        node.createDatabase();
+        Operation web = node.operation("web");
+        Files.writeString(web.state().clients(), "6161");
+        node.here.add(node.service("db").started(5).withOpened().withRecovered());
+        node.onRecord = () -> node.fake.threads(0);
+
+        assertThrows(IOException.class, () -> restart.join(web));
+
+        assertTrue(node.recorded().contains("6161"), "who of them has come cannot be told while it does not run");
+        node.fake.threads(8);
+        restart.finish(Deadline.after(FakeRestart.PATIENCE));
+        assertEquals(Set.of(), node.recorded());
+        assertFalse(node.state.hasRecorded());
+    }
+
+    /** Before it is written down that nfsd is about to be stopped, and after that. */
+    @Test
+    void norOfOneWhoseHelperIsKilledBeforeNfsdStops() throws Exception {
+        node.createDatabase();
+        for (boolean begun : new boolean[] {false, true}) {
+            RestartPlan plan = node.planner.plan(List.of(node.arriving("web", "", "6161")));
+            assertTrue(node.recorded().contains("6161"), node.recorded().toString());
+            if (begun) {
+                node.state.begin(plan.start());
+            }
+
+            restart.finish(Deadline.after(FakeRestart.PATIENCE));
+
+            node.await(() -> !node.state.hasRecorded());
+            assertEquals(Set.of(), node.recorded());
+            assertFalse(node.done.stream().anyMatch(line -> line.startsWith("rpc")), node.done.toString());
+        }
+    }
+
+    @Test
+    void afterARestartTheyAreWhoMayReclaim() throws Exception {
+        node.createDatabase();
+        node.refused = "8";
+        Operation web = node.operation("web");
+        Files.writeString(web.state().clients(), "6161");
+        assertThrows(IOException.class, () -> restart.join(web));
+        assertTrue(node.state.hasRecorded());
+        node.sql("CREATE TABLE \"rec-0000000000000002\" (id BLOB PRIMARY KEY, princhash BLOB);"
+                + "UPDATE grace SET current = 2, recovery = 1;"); // as nfsdcld does for a start
+        node.refused = "";
+
+        restart.finish(Deadline.after(FakeRestart.PATIENCE));
+
+        node.await(() -> !node.state.hasRecorded());
+        assertTrue(node.recorded().contains("6161"), node.recorded().toString());
+        node.sql("UPDATE grace SET recovery = 0");
+
+        restart.join(node.operation("db"));
+        node.await(() -> node.told.size() == 2);
+        node.awaitFinished();
+        assertFalse(node.state.hasRecorded());
     }
 
     @Test

@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.UnaryOperator;
+import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.protocol.OcfCode;
@@ -201,6 +202,16 @@ class RegistryTest {
         registry.update(other, RunningService::withStopping);
         assertFalse(Files.exists(closed));
         assertFalse(Files.exists(dir.resolve("services/web/closed")));
+    }
+
+    /** As /proc/locks has them, since no path says where an unmounted one is. */
+    @Test
+    void theEmergencyStopKnowsTheFileSystems() throws Exception {
+        List<DeviceId> devices = List.of(new DeviceId(8, 16), new DeviceId(254, 10));
+
+        registry.save(TestService.exporting(service, devices, dir), TestService.parameters(dir));
+
+        assertEquals(List.of("08:10", "fe:0a"), Files.readAllLines(dir.resolve("services/web/devices")));
     }
 
     @Test
