@@ -9,6 +9,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.node.DaemonProcess;
 import org.gracekeeper.node.Node;
@@ -33,7 +35,7 @@ public final class DaemonsLayer implements Layer {
     private static final Duration READY = Duration.ofSeconds(60);
     private static final Duration GRACEFUL = Duration.ofSeconds(5);
     private static final Duration KILLED = Duration.ofSeconds(5);
-    private static final int LOOKS_PER_SIGNAL = 50;
+    private static final int LOOKS_PER_SECOND = (int) (Duration.ofSeconds(1).toMillis() / Waiting.POLL_MILLIS);
 
     private final Node node;
     private final DaemonUnits units;
@@ -66,8 +68,7 @@ public final class DaemonsLayer implements Layer {
         }
         units.requestStart(operation, v3 ? List.of("statd", "mountd") : List.of("mountd"));
         // nfsd asks for its client tracker for one second only (fs/nfsd/nfs4recover.c, nfsd4_cld_tracking_init).
-        await(operation, ready, TrackerLayer.NFSDCLD, () -> find(instance, TrackerLayer.NFSDCLD)
-                .map(p -> processes.watchesFiles(p.pid())).orElse(false));
+        awaitProcess(operation, ready, TrackerLayer.NFSDCLD, process -> processes.watchesFiles(process.pid()));
         if (notifications.any(instance.name())) {
             // Waits by itself until clients can be reached. After the others: its nice level would put it before them.
             units.requestStart(operation, List.of(Instance.NOTIFY));
@@ -84,7 +85,7 @@ public final class DaemonsLayer implements Layer {
             await(operation, ready, "mountd", () -> node.in(instance.network(),
                     () -> RpcClient.registered(RpcClient.MOUNTD, 3)));
         } else {
-            await(operation, ready, "mountd", () -> find(instance, "rpc.mountd").isPresent());
+            awaitProcess(operation, ready, "rpc.mountd", process -> true);
         }
     }
 
@@ -142,11 +143,21 @@ public final class DaemonsLayer implements Layer {
         return program.replace("rpc.", "");
     }
 
-    /** The program as its unit has it; a search among all processes of a node with many services takes long. */
-    private Optional<Processes.Process> find(Instance instance, String program) throws IOException {
-        Optional<DaemonProcess> first = ofUnit(instance, program);
-        return first.isEmpty() ? processes.find(instance.netnsFile(), program)
-                : named(instance, first.get(), program);
+    /**
+     * Until the program runs, and is as it is to be. Mostly its unit has it. Else all processes of the node are searched, but not with
+     * each look: where many services start at once all of them wait for systemd, which would get no processor for that.
+     */
+    private void awaitProcess(Operation operation, Deadline deadline, String program, Predicate<Processes.Process> ready)
+            throws IOException, OcfException, InterruptedException {
+        Instance instance = operation.instance();
+        AtomicInteger looks = new AtomicInteger();
+        await(operation, deadline, daemon(program), () -> {
+            boolean search = looks.getAndIncrement() % LOOKS_PER_SECOND == 0;
+            Optional<DaemonProcess> first = ofUnit(instance, program);
+            Optional<Processes.Process> process = first.isPresent() ? named(instance, first.get(), program)
+                    : search ? processes.find(instance.netnsFile(), program) : Optional.empty();
+            return process.filter(ready).isPresent();
+        });
     }
 
     /** The process, if it is that program and in the service's network namespace. */
@@ -173,7 +184,7 @@ public final class DaemonsLayer implements Layer {
         Deadline deadline = Deadline.after(patience);
         List<Processes.Process> left = List.of();
         for (int look = 0; true; look++) {
-            boolean again = look % LOOKS_PER_SIGNAL == 0;
+            boolean again = look % LOOKS_PER_SECOND == 0;
             // All are looked through when those that were seen have gone: somebody may have come.
             left = again ? List.of() : processes.still(file, left);
             left = left.isEmpty() ? processes.in(file) : left;

@@ -25,6 +25,8 @@ import org.gracekeeper.service.stack.Layer;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.Instance;
 import org.gracekeeper.service.state.RunningService;
+import org.gracekeeper.sys.Errno;
+import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.task.Errors;
 
 /**
@@ -104,13 +106,23 @@ public final class ServerLayer implements Layer {
     }
 
     private void listen() throws IOException {
-        for (String any : List.of("0.0.0.0", "::")) {
-            int fd = node.kernel().listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT);
-            try {
-                nfsd.addListener(fd);
-            } finally {
-                node.kernel().close(fd);
+        listen("0.0.0.0");
+        try {
+            listen("::");
+        } catch (KernelException e) {
+            // Booted with ipv6.disable=1 (net/ipv6/af_inet6.c, inet6_init): no address of a service can be one of IPv6 then.
+            if (e.errno() != Errno.EAFNOSUPPORT) {
+                throw e;
             }
+        }
+    }
+
+    private void listen(String any) throws IOException {
+        int fd = node.kernel().listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT);
+        try {
+            nfsd.addListener(fd);
+        } finally {
+            node.kernel().close(fd);
         }
     }
 

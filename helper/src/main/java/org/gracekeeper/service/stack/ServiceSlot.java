@@ -54,12 +54,18 @@ public final class ServiceSlot {
         }
     }
 
-    /** Takes it if no action has it now, to be preempted by a stop. */
+    /** Takes it if no action has it now or waits for it, to be preempted by a stop. */
     boolean tryAcquire() {
-        if (!lock.tryLock()) {
+        int before = stops();
+        // A stop that waits has interrupted whoever it could, and would not interrupt who comes now.
+        if (lock.hasQueuedThreads() || !lock.tryLock()) {
             return false;
         }
         synchronized (guard) {
+            if (stops != before) {
+                lock.unlock();
+                return false;
+            }
             preemptible = Thread.currentThread();
         }
         return true;

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.gracekeeper.json.Fields;
@@ -47,6 +49,7 @@ public final class Registry {
     private static final String CLOSED = "closed";
     /** Those of its addresses that somebody else has given to the node; mostly not there. The emergency stop knows it. */
     private static final String FOREIGN = "foreign";
+    private static final Set<String> NOT_ITS_OWN = Set.of(UNCLAIMED, CLOSED, FOREIGN);
 
     private final Path root;
     private final DurableFiles files;
@@ -326,8 +329,20 @@ public final class Registry {
         }
     }
 
+    /** What says that something is not the service's goes last: cut short, a stop would take down what another service has. */
     public synchronized void remove(ServiceName name) throws IOException {
-        files.deleteTree(directory(name));
+        Path directory = directory(name);
+        if (!exists(name)) {
+            return;
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                if (!NOT_ITS_OWN.contains(entry.getFileName().toString())) {
+                    files.deleteTree(entry);
+                }
+            }
+        }
+        files.deleteTree(directory);
     }
 
     public List<ServiceName> names() throws IOException {
@@ -348,8 +363,8 @@ public final class Registry {
         return names().stream().filter(name -> only.isEmpty() || only.get().equals(name)).toList();
     }
 
-    /** Every service that has made its claim, but {@code except}, which may be null. */
-    public List<RunningService> others(ServiceName except) throws IOException {
+    /** Every service that has made its claim, but {@code except}, which may be null. Not while one is just being recorded. */
+    public synchronized List<RunningService> others(ServiceName except) throws IOException {
         List<RunningService> others = new ArrayList<>();
         for (ServiceName name : names()) {
             if (!name.equals(except) && isClaimed(name)) {

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.gracekeeper.net.RpcClient.Answer;
 import org.gracekeeper.node.DaemonProcess;
@@ -231,6 +232,20 @@ class DaemonsLayerTest {
         layer.up(operation);
         verify(processes, never()).in(any());
         verify(processes, never()).find(any(), any());
+    }
+
+    /** As long as systemd has not come to the unit: with 64 services that start at once it would come to nothing any more. */
+    @Test
+    void norSearchedAgainAndAgainForWhatIsYetToCome() throws Exception {
+        when(processes.find(any(), any())).thenReturn(Optional.empty());
+        AtomicInteger looks = new AtomicInteger();
+        when(probe.daemon(any(), eq("nfsdcld"))).thenAnswer(call -> looks.incrementAndGet() < 30 ? Optional.empty()
+                : Optional.of(new DaemonProcess(2, 'S', 1, 0)));
+        when(processes.one(any(), eq(2))).thenReturn(Optional.of(new Processes.Process(2, "nfsdcld")));
+        when(processes.watchesFiles(2)).thenReturn(true);
+        layer.up(operation);
+        assertEquals(30, looks.get());
+        verify(processes, times(1)).find(any(), any());
     }
 
     @Test

@@ -6,16 +6,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.node.Node;
 import org.gracekeeper.protocol.OcfException;
@@ -26,7 +30,9 @@ import org.gracekeeper.service.server.NodeLockd;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.TestService;
 import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.sys.Errno;
 import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.sys.KernelException;
 import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -89,6 +95,38 @@ class ServerLayerTest {
         isRefused();
         nfsdcldIsAsked("DELETE FROM \"rec-0000000000000002\"");
         layer.up(operation);
+    }
+
+    private static final String V4 = "0.0.0.0";
+    private static final String V6 = "::";
+
+    /** What nfsd gets to listen on, on a node whose kernel answers for a family that it does not have as {@code errno} says. */
+    private List<Integer> listensWithout(String any, int errno) throws Exception {
+        List<Integer> listens = new ArrayList<>();
+        Kernel kernel = mock(Kernel.class);
+        Node node = mock(Node.class);
+        NfsdFs nfsd = mock(NfsdFs.class);
+        when(node.kernel()).thenReturn(kernel);
+        when(node.in(any(), any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(2).call());
+        when(node.in(any(), any())).thenReturn(true); // no grace: nfsdcld is not asked for
+        when(kernel.listenTcp(InetAddress.getByName(V4), RpcClient.NFS_PORT)).thenReturn(4);
+        when(kernel.listenTcp(InetAddress.getByName(V6), RpcClient.NFS_PORT)).thenReturn(6);
+        when(kernel.listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT)).thenThrow(KernelException.of("socket", any, errno));
+        doAnswer(call -> listens.add(call.getArgument(0))).when(nfsd).addListener(anyInt());
+        doAnswer(call -> {
+            call.<NodeLockd.Start>getArgument(1).run(90);
+            return null;
+        }).when(lockd).whileSet(any(), any());
+        new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class)).up(operation);
+        verify(nfsd).setThreads(operation.service().config().threads());
+        return listens;
+    }
+
+    @Test
+    void aNodeThatWasBootedWithoutIpv6ServesIpv4() throws Exception {
+        assertEquals(List.of(4), listensWithout(V6, Errno.EAFNOSUPPORT));
+        assertThrows(KernelException.class, () -> listensWithout(V6, Errno.EADDRINUSE));
+        assertThrows(KernelException.class, () -> listensWithout(V4, Errno.EAFNOSUPPORT));
     }
 
     /** Before 6.3 locks stay where the kernel is not told of the file system, and go on the one below where it is not mounted. */

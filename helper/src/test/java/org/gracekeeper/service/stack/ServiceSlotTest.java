@@ -92,6 +92,34 @@ class ServiceSlotTest {
         slot.release();
     }
 
+    /** A stop waits for a monitor, and has nobody left to interrupt. */
+    @Test
+    void whatIsDoneBesideActionsDoesNotGoBeforeOneThatWaits() throws Exception {
+        slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+        CountDownLatch stopped = new CountDownLatch(1);
+        Thread stop = new Thread(() -> {
+            try {
+                slot.preempt();
+                slot.acquire(Deadline.after(Duration.ofSeconds(10)), false);
+                stopped.await();
+            } catch (InterruptedException | OcfException e) {
+                throw new AssertionError(e);
+            } finally {
+                slot.release();
+            }
+        });
+        stop.start();
+        while (stop.getState() != Thread.State.TIMED_WAITING) {
+            Thread.sleep(10);
+        }
+        slot.release();
+        assertFalse(slot.tryAcquire());
+        stopped.countDown();
+        stop.join(10_000);
+        assertTrue(slot.tryAcquire());
+        slot.release();
+    }
+
     @Test
     void anActionThatNeverEndsIsReported() throws Exception {
         CountDownLatch holding = new CountDownLatch(1);

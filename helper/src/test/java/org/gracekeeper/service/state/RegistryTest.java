@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.spy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,6 +20,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.Parameters;
@@ -178,6 +182,35 @@ class RegistryTest {
         assertTrue(registry.isClaimed(other));
         assertFalse(registry.load(other).orElseThrow().stopping());
         assertTrue(registry.isComplete(name), "an older version's record has no word of it");
+    }
+
+    /** The helper may be killed after any step of it: what is left must not say that the service has what its parameters name. */
+    @Test
+    void aRemovalThatIsCutShortLeavesNoClaimBehind() throws Exception {
+        Path directory = dir.resolve("services/db");
+        for (int steps = 0; steps < 3 * TIMES; steps++) {
+            DurableFiles files = spy(new DurableFiles(LinuxKernel.load()));
+            AtomicInteger left = new AtomicInteger(steps);
+            doAnswer(call -> {
+                if (left.getAndDecrement() <= 0) {
+                    throw new IOException("killed");
+                }
+                return call.callRealMethod();
+            }).when(files).deleteTree(any());
+            ServiceName other = begin("db", "instance", "node", "grace", "none").config().name();
+            registry.leave(other, List.of());
+            try {
+                new Registry(dir.resolve("services"), files, Metadata.defaults()).remove(other);
+                assertTrue(steps > 5, "it has that many files");
+                assertFalse(Files.exists(directory));
+                return;
+            } catch (IOException e) {
+                for (String mark : List.of("unclaimed", "closed", "foreign")) {
+                    assertTrue(Files.exists(directory.resolve(mark)), mark + " after " + steps + " steps");
+                }
+            }
+        }
+        throw new AssertionError("it never ends");
     }
 
     /** An older version's: there was no claim to be made. */
