@@ -9,6 +9,7 @@ import static org.gracekeeper.sys.MountCalls.MS_NOSUID;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -146,6 +147,8 @@ public final class MountNamespace {
         }
         Path source = PRIVATE.resolve(target.getFileName().toString());
         Files.writeString(source, content);
+        // Daemons read them that have given up root.
+        Files.setPosixFilePermissions(source, PosixFilePermissions.fromString("rw-r--r--"));
         kernel.mount(source.toString(), target, null, MS_BIND, null);
     }
 
