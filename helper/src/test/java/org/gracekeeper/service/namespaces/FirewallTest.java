@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.gracekeeper.exec.CommandResult;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.node.Node;
@@ -52,15 +53,21 @@ class FirewallTest {
         assertTrue(Files.readString(units.resolve("gracekeeper-mountd@.service")).contains("/gk-mountd -F -p 20048\n"));
     }
 
+    /** @param loaded gets what nft is given */
+    private static Firewall firewall(List<String> loaded, Function<List<String>, CommandResult> nft) throws Exception {
+        Node node = Mockito.mock(Node.class);
+        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
+        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
+            loaded.add(stdin);
+            return nft.apply(argv);
+        });
+        return new Firewall(node);
+    }
+
     /** An exit code for that would keep the service away from the node until somebody cleans up. */
     @Test
     void whatTookTooLongIsNoRefusal() throws Exception {
-        Node node = Mockito.mock(Node.class);
-        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
-                call -> call.<Callable<?>>getArgument(1).call());
-        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) ->
-                new CommandResult(argv, 143, "", "", Duration.ofSeconds(30), true));
-        Firewall firewall = new Firewall(node);
+        Firewall firewall = firewall(new ArrayList<>(), argv -> new CommandResult(argv, 143, "", "", Duration.ofSeconds(30), true));
         for (String[] more : new String[][] {{}, {"firewall", "/etc/my.nft"}}) {
             Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), more), new ArrayList<>());
             firewall.begin(mine, false);
@@ -71,15 +78,9 @@ class FirewallTest {
 
     @Test
     void whatNftRefusesEndsTheStartWithTheReason() throws Exception {
-        Node node = Mockito.mock(Node.class);
-        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
-                call -> call.<Callable<?>>getArgument(1).call());
         List<String> loaded = new ArrayList<>();
-        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
-            loaded.add(stdin);
-            return new CommandResult(argv, 1, "", "In file included from /dev/stdin:2:1-21:\n/etc/my.nft:1:1-5: Error: syntax error", Duration.ZERO, false);
-        });
-        Firewall firewall = new Firewall(node);
+        Firewall firewall = firewall(loaded, argv -> new CommandResult(argv, 1, "",
+                "In file included from /dev/stdin:2:1-21:\n/etc/my.nft:1:1-5: Error: syntax error", Duration.ZERO, false));
         Operation mine = TestService.operation(TestService.at(Path.of("/srv/a/state"), "firewall", "/etc/my.nft"),
                 new ArrayList<>());
         firewall.begin(mine, false);
@@ -98,15 +99,8 @@ class FirewallTest {
     /** What was prepared has all but the administrator's rules. */
     @Test
     void whatWasPreparedIsNotLoadedAgain() throws Exception {
-        Node node = Mockito.mock(Node.class);
-        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
-                call -> call.<Callable<?>>getArgument(1).call());
         List<String> loaded = new ArrayList<>();
-        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) -> {
-            loaded.add(stdin);
-            return new CommandResult(argv, 0, "", "", Duration.ZERO, false);
-        });
-        Firewall firewall = new Firewall(node);
+        Firewall firewall = firewall(loaded, argv -> new CommandResult(argv, 0, "", "", Duration.ZERO, false));
         Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
         firewall.prepare(plain.instance(), true, plain.deadline());
         assertEquals(List.of(Firewall.rules(plain.service().config())), loaded);
@@ -124,12 +118,9 @@ class FirewallTest {
 
     @Test
     void whatCannotBePreparedFails() throws Exception {
-        Node node = Mockito.mock(Node.class);
-        Mockito.when(node.in(Mockito.any(), Mockito.any())).thenAnswer(
-                call -> call.<Callable<?>>getArgument(1).call());
-        Mockito.when(node.commands()).thenReturn((timeout, stdin, argv) ->
-                new CommandResult(argv, 1, "", "Error: no nf_tables", Duration.ZERO, false));
+        Firewall firewall = firewall(new ArrayList<>(),
+                argv -> new CommandResult(argv, 1, "", "Error: no nf_tables", Duration.ZERO, false));
         Operation plain = TestService.operation(TestService.at(Path.of("/srv/a/state")), new ArrayList<>());
-        assertThrows(IOException.class, () -> new Firewall(node).prepare(plain.instance(), true, plain.deadline()));
+        assertThrows(IOException.class, () -> firewall.prepare(plain.instance(), true, plain.deadline()));
     }
 }
