@@ -342,6 +342,12 @@ class JudgeTest(unittest.TestCase):
                 "gaps": {**line["gaps"], f"requester-{name}": 6.0}, "after": {name: 0.0}})
             self.only_missed(lines, f"planned move, new lock, {title}: median 0.04, worst 0.06 of usual's; at most 0.05")
 
+    def test_what_the_floors_outage_alone_is_of_a_wait_for_new_locks(self):
+        text = next(goal.text for goal in summary.goals(summary.collect(all_reached()), all_reached()) if "new lock" in goal.text)
+        self.assertIn("at most 0.05 (floor's outage alone: 0.02)", text)
+        without = [line for line in all_reached() if line["kind"] != "floor"]
+        self.assertNotIn("alone", "".join(goal.text for goal in summary.goals(summary.collect(without), without)))
+
     def test_of_power_cuts_new_locks_are_not_judged(self):
         self.only_missed(self.changed("gracekeeper", "cut", lambda line: {"gaps": {**line["gaps"], "requester-v3": 90.0}}))
 
