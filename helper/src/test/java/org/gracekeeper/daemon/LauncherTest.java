@@ -6,9 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,16 +28,11 @@ class LauncherTest {
 
     /** The properties of a Java runtime that is started in place of the helper. */
     private String settings(Map<String, String> locale) throws Exception {
-        Path program = Files.createDirectories(dir.resolve("java/bin")).resolve("java");
-        Files.writeString(dir.resolve("java/release"), "JAVA_VERSION=\"17\"\n");
-        Files.writeString(program, "#!/bin/sh\nexec '" + Path.of(System.getProperty("java.home"), "bin/java")
+        ProcessBuilder launcher = TestLauncher.of(dir, "#!/bin/sh\nexec '" + Path.of(System.getProperty("java.home"), "bin/java")
                 + "' -XshowSettings:properties -version\n");
-        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
-        ProcessBuilder launcher = new ProcessBuilder("sh", "src/main/sh/gracekeeperd");
-        launcher.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.startsWith("LANG") || name.startsWith("JAVA_"));
-        launcher.environment().put("JAVA_HOME", dir.resolve("java").toString());
+        launcher.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.startsWith("LANG"));
         launcher.environment().putAll(locale);
-        Process java = launcher.redirectErrorStream(true).start();
+        Process java = launcher.start();
         String said = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, java.waitFor(), said);
         return said;

@@ -16,7 +16,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -47,13 +46,11 @@ class MemoryTest {
     private Process helper;
     private Path log;
 
-    /** The launcher takes the program below {@code JAVA_HOME}, whose place is taken by one that has other jars and directories. */
+    /** In place of Java is a program that gives it other jars and directories. */
     @BeforeEach
     void startHelper() throws Exception {
         Root.required();
-        Path program = Files.createDirectories(dir.resolve("java/bin")).resolve("java");
-        Files.writeString(dir.resolve("java/release"), "JAVA_VERSION=\"17\"\n");
-        Files.writeString(program, """
+        ProcessBuilder launcher = TestLauncher.of(dir, """
                 #!/bin/sh
                 for argument; do
                     shift
@@ -66,14 +63,10 @@ class MemoryTest {
                 exec unshare --mount --propagation private sh -c \\
                     'mkdir -p /run/gracekeeper && mount -t tmpfs tmpfs /run/gracekeeper && exec "$@"' sh %s "$@"
                 """.formatted(classPath(), dir, Path.of(System.getProperty("java.home"), "bin/java")));
-        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
         log = dir.resolve("log");
-        ProcessBuilder launcher = new ProcessBuilder("sh", "src/main/sh/gracekeeperd");
-        launcher.environment().put("JAVA_HOME", dir.resolve("java").toString());
-        launcher.environment().keySet().removeAll(
-                List.of("JAVA_OPTS", "JAVA_TOOL_OPTIONS", "NOTIFY_SOCKET", "WATCHDOG_USEC", "INVOCATION_ID"));
+        launcher.environment().keySet().removeAll(List.of("NOTIFY_SOCKET", "WATCHDOG_USEC", "INVOCATION_ID"));
         launcher.environment().put("JAVA_OPTS", "-Xlog:gc");
-        helper = launcher.redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        helper = launcher.redirectOutput(log.toFile()).start();
         helper.getOutputStream().close();
         await(() -> Files.exists(socket()) && Files.readString(log).contains("ready on"));
         await(() -> threads().noneMatch("rehearsal"::equals));
