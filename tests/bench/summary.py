@@ -187,13 +187,13 @@ def gap_goals(found):
                 part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
                 missed = missed or part > limit
                 cells.append(f"{word} {part:.2f}" + (" (theirs is endless)" if take(theirs) == ENDLESS else ""))
-            text = f"{words}{', '.join(cells)} of {kind}'s; at most {limit}" + alone(found, what, name, theirs)
+            text = f"{words}{', '.join(cells)} of {kind}'s; at most {limit}" + floor_alone(found, what, name, theirs)
             if few:
                 text += f"; {len(ours)} and {len(theirs)} of {TIMES} measured" + (", too much so far" if missed else "")
             yield Goal(text, LACKING if few else MISSED if missed else 0)
 
 
-def alone(found, what, name, theirs):
+def floor_alone(found, what, name, theirs):
     """Nobody gets a new lock while the storage is on its way: what that alone comes to."""
     floor = gaps_of(found, what, "floor", "prober")
     if not name.startswith(REQUESTER) or not floor or statistics.median(theirs) in (0, ENDLESS):

@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Messages of rtnetlink(7), for what clients wait for: a program that is started to send one takes a hundred times as long.
+ * Messages of rtnetlink(7), for what clients wait for: a program that is started to send one takes many times as long.
  * Structures and constants as in linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h.
  */
 final class RouteMessages {
@@ -43,7 +43,8 @@ final class RouteMessages {
         byte[] bytes = address.getAddress();
         ByteBuffer message = header(IFADDRMSG + 2 * (ATTRIBUTE + bytes.length), RTM_NEWADDR,
                 (short) (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL));
-        message.put((byte) SocketAddresses.family(address)).put((byte) prefix).put(address instanceof Inet6Address ? IFA_F_NODAD : 0).put(RT_SCOPE_UNIVERSE).putInt(index);
+        message.put((byte) SocketAddresses.family(address)).put((byte) prefix);
+        message.put(address instanceof Inet6Address ? IFA_F_NODAD : 0).put(RT_SCOPE_UNIVERSE).putInt(index);
         for (short type : new short[] {IFA_LOCAL, IFA_ADDRESS}) {
             message.putShort((short) (ATTRIBUTE + bytes.length)).putShort(type).put(bytes);
         }

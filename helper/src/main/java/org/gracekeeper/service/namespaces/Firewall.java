@@ -22,7 +22,8 @@ import org.gracekeeper.task.Deadline;
 
 /**
  * What gets into a service's network namespace, where the node's own rules do not reach: its ports, answers to what it asks
- * itself, and ICMP. All of it is replaced in one transaction, with nft(8): before the service comes, or while the other layers are built. Thread-safe.
+ * itself, and ICMP. All of it is replaced in one transaction, with nft(8): before the service comes, or while the other layers are
+ * built. Thread-safe.
  */
 public final class Firewall {
     /** As in gracekeeper-statd@.service. */

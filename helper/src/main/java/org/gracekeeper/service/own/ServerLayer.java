@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceConfig;
