@@ -16,6 +16,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.commons.exec.CommandLine;
 import org.apache.commons.exec.DefaultExecutor;
+import org.gracekeeper.task.Bounded;
 
 /**
  * Runs commands over commons-exec: arguments as they are, a fixed environment, bounded output, a deadline that holds.
@@ -44,6 +45,7 @@ public final class ExecCommands implements Commands {
 
     @Override
     public CommandResult run(Duration timeout, String stdin, List<String> argv) throws IOException {
+        Bounded.requireAwaited();
         List<String> entering = ThreadNamespaces.entering();
         if (entering.isEmpty()) {
             return execute(timeout, stdin, argv, argv);

@@ -15,6 +15,7 @@ import org.gracekeeper.exec.Commands;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.NamespaceSet;
 import org.gracekeeper.sys.Namespaces;
+import org.gracekeeper.task.Bounded;
 import org.gracekeeper.task.Deadline;
 
 /**
@@ -57,6 +58,7 @@ public final class Node {
     }
 
     private static <T> T plain(Callable<T> call) throws IOException, InterruptedException {
+        Bounded.requireAwaited();
         try {
             return call.call();
         } catch (IOException | InterruptedException | RuntimeException e) {

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.gracekeeper.sys.Kernel;
+import org.gracekeeper.task.Bounded;
 
 /**
  * Files that are complete and on stable storage, or unchanged, whatever happens. Never follows a symbolic link in the
@@ -108,6 +109,7 @@ public final class DurableFiles {
      * @throws IOException also where a link takes a directory's place meanwhile, as the owner of the one above it can do
      */
     public void deleteTree(Path path) throws IOException {
+        Bounded.requireAwaited();
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
@@ -173,6 +175,7 @@ public final class DurableFiles {
                     out.force(true);
                 }
             }
+            Bounded.requireAwaited(); // the disk may have been what it hung at
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             Files.deleteIfExists(temporary);
