@@ -3,18 +3,21 @@
 package org.gracekeeper.exec;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.commons.exec.ExecuteWatchdog;
-import org.apache.commons.exec.Watchdog;
 
 /**
  * Ends a command and its descendants when its time is over: SIGTERM, after a while SIGKILL, and when not even that
  * helps, because it sleeps uninterruptibly in the kernel, lets the waiting thread go. (The watchdog of commons-exec
- * sends SIGTERM to the command itself and leaves it at that.)
+ * sends SIGTERM to the command itself and leaves it at that; and when the clock is set back meanwhile, it waits for longer by as
+ * much.)
  */
 final class Escalation extends ExecuteWatchdog {
+    private final Duration timeout;
     private final Duration patience;
+    private final CountDownLatch over = new CountDownLatch(1);
     private final Thread waiting = Thread.currentThread();
     private volatile Process process;
     private volatile boolean timedOut;
@@ -22,7 +25,8 @@ final class Escalation extends ExecuteWatchdog {
 
     @SuppressWarnings("deprecation") // the builder cannot build a subclass
     Escalation(Duration timeout, Duration patience) {
-        super(Math.max(1, timeout.toMillis()));
+        super(INFINITE_TIMEOUT);
+        this.timeout = timeout;
         this.patience = patience;
     }
 
@@ -30,14 +34,24 @@ final class Escalation extends ExecuteWatchdog {
     public synchronized void start(Process started) {
         process = started;
         super.start(started);
+        Thread thread = new Thread(() -> limit(started), "time limit of a command");
+        thread.setDaemon(true);
+        thread.start();
     }
 
-    /** Runs on the watchdog's thread. Not synchronized: the executor must be able to stop the watchdog meanwhile. */
     @Override
-    public void timeoutOccured(Watchdog watchdog) {
-        Process target = process;
-        if (target == null || !target.isAlive()) {
-            return;
+    public synchronized void stop() {
+        over.countDown();
+        super.stop();
+    }
+
+    private void limit(Process target) {
+        try {
+            if (over.await(timeout.toMillis(), TimeUnit.MILLISECONDS) || !target.isAlive()) {
+                return;
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("nobody interrupts this thread", e);
         }
         timedOut = true;
         if (!end(target, patience)) {
