@@ -2,6 +2,8 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.model;
 
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -30,6 +32,11 @@ public record ServiceName(String value) {
                             + " in a row, and do not clone it");
         }
         return new ServiceName(instance);
+    }
+
+    /** Whose file it is among those that bear services' names; other files, such as temporary ones, are nobody's. */
+    public static Optional<ServiceName> ofFile(Path file) {
+        return Optional.of(file.getFileName().toString()).filter(name -> VALID.matcher(name).matches()).map(ServiceName::new);
     }
 
     @Override

@@ -120,16 +120,11 @@ public final class Standbys {
         }
     }
 
-    /** Other files, such as temporary ones of a write that was cut short, are nobody's. */
     private static Set<ServiceName> names(Path directory) throws IOException {
         Set<ServiceName> names = new TreeSet<>(Comparator.comparing(ServiceName::value));
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                try {
-                    names.add(new ServiceName(entry.getFileName().toString()));
-                } catch (IllegalArgumentException e) {
-                    continue;
-                }
+                ServiceName.ofFile(entry).ifPresent(names::add);
             }
         } catch (NoSuchFileException e) {
             return Set.of();

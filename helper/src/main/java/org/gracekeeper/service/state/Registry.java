@@ -351,7 +351,7 @@ public final class Registry {
         }
         List<ServiceName> names = new ArrayList<>();
         try (Stream<Path> entries = Files.list(root)) {
-            entries.sorted().forEach(entry -> names.add(new ServiceName(entry.getFileName().toString())));
+            entries.filter(Files::isDirectory).sorted().forEach(entry -> ServiceName.ofFile(entry).ifPresent(names::add));
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }

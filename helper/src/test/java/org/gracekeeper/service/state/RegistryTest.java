@@ -84,6 +84,18 @@ class RegistryTest {
         assertTrue(now.stopping());
     }
 
+    /** An editor's copy, or what somebody else left there, keeps no service from its start. */
+    @Test
+    void whatIsNoServicesDirectoryIsNobodys() throws Exception {
+        Path services = dir.resolve("services");
+        Files.createFile(services.resolve("service.json~"));
+        Files.createFile(services.resolve("plain-file"));
+        Files.createDirectory(services.resolve("-odd name"));
+
+        assertEquals(List.of(name), registry.names());
+        assertEquals(1, registry.others(null).size());
+    }
+
     @Test
     void theRoutesAreKept() throws Exception {
         List<String> routes = List.of("route replace default via 192.0.2.254 dev svc0 onlink", "route replace fd00::/8 dev svc0");
