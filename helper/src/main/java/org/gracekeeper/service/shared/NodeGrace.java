@@ -12,6 +12,7 @@ import org.gracekeeper.node.NodeServer;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.server.NodeLockd;
+import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.sys.Namespaces;
 
 /** The grace periods of the node's own nfsd and of the node's lockd. They end by the kernel's clocks. Thread-safe. */
@@ -60,31 +61,32 @@ public final class NodeGrace {
      * To be asked just before a service's clients can come: the kernel's clocks run all the same, and whoever comes when grace is
      * over loses his locks.
      *
-     * @param arriving the service: its storage, which may hang, is not read here
+     * @param hosts whether NFSv3 hosts have something to reclaim
+     * @param clients whether NFSv4 clients have
      * @throws OcfException (GENERIC) too little of it is left for those who have to reclaim. The next start begins anew
      */
-    void require(ArrivingService arriving) throws IOException, OcfException, InterruptedException {
+    void require(Operation operation, boolean hosts, boolean clients) throws IOException, OcfException, InterruptedException {
         double over = node.bootSeconds() - server.startedAt();
-        Optional<Period> late = node.in(Namespaces.HOST, () -> tooShort(arriving, over));
+        Optional<Period> late = node.in(Namespaces.HOST, () -> tooShort(operation, hosts, clients, over));
         if (late.isPresent()) {
             throw new OcfException(OcfCode.GENERIC, String.format("service %s: %.0f s of %s were over before a client could come,"
                     + " so locks would be lost: the next start begins anew; see what holds up this node or its storage%s",
-                    arriving.operation().instance().name(), over, late.get(), remedy(over)));
+                    operation.instance().name(), over, late.get(), remedy(over)));
         }
     }
 
-    private Optional<Period> tooShort(ArrivingService arriving, double over) throws IOException {
-        if (arriving.hosts() && !nfsd.versions().contains(NfsVersion.V3)) {
+    private Optional<Period> tooShort(Operation operation, boolean hosts, boolean clients, double over) throws IOException {
+        if (hosts && !nfsd.versions().contains(NfsVersion.V3)) {
             // lockd does not run for it, and gets no grace however often it restarts.
-            arriving.operation().warn("NFSv3 hosts may have had locks on it, and can reclaim none: the node's nfsd does not offer"
+            operation.warn("NFSv3 hosts may have had locks on it, and can reclaim none: the node's nfsd does not offer"
                     + " NFSv3, see vers3 in section nfsd of /etc/nfs.conf");
-        } else if (arriving.hosts()) {
+        } else if (hosts) {
             Period nlm = new Period("NLM", lockd.graceEnded(), lockd.graceTime());
             if (nlm.isTooShort(over)) {
                 return Optional.of(nlm);
             }
         }
-        if (!arriving.clients().isEmpty()) {
+        if (clients) {
             Period v4 = new Period("NFSv4", nfsd.v4GraceEnded(), nfsd.graceTime());
             if (v4.isTooShort(over)) {
                 return Optional.of(v4);

@@ -76,7 +76,7 @@ public final class SharedAddressLayer implements Layer {
         // Not while nfsd restarts for others: who comes then is not among those that the restart has recorded.
         gate.open(() -> {
             if (service.config().shared().orElseThrow().restart()) {
-                grace.require(arriving);
+                grace.require(operation, arriving.hosts(), !arriving.clients().isEmpty());
             }
             add(service);
         });

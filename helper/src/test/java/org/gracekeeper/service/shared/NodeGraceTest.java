@@ -28,7 +28,8 @@ class NodeGraceTest {
     }
 
     private void require(Operation operation) throws Exception {
-        node.grace.require(ArrivingService.of(operation, node.records));
+        ArrivingService arriving = ArrivingService.of(operation, node.records);
+        node.grace.require(operation, arriving.hosts(), !arriving.clients().isEmpty());
     }
 
     @Test
