@@ -114,6 +114,12 @@ at_rest() {
 	[ "$SVC" != gracekeeper ] || prepared_on "$1" "$SVC"
 }
 
+# in_service: no recovery is under way any more, so whoever asks for what is held is refused. Where all of that is lost nobody is.
+in_service() {
+	[ "$SVC" = floor ] || logs client3 "$SVC-contender" '"denied": [1-9]' $((LONGEST_GRACE + 20)) ||
+		say "      $SVC: the contender has not been refused any lock that is held"
+}
+
 # outage WHAT NODE CMD...: CMD makes the service go to NODE.
 outage() {
 	local what=$1 to=$2 begin over fenced=null found=null parts=null node graces='[]'
@@ -142,6 +148,7 @@ print(json.dumps((json.load(sys.stdin)["notReachable"] or {}).get("parts")))')
 	printf '{"kind": "%s", "what": "%s", "begin": %s, "end": %s, "fenced": %s, "getlk": %s, "parts": %s, "graces": %s, "operations": [%s]}\n' \
 		"$SVC" "$what" "$begin" "$EPOCHREALTIME" "${fenced:-null}" "${found:-null}" "${parts:-null}" "$graces" \
 		"$(paste -sd , "$OUT/operations")" >>"$OUT/outages.jsonl"
+	in_service
 }
 
 # An outage that does not come to its end is a result, too: without a line of its own only the good ones would count. One that
@@ -202,7 +209,9 @@ for kind in $BENCH_KINDS; do
 		need "$at is as $kind wants it" guest "$at" bench-node "$kind"
 		measure_clocks
 		[ "$kind" != floor ] || need "the echo server of $at" echo_server "$at"
-		at=$(other "$at")
+		# It has to run all of it once more, since it has booted.
+		need "$kind is on $at again" place "$kind" "$at"
+		in_service
 	done
 	need "the logs come home" end_programs
 	unmount_clients
