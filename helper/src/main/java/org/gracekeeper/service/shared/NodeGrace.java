@@ -59,7 +59,7 @@ public final class NodeGrace {
 
     /**
      * To be asked just before a service's clients can come: the kernel's clocks run all the same, and whoever comes when grace is
-     * over loses his locks.
+     * over loses his locks. Its storage, which may hang, is not read here.
      *
      * @param hosts whether NFSv3 hosts have something to reclaim
      * @param clients whether NFSv4 clients have
