@@ -182,23 +182,36 @@ def gap_goals(found):
             if not ours or not theirs:
                 yield Goal(f"{words}at most {limit} of {kind}'s; {len(ours)} and {len(theirs)} of {TIMES} measured", LACKING)
                 continue
-            cells, missed = [], False
-            for word, take in (("median", statistics.median), ("worst", max)):
-                part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
-                missed = missed or part > limit
-                cells.append(f"{word} {part:.2f}" + (" (theirs is endless)" if take(theirs) == ENDLESS else ""))
-            text = f"{words}{', '.join(cells)} of {kind}'s; at most {limit}" + floor_alone(found, what, name, theirs)
+            cells, missed = compared(ours, theirs, limit)
+            text = f"{words}{cells} of {kind}'s; at most {limit}" + of_the_wait(found, what, name, kind, limit)
             if few:
                 text += f"; {len(ours)} and {len(theirs)} of {TIMES} measured" + (", too much so far" if missed else "")
             yield Goal(text, LACKING if few else MISSED if missed else 0)
 
 
-def floor_alone(found, what, name, theirs):
-    """Nobody gets a new lock while the storage is on its way: what that alone comes to."""
-    floor = gaps_of(found, what, "floor", "prober")
-    if not name.startswith(REQUESTER) or not floor or statistics.median(theirs) in (0, ENDLESS):
+def compared(ours, theirs, limit):
+    """(median by median and worst by worst as text, is one of them more than LIMIT?)."""
+    cells, missed = [], False
+    for word, take in (("median", statistics.median), ("worst", max)):
+        part = take(ours) / take(theirs) if take(ours) != ENDLESS and take(theirs) else ENDLESS
+        missed = missed or part > limit
+        cells.append(f"{word} {part:.2f}" + (" (theirs is endless)" if take(theirs) == ENDLESS else ""))
+    return ", ".join(cells), missed
+
+
+def of_the_wait(found, what, name, kind, limit):
+    """Nobody gets a new lock while the storage is on its way: what that alone comes to, and what recovery adds to an outage."""
+    if not name.startswith(REQUESTER):
         return ""
-    return f" (floor's outage alone: {statistics.median(floor) / statistics.median(theirs):.2f})"
+    cells = []
+    floor, theirs = gaps_of(found, what, "floor", "prober"), gaps_of(found, what, kind, name)
+    if floor and statistics.median(theirs) not in (0, ENDLESS):
+        cells.append(f"floor's outage alone: {statistics.median(floor) / statistics.median(theirs):.2f}")
+    after = f"after-{name.removeprefix(REQUESTER)}"
+    ours, theirs = gaps_of(found, what, "gracekeeper", after), gaps_of(found, what, kind, after)
+    if ours and theirs:
+        cells.append(f"of what comes after the first write: {compared(ours, theirs, limit)[0]}")
+    return f" ({'; '.join(cells)})" if cells else ""
 
 
 def lock_goals(found):

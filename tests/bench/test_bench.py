@@ -348,6 +348,15 @@ class JudgeTest(unittest.TestCase):
         without = [line for line in all_reached() if line["kind"] != "floor"]
         self.assertNotIn("alone", "".join(goal.text for goal in summary.goals(summary.collect(without), without)))
 
+    def test_what_of_a_wait_for_new_locks_comes_after_the_first_write(self):
+        lines = all_reached()
+        for line in lines:
+            if line["kind"] in ("gracekeeper", "usual") and line["what"] == "move":
+                line["after"] = {"v4.1": 1.5 if line["kind"] == "gracekeeper" else 60.0}
+        text = next(goal.text for goal in summary.goals(summary.collect(lines), lines) if "new lock, NFSv4.1" in goal.text)
+        self.assertIn("(floor's outage alone: 0.02; of what comes after the first write: median 0.03, worst 0.03)", text)
+        self.only_missed(lines)
+
     def test_of_power_cuts_new_locks_are_not_judged(self):
         self.only_missed(self.changed("gracekeeper", "cut", lambda line: {"gaps": {**line["gaps"], "requester-v3": 90.0}}))
 
