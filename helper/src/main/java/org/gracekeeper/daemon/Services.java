@@ -222,7 +222,7 @@ public final class Services {
                 exports,
                 daemons,
                 server,
-                new RegisteredLayer(daemons),
+                new RegisteredLayer(daemons, records),
                 new SnapshotLayer(node, registry, link, nfsd, records, recovery, holdings, ledgers, peers,
                         reserve),
                 open,

@@ -25,8 +25,8 @@ import org.gracekeeper.store.DurableFiles;
 /**
  * statd's records of NLM clients, a file for each host in {@code sm/} or {@code sm.bak/} (support/nsm/file.c of
  * nfs-utils). In a namespace without DNS the file's name is the client's address. Like statd, it ignores names that
- * begin
- * with a dot and what is not a regular file. Thread-safe as far as the directories are left alone.
+ * begin with a dot and what is not a regular file. Thread-safe as far as the directories are left alone. What is written is
+ * durable, unless {@link DurableFiles#unsynced} is what writes it.
  */
 public final class NsmRecords {
     private static final Pattern IPV4 = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
@@ -123,7 +123,7 @@ public final class NsmRecords {
     }
 
     /**
-     * Copies records durably for sm-notify. It passes over one that it cannot read (support/nsm/file.c, nsm_load_host), such as
+     * Copies records for sm-notify. It passes over one that it cannot read (support/nsm/file.c, nsm_load_host), such as
      * a power cut leaves that comes when statd has just made the file, and the host would lose its locks. So that is made anew,
      * by its name. The emergency stop goes by the same rules (find_damaged in agent/nfs-emergency).
      *
@@ -159,7 +159,7 @@ public final class NsmRecords {
     }
 
     /**
-     * Brings what is kept of a host up to date, durably, and writes nothing where it says the same already.
+     * Brings what is kept of a host up to date, and writes nothing where it says the same already.
      *
      * <p>statd calls a record by what the resolver makes of an address. Where a host has several, or several hosts share that
      * name, it has a line for each, and a host that is monitored again at the same one has its line replaced
@@ -213,7 +213,7 @@ public final class NsmRecords {
     }
 
     /**
-     * Copies records durably, with owner and mode, over those that are there; one that went away meanwhile is left out. A
+     * Copies records, with owner and mode, over those that are there; one that went away meanwhile is left out. A
      * damaged one never replaces a whole one, which alone may have the host's address. So does the emergency stop
      * (copy_records in agent/nfs-emergency). Of one that cannot be read the name is kept, by an empty one if there is none.
      *

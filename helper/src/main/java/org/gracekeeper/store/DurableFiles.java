@@ -27,7 +27,8 @@ import org.gracekeeper.task.Bounded;
 /**
  * Files that are complete and on stable storage, or unchanged, whatever happens. Never follows a symbolic link in the
  * last part of a path: some directories belong to statd. Of several writers of one path at once each writes the whole, and
- * the last stays. Thread-safe; one for the whole program, since it knows which temporary files are in use.
+ * the last stays. Thread-safe; one for the whole program, with its {@link #unsynced}, since it knows which temporary files are
+ * in use.
  */
 public final class DurableFiles {
     /** Without the set-id bits: data has no use for them, and the helper's unit may not set them. */
@@ -37,21 +38,35 @@ public final class DurableFiles {
 
     private final Kernel kernel;
     /** Temporary files that are being written. */
-    private final Set<Path> inUse = ConcurrentHashMap.newKeySet();
+    private final Set<Path> inUse;
+    private final boolean synced;
 
     public DurableFiles(Kernel kernel) {
+        this(kernel, ConcurrentHashMap.newKeySet(), true);
+    }
+
+    private DurableFiles(Kernel kernel, Set<Path> inUse, boolean synced) {
         this.kernel = kernel;
+        this.inUse = inUse;
+        this.synced = synced;
     }
 
     /**
-     * Replaces a file's content: temporary file beside it, fsync, rename, fsync of the directory. An existing file
-     * keeps
+     * The same, but it is left to the kernel when what is written comes to stable storage: for what may be lost in a crash, and
+     * for many files with one syncfs behind them. Until that is done, a crash can leave less of a file than either was.
+     */
+    public DurableFiles unsynced() {
+        return new DurableFiles(kernel, inUse, false);
+    }
+
+    /**
+     * Replaces a file's content: temporary file beside it, fsync, rename, fsync of the directory. An existing file keeps
      * owner and mode, a new one is root's with mode 0600.
      */
     public void write(Path file, byte[] data) throws IOException {
         Attributes attributes = Files.exists(file, LinkOption.NOFOLLOW_LINKS) ? Attributes.of(file) : null;
-        replace(file, data, attributes, true);
-        kernel.fsync(directoryOf(file));
+        replace(file, data, attributes);
+        syncDirectoryOf(file);
     }
 
     /**
@@ -60,16 +75,8 @@ public final class DurableFiles {
      * @throws NoSuchFileException that one is not there
      */
     public void write(Path file, byte[] data, Path like) throws IOException {
-        replace(file, data, Attributes.of(like), true);
-        kernel.fsync(directoryOf(file));
-    }
-
-    /**
-     * Replaces a file's content as a whole, root's with mode 0600, and leaves it to the kernel when it comes to stable
-     * storage: for what may be lost, and must not cost time.
-     */
-    public void writeUnsynced(Path file, byte[] data) throws IOException {
-        replace(file, data, null, false);
+        replace(file, data, Attributes.of(like));
+        syncDirectoryOf(file);
     }
 
     /**
@@ -79,7 +86,7 @@ public final class DurableFiles {
      */
     public void copyFile(Path from, Path to) throws IOException {
         copy(from, to);
-        kernel.fsync(directoryOf(to));
+        syncDirectoryOf(to);
     }
 
     /**
@@ -116,7 +123,7 @@ public final class DurableFiles {
         try (DirectoryStream<Path> parent = Files.newDirectoryStream(directoryOf(path))) {
             delete((SecureDirectoryStream<Path>) parent, path.getFileName()); // as all are on Linux
         }
-        kernel.fsync(directoryOf(path));
+        syncDirectoryOf(path);
     }
 
     /** By names in open directories, since a path may lead elsewhere a moment later. */
@@ -152,12 +159,12 @@ public final class DurableFiles {
             data.flip();
             byte[] bytes = new byte[data.remaining()];
             data.get(bytes);
-            replace(to, bytes, Attributes.of(from), true);
+            replace(to, bytes, Attributes.of(from));
         }
     }
 
     /** Without the directory's fsync. */
-    private void replace(Path file, byte[] data, Attributes attributes, boolean durable) throws IOException {
+    private void replace(Path file, byte[] data, Attributes attributes) throws IOException {
         Path temporary = temporary(file.toAbsolutePath());
         try {
             Files.deleteIfExists(temporary); // of a writer that died
@@ -171,7 +178,7 @@ public final class DurableFiles {
                 if (attributes != null) {
                     attributes.apply(kernel, temporary);
                 }
-                if (durable) {
+                if (synced) {
                     out.force(true);
                 }
             }
@@ -193,6 +200,12 @@ public final class DurableFiles {
             if (inUse.add(temporary)) {
                 return temporary;
             }
+        }
+    }
+
+    private void syncDirectoryOf(Path file) throws IOException {
+        if (synced) {
+            kernel.fsync(directoryOf(file));
         }
     }
 

@@ -47,8 +47,8 @@ final class NotifierDirectory {
 
     /** @param path what is there is replaced; its parent is made passable for all */
     NotifierDirectory(DurableFiles files, Path path) {
-        this.files = files;
-        this.nsm = new NsmRecords(files);
+        this.files = files.unsynced();
+        this.nsm = new NsmRecords(this.files);
         this.path = path;
     }
 
@@ -124,7 +124,7 @@ final class NotifierDirectory {
 
     private void give(Order order) throws IOException {
         Path state = path.resolve("state");
-        files.writeUnsynced(state, order.number().bytes());
+        files.write(state, order.number().bytes());
         List<Path> all = new ArrayList<>(nsm.names(sm()).stream().map(sm()::resolve).toList());
         // The directory is the last: nobody but root can put anything in the way before.
         all.addAll(List.of(state, sm(), bak(), path));

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -38,6 +39,7 @@ import org.gracekeeper.service.stack.UncheckedLayer;
 import org.gracekeeper.service.state.RunningService;
 import org.gracekeeper.service.state.StateDirectory;
 import org.gracekeeper.store.DurableFiles;
+import org.gracekeeper.task.Bounded;
 
 /**
  * The NSM records: who has to be told of the move. They are gathered before statd starts, so that a host that takes a
@@ -64,11 +66,16 @@ public final class RecordsLayer implements UncheckedLayer {
     private final Node node;
     private final DurableFiles files;
     private final NsmRecords records;
+    /** For many at once, before a syncfs. */
+    private final NsmRecords unsynced;
+    /** State directories of which {@link #gather} came to its end, and nobody can have been added to statd's records since. */
+    private final Set<StateDirectory> gathered = ConcurrentHashMap.newKeySet();
 
     public RecordsLayer(Node node, DurableFiles files) {
         this.node = node;
         this.files = files;
         this.records = new NsmRecords(files);
+        this.unsynced = new NsmRecords(files.unsynced());
     }
 
     @Override
@@ -82,6 +89,7 @@ public final class RecordsLayer implements UncheckedLayer {
         StateDirectory state = service.state();
         // A disk that does not read one now may never do: whoever waited for it would never start.
         tellUnread(operation, gather(state));
+        gathered.remove(state);
         prepareClientDatabase(operation);
         emptyDirectory(state.sm());
         emptyDirectory(state.smBak());
@@ -266,18 +274,29 @@ public final class RecordsLayer implements UncheckedLayer {
     }
 
     /**
-     * Adds everybody statd knows to the recovery set, with the newest record that is whole; takes nobody away.
+     * Adds everybody statd knows to the recovery set, durably, with the newest record that is whole; takes nobody away. Until it
+     * returns, nobody may forget statd's records.
      *
      * @return hosts with a record that cannot be read
      */
     Set<String> gather(StateDirectory state) throws IOException {
+        gathered.remove(state);
         Set<String> unread = new TreeSet<>();
         try {
-            unread.addAll(records.copy(records.names(state.smBak()), state.smBak(), state.nsm()));
+            unread.addAll(unsynced.copy(records.names(state.smBak()), state.smBak(), state.nsm()));
         } finally {
-            unread.addAll(records.copy(records.names(state.sm()), state.sm(), state.nsm()));
+            unread.addAll(unsynced.copy(records.names(state.sm()), state.sm(), state.nsm()));
         }
+        // Once, and not for each host: clients of a stop wait for it.
+        node.kernel().syncfs(state.root());
+        Bounded.requireAwaited();
+        gathered.add(state);
         return unread;
+    }
+
+    /** Whether the stop under way has all hosts that statd monitors in the recovery set, on stable storage. */
+    public boolean isGathered(StateDirectory state) {
+        return gathered.contains(state);
     }
 
     /** @param hosts as {@link #gather} returned them */

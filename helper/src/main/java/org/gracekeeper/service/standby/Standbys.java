@@ -59,7 +59,7 @@ public final class Standbys {
 
     public void record(ServiceName name, StandbyRecord record) throws IOException {
         Files.createDirectories(marks);
-        files.writeUnsynced(mark(name), Json.bytes(record.json()));
+        files.unsynced().write(mark(name), Json.bytes(record.json()));
     }
 
     /** Nothing of it is left. */
@@ -96,7 +96,7 @@ public final class Standbys {
         byte[] text = Json.bytes(plan.json());
         if (!Files.exists(file) || !Arrays.equals(text, Files.readAllBytes(file))) {
             Files.createDirectories(plans);
-            files.writeUnsynced(file, text);
+            files.unsynced().write(file, text);
         }
     }
 

@@ -100,7 +100,7 @@ public final class TimelineStore {
         for (Event event : events) {
             text.append(new String(line(json(event)), StandardCharsets.UTF_8));
         }
-        files.writeUnsynced(state.timeline(), text.toString().getBytes(StandardCharsets.UTF_8));
+        files.unsynced().write(state.timeline(), text.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /**

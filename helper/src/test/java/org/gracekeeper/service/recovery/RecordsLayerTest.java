@@ -10,17 +10,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.eq;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.spy;
+import static org.mockito.Mockito.verify;
 
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import org.gracekeeper.net.TcpPeer;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.nfsd.NsmState;
@@ -34,6 +40,7 @@ import org.gracekeeper.store.DurableFiles;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
 import org.gracekeeper.sys.Sqlite;
+import org.gracekeeper.task.Bounded;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +59,7 @@ class RecordsLayerTest {
     void aStateDirectoryWithAClient() throws Exception {
         Kernel kernel = LinuxKernel.load();
         files = spy(new DurableFiles(kernel));
+        doReturn(files).when(files).unsynced();
         layer = new RecordsLayer(new Node(kernel, null), files);
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), said);
         state = operation.state();
@@ -312,6 +320,73 @@ class RecordsLayerTest {
         Files.writeString(bak, record);
         layer.gather(state);
         assertEquals(record, Files.readString(gathered));
+    }
+
+    /** statd may be told to forget them then. */
+    @Test
+    void thatAllHostsAreGatheredIsKnownUntilStatdStartsAnew() throws Exception {
+        statdMonitors(HOST);
+        assertFalse(layer.isGathered(state), "the helper may have been killed in the middle of it");
+        layer.gather(state);
+        assertTrue(layer.isGathered(state));
+        layer.up(operation);
+        assertFalse(layer.isGathered(state));
+
+        statdMonitors(HOST);
+        layer.gather(state);
+        doThrow(new IOException("Input/output error")).when(files).copyFile(any(), any());
+        assertThrows(IOException.class, () -> layer.gather(state));
+        assertFalse(layer.isGathered(state), "of the stop before");
+    }
+
+    @Test
+    void whatAStopDidNotWaitForHasNotGatheredThem() throws Exception {
+        statdMonitors(HOST);
+        CountDownLatch answered = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(1);
+        doAnswer(call -> {
+            awaitUninterrupted(answered);
+            return call.callRealMethod();
+        }).when(files).copyFile(any(), any());
+
+        assertThrows(IOException.class, () -> Bounded.run("a slow disk", Duration.ofMillis(50), () -> {
+            try {
+                layer.gather(state);
+            } finally {
+                over.countDown();
+            }
+        }));
+        answered.countDown();
+        over.await();
+
+        assertFalse(layer.isGathered(state));
+    }
+
+    private static void awaitUninterrupted(CountDownLatch latch) {
+        while (true) {
+            try {
+                latch.await();
+                return;
+            } catch (InterruptedException e) {
+                // as a disk, which is not interrupted either
+            }
+        }
+    }
+
+    /** A stop's clients wait for it. */
+    @Test
+    void manyHostsAreSyncedAtOnce() throws Exception {
+        Kernel kernel = spy(LinuxKernel.load());
+        RecordsLayer records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
+        for (int i = 1; i <= 20; i++) {
+            statdMonitors("192.0.2." + i);
+        }
+
+        records.gather(state);
+
+        assertEquals(20, records.recoverySet(state).size());
+        verify(kernel, never()).fsync(any());
+        verify(kernel).syncfs(state.root());
     }
 
     /** A stop makes statd forget them all. */
