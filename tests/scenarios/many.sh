@@ -31,6 +31,8 @@ PATIENCE=7200
 # node a second or two.
 CLUSTER_NODE=node2
 PER_DISK=$(((MANY + 1 + DISKS - 1) / DISKS))
+# All numbers have two digits: Filesystem's stop unmounts what is on a device whose name begins with its own's (docs/storage.md).
+PART1=10 PARTN=$((10 + PER_DISK - 1))
 # In sectors of 512 bytes, of a disk of 1 GiB whose first and last MiB are left alone.
 SLICE=$(((2 * 1024 * 1024 - 4096) / PER_DISK))
 PREFIX=many # many01, many02, ...
@@ -38,7 +40,7 @@ PREFIX=many # many01, many02, ...
 wanted() { [[ " $PARTS " == *" $1 "* ]]; } # PART
 name() { printf '%s%02d' "$PREFIX" "$1"; }  # NUMBER
 address() { echo "10.77.0.$((100 + $1))"; } # NUMBER
-slice() { echo "$((($1 - 1) % DISKS))-part$((($1 - 1) / DISKS + 1))"; } # NUMBER: as the name of a disk goes on
+slice() { echo "$((($1 - 1) % DISKS))-part$((PART1 + ($1 - 1) / DISKS))"; } # NUMBER: as the name of a disk goes on
 names() { for ((i = 1; i <= MANY; i++)); do name $i; echo; done; }
 FIRST=$(name 1) LAST=$(name "$MANY")
 
@@ -62,15 +64,15 @@ has_memory() { # NODE
 slices() {
 	local node
 	for node in "${NODES[@]}"; do
-		on "$node" sh -ec "for disk in \$(seq 0 $((DISKS - 1))); do for part in \$(seq 1 $PER_DISK); do
-			addpart /dev/disk/by-id/virtio-shared\$disk \$part \$((2048 + (part - 1) * $SLICE)) $SLICE
+		on "$node" sh -ec "for disk in \$(seq 0 $((DISKS - 1))); do for part in \$(seq $PART1 $PARTN); do
+			addpart /dev/disk/by-id/virtio-shared\$disk \$part \$((2048 + (part - $PART1) * $SLICE)) $SLICE
 		done; done; udevadm settle --timeout=600" || return 1
 	done
 }
 
 # no_slices NODE: which the kernel refuses for one that anybody has mounted, in whatever namespace.
 no_slices() {
-	on "$1" sh -c "for disk in \$(seq 0 $((DISKS - 1))); do for part in \$(seq 1 $PER_DISK); do
+	on "$1" sh -c "for disk in \$(seq 0 $((DISKS - 1))); do for part in \$(seq $PART1 $PARTN); do
 		device=/dev/disk/by-id/virtio-shared\$disk
 		[ ! -e \$device-part\$part ] || delpart \$device \$part || echo \$device-part\$part
 	done; done >/run/gracekeeper-tests.busy 2>&1; udevadm settle --timeout=600
