@@ -13,10 +13,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import org.apache.commons.exec.CommandLine;
 import org.apache.commons.exec.DefaultExecutor;
 import org.gracekeeper.task.Bounded;
+import org.gracekeeper.task.Threads;
 
 /**
  * Runs commands over commons-exec: arguments as they are, a fixed environment, bounded output, a deadline that holds.
@@ -35,9 +37,16 @@ public final class ExecCommands implements Commands {
     private static final Duration LINGER = Duration.ofMillis(900);
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
-    private final LinkedBlockingQueue<Runnable> outside = new LinkedBlockingQueue<>();
+    private final LinkedBlockingQueue<Pending> outside = new LinkedBlockingQueue<>();
+    private final ThreadFactory threads;
 
     public ExecCommands() {
+        this(work -> new Thread(work, "command"));
+    }
+
+    /** @param threads what makes those that commands are started from */
+    ExecCommands(ThreadFactory threads) {
+        this.threads = threads;
         Thread starter = new Thread(this::startThreads, "command starter");
         starter.setDaemon(true);
         starter.start();
@@ -59,18 +68,33 @@ public final class ExecCommands implements Commands {
     private void startThreads() {
         try {
             while (true) {
-                Thread thread = new Thread(outside.take(), "command");
+                Pending next = outside.take();
+                Thread thread = threads.newThread(next);
                 thread.setDaemon(true);
-                thread.start();
+                try {
+                    Threads.start(thread);
+                } catch (IOException e) {
+                    next.fail(e); // and not those after it
+                }
             }
         } catch (InterruptedException e) {
             throw new IllegalStateException("nobody interrupts this thread", e);
         }
     }
 
-    private CommandResult fromOutside(Callable<CommandResult> work) throws IOException {
+    private static final class Pending extends FutureTask<CommandResult> {
+        Pending(Callable<CommandResult> work) {
+            super(work);
+        }
+
+        void fail(IOException why) {
+            setException(why);
+        }
+    }
+
+    CommandResult fromOutside(Callable<CommandResult> work) throws IOException {
         CountDownLatch ended = new CountDownLatch(1);
-        FutureTask<CommandResult> task = new FutureTask<>(() -> {
+        Pending task = new Pending(() -> {
             try {
                 return work.call();
             } finally {

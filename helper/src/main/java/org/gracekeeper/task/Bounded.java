@@ -41,7 +41,7 @@ public final class Bounded {
             return null;
         });
         StepThread thread = new StepThread(task, what);
-        thread.start();
+        Threads.start(thread);
         try {
             task.get(limit.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {

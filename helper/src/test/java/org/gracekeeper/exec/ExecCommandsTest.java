@@ -4,6 +4,7 @@ package org.gracekeeper.exec;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +80,26 @@ class ExecCommandsTest {
         assertTrue(result.ok());
         assertEquals(ExecCommands.OUTPUT_LIMIT, result.out().length());
         assertEquals("e\n", result.err());
+    }
+
+    /** Else every later one would wait for ever, on a node that was short of threads for a moment. */
+    @Test
+    void aCommandThatGetsNoThreadFailsAndTheNextOneRuns() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        ExecCommands starved = new ExecCommands(work -> new Thread(work, "command") {
+            @Override
+            public void start() {
+                if (asked.getAndIncrement() == 0) {
+                    throw new OutOfMemoryError("unable to create native thread");
+                }
+                super.start();
+            }
+        });
+        CommandResult result = commands.run(LONG, null, List.of("true"));
+
+        IOException e = assertThrows(IOException.class, () -> starved.fromOutside(() -> result));
+        assertTrue(e.getMessage().startsWith("command: no thread can be started"), e.getMessage());
+        assertSame(result, starved.fromOutside(() -> result));
     }
 
     @Test

@@ -134,7 +134,12 @@ public final class ServiceManager {
 
     /** For who has the service's slot. */
     private boolean runs(ServiceName name, Call call) throws IOException, InterruptedException {
-        Optional<RunningService> running = registry.load(name);
+        Optional<RunningService> running;
+        try {
+            running = registry.load(name);
+        } catch (IOException e) {
+            return false; // a helper was killed before it had recorded what it begins; takeDown() says the same
+        }
         return running.isPresent() && stacks.of(running.get().config()).monitor(operation(running.get(), call)).isEmpty();
     }
 

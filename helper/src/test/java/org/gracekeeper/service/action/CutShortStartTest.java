@@ -31,6 +31,7 @@ import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.daemons.DaemonUnits;
 import org.gracekeeper.service.daemons.HealthProbe;
+import org.gracekeeper.service.namespaces.ServiceNamespaces;
 import org.gracekeeper.service.own.OwnStack;
 import org.gracekeeper.service.own.RpcbindLayer;
 import org.gracekeeper.service.recovery.Holdings;
@@ -46,6 +47,7 @@ import org.gracekeeper.service.stack.TimelineLog;
 import org.gracekeeper.service.stack.UncheckedLayer;
 import org.gracekeeper.service.standby.Standby;
 import org.gracekeeper.service.standby.StandbyProbes;
+import org.gracekeeper.service.standby.Standbys;
 import org.gracekeeper.service.state.LedgerStore;
 import org.gracekeeper.service.state.Registry;
 import org.gracekeeper.service.state.Reserve;
@@ -123,8 +125,13 @@ class CutShortStartTest {
         HostResolver resolver = mock(HostResolver.class);
         when(resolver.resolve(any(), any(), any())).thenAnswer(call -> resolved(call.getArgument(0)));
         when(resolver.routes(any())).thenReturn(List.of());
+        EmergencyStop emergency = new EmergencyStop((timeout, stdin, argv) -> {
+            files.deleteTree(dir.resolve("services/web"));
+            done.add("emergency stop");
+            return new CommandResult(argv, 0, "0\ninfo stopped\n", "", Duration.ZERO, false);
+        }, mock(ServiceNamespaces.class), mock(Standbys.class));
         manager = new ServiceManager(Metadata.defaults(), registry, resolver, new Stacks(own, shared, null, null, null, null), null,
-                null, mock(LeaseGuard.class), null, null, new ServiceSlots(),
+                emergency, mock(LeaseGuard.class), null, null, new ServiceSlots(),
                 new StandbyProbes());
     }
 
@@ -190,6 +197,17 @@ class CutShortStartTest {
         done.clear();
         assertEquals(OcfCode.SUCCESS, start(instance));
         assertEquals(List.of("tend"), done, "it runs");
+    }
+
+    /** A helper that is killed before it has recorded what it is about to start. */
+    @ParameterizedTest
+    @ValueSource(strings = {"own", "node"})
+    void aStartThatHadNotYetSaidWhatItStartsIsBegunAnew(String instance) throws Exception {
+        Files.createFile(Files.createDirectories(dir.resolve("services/web")).resolve("unclaimed"));
+
+        assertEquals(OcfCode.SUCCESS, start(instance));
+
+        assertEquals(List.of("emergency stop", "up false"), done);
     }
 
     @ParameterizedTest
