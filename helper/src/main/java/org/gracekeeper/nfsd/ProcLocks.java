@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,7 +20,9 @@ import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Kernel;
 
 /**
- * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc. Thread-safe.
+ * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc. Thread-safe: who reads
+ * has its turn, since the list is that of all services, and many that stop or recover at once would each have the whole of it in
+ * memory. They would not be quicker: in the kernel one reader waits for the other, but for no storage (fs/locks.c, locks_start).
  */
 public final class ProcLocks {
     private static final int MAX = 1 << 28;
@@ -30,6 +33,7 @@ public final class ProcLocks {
 
     private final Kernel kernel;
     private final Path file;
+    private final ReentrantLock turn = new ReentrantLock(true);
 
     /** @param file usually /proc/locks */
     public ProcLocks(Kernel kernel, Path file) {
@@ -39,7 +43,12 @@ public final class ProcLocks {
 
     /** All locks and waiters now; not one snapshot when they are many, see {@link #readings}. */
     public List<LockLine> read() throws IOException {
-        return parse(text());
+        turn.lock();
+        try {
+            return parse(text());
+        } finally {
+            turn.unlock();
+        }
     }
 
     /** Those on {@code devices} that {@code wanted} accepts, in one reading. Lines about other devices are not looked at. */
@@ -57,7 +66,12 @@ public final class ProcLocks {
     /** The lines that may be about them. */
     private List<String> textsAbout(Collection<DeviceId> devices) throws IOException {
         List<String> marks = devices.stream().map(ProcLocks::mark).toList();
-        return text().lines().filter(text -> marks.stream().anyMatch(text::contains)).toList();
+        turn.lock();
+        try {
+            return text().lines().filter(text -> marks.stream().anyMatch(text::contains)).toList();
+        } finally {
+            turn.unlock();
+        }
     }
 
     private String text() throws IOException {

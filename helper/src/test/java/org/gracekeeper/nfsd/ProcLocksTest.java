@@ -15,9 +15,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.LockLine.Access;
@@ -74,6 +79,32 @@ class ProcLocksTest {
         assertEquals(List.of(Map.of(line, 1), Map.of(line, 2), Map.of()),
                 new ProcLocks(kernel, Path.of("/proc/locks"))
                         .readings(Set.of(DISK), l -> l.kind() == Kind.POSIX, 3));
+    }
+
+    /** Each has the locks of all services in memory. */
+    @Test
+    void ofManyReadersOneReads() throws Exception {
+        AtomicInteger reading = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        Kernel kernel = mock(Kernel.class);
+        when(kernel.read(any(), anyInt())).thenAnswer(call -> {
+            most.accumulateAndGet(reading.incrementAndGet(), Math::max);
+            Thread.sleep(5);
+            reading.decrementAndGet();
+            return "1: POSIX  ADVISORY  READ 7 fe:01:12 0 9\n".getBytes(StandardCharsets.US_ASCII);
+        });
+        ProcLocks locks = new ProcLocks(kernel, Path.of("/proc/locks"));
+        ExecutorService readers = Executors.newFixedThreadPool(8);
+        List<Future<Integer>> found = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            found.add(readers.submit(() -> locks.readings(Set.of(DISK), line -> true, 3).size()));
+            found.add(readers.submit(() -> locks.read().size() + 2));
+        }
+        for (Future<Integer> each : found) {
+            assertEquals(3, each.get());
+        }
+        readers.shutdown();
+        assertEquals(1, most.get());
     }
 
     /** The running kernel's own line about a lock that this test holds. */
