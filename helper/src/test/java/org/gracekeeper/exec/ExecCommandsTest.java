@@ -84,7 +84,6 @@ class ExecCommandsTest {
 
     /** Else every later one would wait for ever, on a node that was short of threads for a moment. */
     @Test
-    @Timeout(30)
     void aCommandThatGetsNoThreadFailsAndTheNextOneRuns() throws Exception {
         AtomicInteger asked = new AtomicInteger();
         ExecCommands starved = new ExecCommands(work -> new Thread(work, "command") {
