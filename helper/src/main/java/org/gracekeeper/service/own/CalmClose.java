@@ -5,8 +5,11 @@ package org.gracekeeper.service.own;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
+import org.gracekeeper.model.LockLine;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.NfsVersion;
 import org.gracekeeper.model.Presence;
@@ -93,7 +96,10 @@ public final class CalmClose {
     private Collection<Object> held(RunningService service) throws IOException, InterruptedException {
         Set<Object> held = new HashSet<>();
         if (service.config().hasNfsV3()) {
-            holdings.nlmLines(service.devices()).stream().filter(line -> !line.waiter()).forEach(held::add);
+            // Read locks of several processes of a client on one range look alike.
+            Map<LockLine, Integer> alike = new HashMap<>();
+            holdings.nlmLines(service.devices()).stream().filter(line -> !line.waiter())
+                    .forEach(line -> held.add(Map.entry(line, alike.merge(line, 1, Integer::sum))));
         }
         if (service.config().versions().contains(NfsVersion.V4_0)) {
             holdings.clients(service).stream().filter(client -> client.minorVersion() == 0)

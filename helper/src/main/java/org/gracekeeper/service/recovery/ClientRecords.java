@@ -3,6 +3,7 @@
 package org.gracekeeper.service.recovery;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,11 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Collectors;
 import org.gracekeeper.model.Nfs4Client;
 import org.gracekeeper.model.ServiceName;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.service.state.RunningService;
+import org.gracekeeper.task.Bounded;
 
 /**
  * Which NFSv4 clients may reclaim after a service's next start: nfsdcld's records, where the kernel does not see to them. It
@@ -24,6 +25,12 @@ import org.gracekeeper.service.state.RunningService;
  */
 final class ClientRecords {
     private static final System.Logger LOG = System.getLogger(ClientRecords.class.getName());
+
+    /**
+     * How long nfsdcld can record nobody because of a look, at most twice that long. It gives a client up after 10 s, and the kernel
+     * takes it for recorded all the same (fs/nfsd/nfs4recover.c, nfsd4_cld_create).
+     */
+    private static final Duration LOOK_LIMIT = Duration.ofSeconds(2);
 
     /** NFSv4 clients that an administrator has ended. */
     private final Map<ServiceName, Ended> ended = new ConcurrentHashMap<>();
@@ -60,12 +67,22 @@ final class ClientRecords {
      * @param why the others may not, for people
      */
     void retain(RunningService service, long epoch, Remaining clients, String why) throws IOException, InterruptedException {
-        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(epoch, () -> clients.now().stream()
-                .map(client -> HexFormat.of().formatHex(client.ownerId())).collect(Collectors.toSet()));
+        Set<String> gone = new NfsdcldDb(service.state().clientDatabase()).retain(epoch, () -> ownersNow(clients));
         if (!gone.isEmpty()) {
             LOG.log(System.Logger.Level.INFO, "service {0}: {1} recorded NFSv4 clients {2}: they are not waited for",
                     service.config().name(), gone.size(), why);
         }
+    }
+
+    /**
+     * @throws IOException the kernel does not tell in time: to ask nfsd can take as long as another service's server does to stop
+     *     (nfsd_mutex)
+     */
+    private static Set<String> ownersNow(Remaining clients) throws IOException, InterruptedException {
+        Set<String> owners = new HashSet<>();
+        Bounded.run("a look at the NFSv4 clients", LOOK_LIMIT,
+                () -> clients.now().forEach(client -> owners.add(HexFormat.of().formatHex(client.ownerId()))));
+        return owners;
     }
 
     /** Clients, as they are when nfsdcld can record nobody. */

@@ -388,6 +388,8 @@ public final class Recovery {
             return false;
         }
         recordMinorVersionZero(service);
+        // Once before, without a limit and without nfsdcld's database: where nfsd does not answer, this look waits, and no other begins.
+        clientsOfServer(service);
         clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
         return epochs.get().recovery() == 0;
     }

@@ -103,6 +103,16 @@ class CalmCloseTest {
         assertEquals(List.of(), said);
     }
 
+    /** As those of SQLite's readers are. */
+    @Test
+    void norIsOneThatLooksLikeAnotherThatIsKept() throws Exception {
+        AtomicInteger look = new AtomicInteger();
+        when(holdings.nlmLines(any())).thenAnswer(call -> look.incrementAndGet() % 5 == 0 || look.get() > 40 ? List.of(KEPT)
+                : List.of(KEPT, KEPT));
+        assertTrue(closing(stop()) >= 40 * Waiting.POLL_MILLIS / 1e3);
+        assertEquals(List.of(), said);
+    }
+
     @Test
     void whoeverIsGrantedOneJustThenIsLetInOnceMore() throws Exception {
         AtomicInteger closed = new AtomicInteger();

@@ -319,6 +319,23 @@ class RecoveryTest {
         assertTrue(recovery.seeClients(service), "of a service without NFSv4");
     }
 
+    /** To ask nfsd can take as long as another service's server does to stop. */
+    @Test
+    void aLookThatHangsKeepsNoClientFromBeingRecorded() throws Exception {
+        new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId()));
+        when(holdings.clients(any())).thenReturn(List.of());
+        graceEnds();
+        when(nfsd.threads()).thenReturn(8).thenAnswer(call -> {
+            Thread.sleep(60_000);
+            return 8;
+        });
+
+        assertThrows(IOException.class, () -> recovery.seeClients(service));
+
+        new NfsdcldDb(state.clientDatabase()).record(List.of("client 2".getBytes(StandardCharsets.US_ASCII)));
+        assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete());
+    }
+
     private long recoveryEpoch() throws IOException {
         return new NfsdcldDb(state.clientDatabase()).epochs().recovery();
     }
