@@ -69,6 +69,11 @@ public record Nfs4Client(long clientid, String address, String status, byte[] ow
         return status.equals("courtesy") || status.equals("expirable");
     }
 
+    /** Whether it is who it says: it has used what the server sent to its address (SETCLIENTID_CONFIRM, CREATE_SESSION). */
+    public boolean isConfirmed() {
+        return status.equals("confirmed");
+    }
+
     /** Whether it would lose something if it did not reclaim: any state counts, delegations hide locks. */
     public boolean holdsState() {
         return states.stream().anyMatch(state -> !state.revoked());

@@ -54,9 +54,20 @@ final class ClientRecords {
      * @param recorded owner ids in hexadecimal of clients that are known to be: most looks need no write then
      */
     void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded) throws IOException {
+        record(service, clients, recorded, Set.of());
+    }
+
+    /**
+     * The same of clients of NFSv4.0 in a recovery, with those that may reclaim, whether they hold anything at this look or not. What
+     * they reclaimed may have come and gone since the last one; and its owner, which nfsd takes for confirmed and keeps for a lease,
+     * opens again without OPEN_CONFIRM (fs/nfsd/nfs4state.c, move_to_close_lru).
+     *
+     * @param mayReclaim owner ids in hexadecimal
+     */
+    void record(RunningService service, List<Nfs4Client> clients, Set<String> recorded, Set<String> mayReclaim) throws IOException {
         Ended before = ended(service);
         synchronized (before) {
-            recordAll(service, clients.stream().filter(c -> !before.clientIds.contains(c.clientid())).toList(), recorded);
+            recordAll(service, clients.stream().filter(c -> !before.clientIds.contains(c.clientid())).toList(), recorded, mayReclaim);
         }
     }
 
@@ -123,12 +134,13 @@ final class ClientRecords {
         return ended.computeIfAbsent(service.config().name(), n -> new Ended());
     }
 
-    private static void recordAll(RunningService service, List<Nfs4Client> clients, Set<String> recorded)
+    private static void recordAll(RunningService service, List<Nfs4Client> clients, Set<String> recorded, Set<String> mayReclaim)
             throws IOException {
         Map<String, Nfs4Client> byId = new HashMap<>();
         for (Nfs4Client client : clients) {
-            if (client.holdsState()) {
-                byId.put(HexFormat.of().formatHex(client.ownerId()), client);
+            String id = HexFormat.of().formatHex(client.ownerId());
+            if (client.holdsState() || client.isConfirmed() && mayReclaim.contains(id)) {
+                byId.put(id, client);
             }
         }
         byId.keySet().removeAll(recorded);

@@ -341,7 +341,7 @@ public final class Recovery {
         Set<String> recorded = new HashSet<>(clients.recorded());
         recorded.removeIf(RecordsLayer::isGraceHolder);
         List<Nfs4Client> now = holdings.clients(service);
-        clientRecords.record(service, minorVersionZero(now), clients.complete());
+        clientRecords.record(service, minorVersionZero(now), clients.complete(), recorded);
         sofar.add(Holdings.states(now, fileSystems));
         return sofar.observed(grace, left, service.config().earlyEnd(), records.recoverySet(service.state()),
                 recorded, clients.complete());

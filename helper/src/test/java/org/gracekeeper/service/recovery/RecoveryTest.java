@@ -336,6 +336,22 @@ class RecoveryTest {
         assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete());
     }
 
+    /** Looks are a tenth of a second apart, and more. */
+    @Test
+    void whoGaveUpAtOnceWhatItReclaimedIsRecorded() throws Exception {
+        Nfs4Client idle = new Nfs4Client(9, CLIENT.address(), "confirmed", CLIENT.ownerId(), 0, List.of(), "9", 0, "UP", 0);
+        Nfs4Client unconfirmed = new Nfs4Client(9, CLIENT.address(), "unconfirmed", CLIENT.ownerId(), 0, List.of(), "9", 0, "UP", 0);
+        Nfs4Client stranger = TestClients.nfs4(4, "192.0.2.11:817", 0, "confirmed", 0, 0, 0);
+        when(holdings.clients(any())).thenReturn(List.of(unconfirmed, stranger));
+        decision();
+        assertEquals(Set.of(), recorded().complete());
+
+        when(holdings.clients(any())).thenReturn(List.of(idle, stranger));
+        decision();
+
+        assertEquals(Set.of(OWNER), recorded().complete());
+    }
+
     private long recoveryEpoch() throws IOException {
         return new NfsdcldDb(state.clientDatabase()).epochs().recovery();
     }
