@@ -123,7 +123,7 @@ for kind in cut-short of-another-start of-another-version missing; do
 		on node1 cp /tmp/ledger.of-another-start /srv/web/.gracekeeper/ledger
 		reason='the service was not stopped in order the last time it ran'
 		;;
-	of-another-version) guest node1 ledger-news /srv/web/.gracekeeper/ledger && reason='"news"' ;;
+	of-another-version) guest node1 ledger-news /srv/web/.gracekeeper/ledger && reason='a field that is not known here: news' ;;
 	missing) on node1 rm /srv/web/.gracekeeper/ledger && reason='the service was never stopped in order' ;;
 	esac
 	need "service web starts" start_web
