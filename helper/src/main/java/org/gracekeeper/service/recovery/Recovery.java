@@ -388,8 +388,8 @@ public final class Recovery {
             return false;
         }
         recordMinorVersionZero(service);
-        // Once before, without a limit and without nfsdcld's database: where nfsd does not answer, this look waits, and no other begins.
-        clientsOfServer(service);
+        // Before, without a limit and without nfsdcld's database: where nfsd does not answer this look waits, and no other begins.
+        requireThreads(service);
         clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
         return epochs.get().recovery() == 0;
     }
@@ -401,10 +401,14 @@ public final class Recovery {
      */
     private List<Nfs4Client> clientsOfServer(RunningService service) throws IOException, InterruptedException {
         List<Nfs4Client> clients = holdings.clients(service);
+        requireThreads(service);
+        return clients;
+    }
+
+    private void requireThreads(RunningService service) throws IOException, InterruptedException {
         if (node.in(service.inside(), nfsd::threads) == 0) {
             throw new IOException("nfsd has no threads: its clients have not gone");
         }
-        return clients;
     }
 
     /** @return nfsdcld's epochs, where NFSv4 grace is over */
