@@ -43,12 +43,7 @@ public final class ProcLocks {
 
     /** All locks and waiters now; not one snapshot when they are many, see {@link #readings}. */
     public List<LockLine> read() throws IOException {
-        turn.lock();
-        try {
-            return parse(text());
-        } finally {
-            turn.unlock();
-        }
+        return inTurn(ProcLocks::parse);
     }
 
     /** Those on {@code devices} that {@code wanted} accepts, in one reading. Lines about other devices are not looked at. */
@@ -66,16 +61,22 @@ public final class ProcLocks {
     /** The lines that may be about them. */
     private List<String> textsAbout(Collection<DeviceId> devices) throws IOException {
         List<String> marks = devices.stream().map(ProcLocks::mark).toList();
+        return inTurn(list -> list.lines().filter(text -> marks.stream().anyMatch(text::contains)).toList());
+    }
+
+    /** What is wanted of the whole list, which is let go of before anybody else reads it. */
+    @FunctionalInterface
+    private interface Part<T> {
+        T of(String list) throws IOException;
+    }
+
+    private <T> T inTurn(Part<T> part) throws IOException {
         turn.lock();
         try {
-            return text().lines().filter(text -> marks.stream().anyMatch(text::contains)).toList();
+            return part.of(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
         } finally {
             turn.unlock();
         }
-    }
-
-    private String text() throws IOException {
-        return new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1);
     }
 
     /**
