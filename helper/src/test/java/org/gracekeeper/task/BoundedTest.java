@@ -37,16 +37,8 @@ class BoundedTest {
     @TempDir
     private Path dir;
 
-    /** As what sleeps uninterruptibly in the kernel does; what follows does not see that it was interrupted. */
     private void hang() {
-        while (true) {
-            try {
-                freed.await();
-                return;
-            } catch (InterruptedException e) {
-                continue;
-            }
-        }
+        Uninterruptible.await(freed);
     }
 
     @Test

@@ -41,6 +41,7 @@ import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
 import org.gracekeeper.sys.Sqlite;
 import org.gracekeeper.task.Bounded;
+import org.gracekeeper.task.Uninterruptible;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -345,7 +346,7 @@ class RecordsLayerTest {
         CountDownLatch answered = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
         doAnswer(call -> {
-            awaitUninterrupted(answered);
+            Uninterruptible.await(answered);
             return call.callRealMethod();
         }).when(files).copyFile(any(), any());
 
@@ -360,17 +361,6 @@ class RecordsLayerTest {
         over.await();
 
         assertFalse(layer.isGathered(state));
-    }
-
-    private static void awaitUninterrupted(CountDownLatch latch) {
-        while (true) {
-            try {
-                latch.await();
-                return;
-            } catch (InterruptedException e) {
-                // as a disk, which is not interrupted either
-            }
-        }
     }
 
     /** A stop's clients wait for it. */
