@@ -3,6 +3,7 @@
 package org.gracekeeper.nfsd;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +24,7 @@ import org.gracekeeper.sys.Kernel;
  * The node's file locks. The list shows only locks of processes in the pid namespace of the mounted /proc. Thread-safe: who reads
  * has its turn, since the list is that of all services, and many that stop or recover at once would each have the whole of it in
  * memory. They would not be quicker: in the kernel one reader waits for the other, but for no storage (fs/locks.c, locks_start).
+ * Who is interrupted while it waits gets an {@link InterruptedIOException}, and keeps the interrupt status.
  */
 public final class ProcLocks {
     private static final int MAX = 1 << 28;
@@ -71,7 +73,12 @@ public final class ProcLocks {
     }
 
     private <T> T inTurn(Part<T> part) throws IOException {
-        turn.lock();
+        try {
+            turn.lockInterruptibly();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException(file + ": interrupted while others read it");
+        }
         try {
             return part.of(new String(kernel.read(file, MAX), StandardCharsets.ISO_8859_1));
         } finally {

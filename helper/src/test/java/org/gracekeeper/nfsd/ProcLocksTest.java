@@ -10,6 +10,7 @@ import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
+import java.io.InterruptedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,9 +20,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.gracekeeper.model.DeviceId;
 import org.gracekeeper.model.LockLine;
@@ -32,6 +35,7 @@ import org.gracekeeper.model.UnexpectedFormatException;
 import org.gracekeeper.sys.Kernel;
 import org.gracekeeper.sys.LinuxKernel;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -105,6 +109,42 @@ class ProcLocksTest {
         }
         readers.shutdown();
         assertEquals(1, most.get());
+    }
+
+    /** A stop ends the watch of its service's recovery first, and that of many others may read just then. */
+    @Test
+    @Timeout(60)
+    void whoWaitsForItsTurnCanBeInterrupted() throws Exception {
+        CountDownLatch reading = new CountDownLatch(1);
+        CountDownLatch done = new CountDownLatch(1);
+        Kernel kernel = mock(Kernel.class);
+        when(kernel.read(any(), anyInt())).thenAnswer(call -> {
+            reading.countDown();
+            done.await();
+            return new byte[0];
+        });
+        ProcLocks locks = new ProcLocks(kernel, Path.of("/proc/locks"));
+        ExecutorService readers = Executors.newFixedThreadPool(1);
+        Future<List<LockLine>> first = readers.submit(() -> locks.read());
+        reading.await();
+
+        AtomicBoolean status = new AtomicBoolean();
+        Thread second = new Thread(() -> {
+            assertThrows(InterruptedIOException.class, () -> locks.readings(Set.of(DISK), line -> true, 3));
+            status.set(Thread.currentThread().isInterrupted());
+        });
+        second.start();
+        while (second.getState() != Thread.State.WAITING) {
+            Thread.sleep(1);
+        }
+        second.interrupt();
+        second.join();
+        assertTrue(status.get(), "for who waits next");
+
+        done.countDown();
+        assertEquals(List.of(), first.get());
+        assertEquals(List.of(), locks.read(), "the turn goes on");
+        readers.shutdown();
     }
 
     /** The running kernel's own line about a lock that this test holds. */

@@ -3,6 +3,7 @@
 package org.gracekeeper.service.recovery;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -95,6 +96,8 @@ public final class RecoveryWatch {
                         attribute.set(name, "recovering");
                         told = true;
                     }
+                } catch (InterruptedIOException e) {
+                    break; // by a stop
                 } catch (IOException | RuntimeException e) {
                     // On a full disk it may go on for long.
                     pause = afterFailure;

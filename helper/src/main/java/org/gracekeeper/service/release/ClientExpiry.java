@@ -3,6 +3,7 @@
 package org.gracekeeper.service.release;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -88,6 +89,8 @@ public final class ClientExpiry {
                 }
                 line += " is ended: " + (client.nfs4() != null ? endClient(service, client, others, limit)
                         : endHost(service, client, connections, limit));
+            } catch (InterruptedIOException e) {
+                throw (InterruptedException) new InterruptedException(e.getMessage()).initCause(e);
             } catch (IOException | RuntimeException e) {
                 line += " is not ended: " + e.getMessage();
                 complete = false;

@@ -11,6 +11,7 @@ import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.inOrder;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.times;
@@ -18,6 +19,7 @@ import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -277,6 +279,14 @@ class ClientExpiryTest {
     }
 
     /** By a stop: there is no answer then, so the log has to have it. */
+    @Test
+    void anInterruptOfALookAtLocksIsNoFailureOfTheClient() throws Exception {
+        statdMonitors("192.0.2.9");
+        doReturn(10).doThrow(new InterruptedIOException()).when(holdings).nlmLocks(any());
+        assertThrows(InterruptedException.class, () -> expire("192.0.2.9"));
+        assertEquals(List.of(), logged);
+    }
+
     @Test
     void whoWasEndedBeforeAnInterruptIsInTheLog() throws Exception {
         doAnswer(call -> {
