@@ -83,6 +83,7 @@ import org.gracekeeper.service.report.TimelineReport;
 import org.gracekeeper.service.server.LeaseGuard;
 import org.gracekeeper.service.server.NfsServers;
 import org.gracekeeper.service.server.NodeLockd;
+import org.gracekeeper.service.server.ServerLook;
 import org.gracekeeper.service.server.ServerPing;
 import org.gracekeeper.service.shared.ForeignUse;
 import org.gracekeeper.service.shared.NodeGrace;
@@ -176,6 +177,8 @@ public final class Services {
         Standbys standbys = new Standbys(Instance.STANDBYS, Instance.SERVICES, Instance.STANDBY_PLANS, files);
         ServiceSlots slots = new ServiceSlots();
 
+        ServerLook look = new ServerLook(node, nfsd);
+        ServerPing ping = new ServerPing(node);
         RecordsLayer records = new RecordsLayer(node, files);
         Holdings holdings = new Holdings(node, nfsd, new ProcLocks(kernel, Path.of("/proc/locks")));
         Reserve reserve = new Reserve(kernel, files);
@@ -186,7 +189,7 @@ public final class Services {
         ClaimLayer claim = new ClaimLayer(
                 node, registry, files, new OwnProof(registry, processes, holdings, standbys), reserve, ledgers, timeline);
         Recovery recovery = new Recovery(node, nfsd, lockd, records, holdings, ledgers,
-                new ClaimStore(files, reserve), timeline);
+                new ClaimStore(files, reserve), timeline, look);
         RecoveryWatch watch = new RecoveryWatch(registry, recovery, attribute, timeline);
         AddressGuard guard = new AddressGuard(new AddressProbe(kernel));
         Firewall firewall = new Firewall(node);
@@ -194,7 +197,7 @@ public final class Services {
         OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Mounts.MOUNTINFO);
         ExportCaches caches = new ExportCaches(kernel, ExportCaches.PROC_NET_RPC);
         ExportsLayer exports = new ExportsLayer(node, caches);
-        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases);
+        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases, look, ping);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
         Announcer announcer = new Announcer(kernel);
         Announcements announcements = new Announcements(node, announcer);
@@ -228,7 +231,6 @@ public final class Services {
                 open,
                 new RecoveryLayer(watch));
 
-        ServerPing ping = new ServerPing(node);
         OwnStack own = new OwnStack(registry, node, layers, rpcbind, holdings, server, ping, open, exports, firewall, watch,
                 attribute, timeline);
 
@@ -239,7 +241,7 @@ public final class Services {
         NodeServer nodeServer = new NodeServer(node, nfsd);
         NodeGrace nodeGrace = new NodeGrace(node, nfsd, lockd, nodeServer);
         SharedRecordsLayer sharedRecords = new SharedRecordsLayer(
-                node, files, nfsd, holdings, records, peers, registry, nodeGrace, gate);
+                node, files, nfsd, holdings, records, peers, registry, nodeGrace, gate, look);
         SharedOwners owners = new SharedOwners(Instance.SERVICES, files);
         SharedServices sharing = new SharedServices(registry);
         RestartState restartState = new RestartState(files, Instance.RUN.resolve("restart"));
@@ -254,7 +256,7 @@ public final class Services {
         ShutdownOrder order = new ShutdownOrder(systemd, registry);
         SharedServerLayer sharedServer = new SharedServerLayer(node, nfsd, nodeServer, nodeGrace, restart, gate,
                 new SharedRelease(node, nfsd, holdings, nlm, restart, registry), registry, leases, order,
-                new NfsServerUnit(node), owners, attribute);
+                new NfsServerUnit(node), owners, attribute, look, ping);
         SharedExportsLayer sharedExports = new SharedExportsLayer(node, caches);
         ClaimLayer sharedClaim = new ClaimLayer(
                 node, registry, files, new SharedProof(node, registry, sharedExports, holdings), reserve, ledgers, timeline);

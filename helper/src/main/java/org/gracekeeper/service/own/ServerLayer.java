@@ -20,6 +20,8 @@ import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.recovery.RecordsLayer;
 import org.gracekeeper.service.server.LeaseGuard;
 import org.gracekeeper.service.server.NodeLockd;
+import org.gracekeeper.service.server.ServerLook;
+import org.gracekeeper.service.server.ServerPing;
 import org.gracekeeper.service.stack.Layer;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.Instance;
@@ -37,10 +39,14 @@ public final class ServerLayer implements Layer {
     private final NfsdFs nfsd;
     private final NodeLockd nodeLockd;
     private final LeaseGuard leases;
+    private final ServerLook look;
+    private final ServerPing ping;
 
-    public ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases) {
+    public ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases, ServerLook look, ServerPing ping) {
         this.node = node;
         this.nfsd = nfsd;
+        this.look = look;
+        this.ping = ping;
         this.nodeLockd = nodeLockd;
         this.leases = leases;
     }
@@ -89,8 +95,14 @@ public final class ServerLayer implements Layer {
 
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
-        int threads = node.in(operation.instance().inside(), nfsd::threads);
-        return threads > 0 ? Optional.empty() : Optional.of("nfsd has no threads: somebody stopped it");
+        Optional<Boolean> runs = look.runs(operation.instance().inside());
+        boolean stopped = runs.isPresent() ? !runs.get() : ping.isGone(operation);
+        return stopped ? Optional.of("nfsd has no threads: somebody stopped it") : Optional.empty();
+    }
+
+    @Override
+    public Optional<String> remark(Operation operation) {
+        return look.remark();
     }
 
     @Override

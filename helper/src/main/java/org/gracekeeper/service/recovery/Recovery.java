@@ -25,6 +25,7 @@ import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.node.Node;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
+import org.gracekeeper.service.server.ServerLook;
 import org.gracekeeper.service.stack.TimelineLog;
 import org.gracekeeper.service.state.ClaimStore;
 import org.gracekeeper.service.state.LedgerStore;
@@ -51,13 +52,14 @@ public final class Recovery {
     private final LedgerStore ledgers;
     private final ClaimStore claims;
     private final TimelineLog timeline;
+    private final ServerLook look;
     private final ClientRecords clientRecords = new ClientRecords();
     private final Map<ServiceName, SeenBack> seen = new ConcurrentHashMap<>();
     /** When the latest start was whose stop has begun: what is seen of it, or of one before, from then on proves nothing. */
     private final Map<ServiceName, Double> closed = new ConcurrentHashMap<>();
 
     public Recovery(Node node, NfsdFs nfsd, LockdFs lockd, RecordsLayer records, Holdings holdings, LedgerStore ledgers,
-            ClaimStore claims, TimelineLog timeline) {
+            ClaimStore claims, TimelineLog timeline, ServerLook look) {
         this.node = node;
         this.nfsd = nfsd;
         this.lockd = lockd;
@@ -66,6 +68,7 @@ public final class Recovery {
         this.ledgers = ledgers;
         this.claims = claims;
         this.timeline = timeline;
+        this.look = look;
     }
 
     /**
@@ -388,7 +391,7 @@ public final class Recovery {
             return false;
         }
         recordMinorVersionZero(service);
-        // Before, without a limit and without nfsdcld's database: where nfsd does not answer this look waits, and no other begins.
+        // Before, and without nfsdcld's database: it is not to be locked for an answer that does not come.
         requireThreads(service);
         clientRecords.retain(service, epochs.get().current(), () -> clientsOfServer(service), "have gone");
         return epochs.get().recovery() == 0;
@@ -406,8 +409,8 @@ public final class Recovery {
     }
 
     private void requireThreads(RunningService service) throws IOException, InterruptedException {
-        if (node.in(service.inside(), nfsd::threads) == 0) {
-            throw new IOException("nfsd has no threads: its clients have not gone");
+        if (!look.runs(service.inside()).orElse(false)) {
+            throw new IOException("nfsd has no threads, or does not tell: its clients have not gone");
         }
     }
 

@@ -17,10 +17,24 @@ public final class ServerPing {
         this.node = node;
     }
 
+    /**
+     * Whether nobody listens where the service's nfsd does: its sockets go with its last thread (fs/nfsd/nfssvc.c,
+     * nfsd_destroy_serv). One whose threads are all at work listens, and does not answer.
+     */
+    public boolean isGone(Operation operation) throws IOException, InterruptedException {
+        int version = version(operation.service().config());
+        return node.in(operation.service().network(), () -> RpcClient.ask(RpcClient.NFS_PORT, RpcClient.NFS, version))
+                == RpcClient.Answer.REFUSED;
+    }
+
+    private static int version(ServiceConfig config) {
+        return config.hasNfsV3() ? 3 : 4;
+    }
+
     /** Asks nfsd and mountd for an answer, through the loopback of the service's network. */
     public Optional<String> problem(Operation operation) throws IOException, InterruptedException {
         ServiceConfig config = operation.service().config();
-        int version = config.hasNfsV3() ? 3 : 4;
+        int version = version(config);
         if (config.isShared()) {
             // What it offers is the node's matter.
             return node.in(operation.service().network(), () -> RpcClient.answers(RpcClient.NFS_PORT, RpcClient.NFS, 4)

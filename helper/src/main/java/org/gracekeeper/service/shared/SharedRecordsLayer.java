@@ -25,6 +25,7 @@ import org.gracekeeper.service.network.PeerList;
 import org.gracekeeper.service.recovery.Holdings;
 import org.gracekeeper.service.recovery.RecordsLayer;
 import org.gracekeeper.service.recovery.SnapshotLayer;
+import org.gracekeeper.service.server.ServerLook;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.stack.UncheckedLayer;
 import org.gracekeeper.service.state.Registry;
@@ -55,11 +56,12 @@ public final class SharedRecordsLayer implements UncheckedLayer {
     private final Registry registry;
     private final NodeGrace grace;
     private final RestartGate gate;
+    private final ServerLook look;
     private final List<Path> statd;
 
     public SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
-            Registry registry, NodeGrace grace, RestartGate gate) {
-        this(node, files, nfsd, holdings, records, peers, registry, grace, gate, STATD, InstantSource.system());
+            Registry registry, NodeGrace grace, RestartGate gate, ServerLook look) {
+        this(node, files, nfsd, holdings, records, peers, registry, grace, gate, look, STATD, InstantSource.system());
     }
 
     /**
@@ -67,7 +69,7 @@ public final class SharedRecordsLayer implements UncheckedLayer {
      * @param clock see {@link StatdHosts}
      */
     public SharedRecordsLayer(Node node, DurableFiles files, NfsdFs nfsd, Holdings holdings, RecordsLayer records, PeerList peers,
-            Registry registry, NodeGrace grace, RestartGate gate, List<Path> statd, InstantSource clock) {
+            Registry registry, NodeGrace grace, RestartGate gate, ServerLook look, List<Path> statd, InstantSource clock) {
         this.node = node;
         this.files = files;
         this.nfsd = nfsd;
@@ -79,6 +81,7 @@ public final class SharedRecordsLayer implements UncheckedLayer {
         this.registry = registry;
         this.grace = grace;
         this.gate = gate;
+        this.look = look;
         this.statd = statd;
     }
 
@@ -126,7 +129,8 @@ public final class SharedRecordsLayer implements UncheckedLayer {
      * Nobody is forgotten until recovery has ended, nor while the node is in grace: somebody may have restarted its nfsd, of whom no
      * service is told. Nor when the service stops, whose clients are ended one by one.
      *
-     * @param whole whether hosts are looked at also where nothing seems to have changed
+     * @param whole whether hosts are looked at also where nothing seems to have changed, and nfsd is waited for. A monitor cannot
+     *     wait; the next one does it
      */
     private void gather(RunningService before, boolean whole) throws IOException, InterruptedException {
         // As it is now: a restart may just have been, after which nobody is known any more.
@@ -142,7 +146,8 @@ public final class SharedRecordsLayer implements UncheckedLayer {
         Release.of(devices, List.of(), List.of(), holdings.clients(service)).states()
                 .forEach(held -> clients.add(HexFormat.of().formatHex(held.client().ownerId())));
         // Afterwards: by an nfsd that ended before, and by the grace of the next one, whoever was not found has not gone.
-        if (node.in(service.inside(), nfsd::threads) == 0) {
+        boolean runs = whole ? node.in(service.inside(), nfsd::threads) > 0 : look.runs(service.inside()).orElse(false);
+        if (!runs) {
             return;
         }
         boolean older = !service.recovered() || service.stopping() || grace.inGrace();

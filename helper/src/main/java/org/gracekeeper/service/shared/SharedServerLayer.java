@@ -12,6 +12,8 @@ import org.gracekeeper.node.NodeServer;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.server.LeaseGuard;
+import org.gracekeeper.service.server.ServerLook;
+import org.gracekeeper.service.server.ServerPing;
 import org.gracekeeper.service.stack.Layer;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.Registry;
@@ -36,10 +38,12 @@ public final class SharedServerLayer implements Layer {
     private final NfsServerUnit unit;
     private final SharedOwners owners;
     private final ClusterAttribute attribute;
+    private final ServerLook look;
+    private final ServerPing ping;
 
     public SharedServerLayer(Node node, NfsdFs nfsd, NodeServer server, NodeGrace grace, ServerRestart restart, RestartGate gate,
             SharedRelease release, Registry registry, LeaseGuard leases, ShutdownOrder order, NfsServerUnit unit,
-            SharedOwners owners, ClusterAttribute attribute) {
+            SharedOwners owners, ClusterAttribute attribute, ServerLook look, ServerPing ping) {
         this.node = node;
         this.nfsd = nfsd;
         this.server = server;
@@ -53,6 +57,8 @@ public final class SharedServerLayer implements Layer {
         this.unit = unit;
         this.owners = owners;
         this.attribute = attribute;
+        this.look = look;
+        this.ping = ping;
     }
 
     @Override
@@ -123,12 +129,20 @@ public final class SharedServerLayer implements Layer {
     @Override
     public Optional<String> check(Operation operation) throws IOException, InterruptedException {
         long mark = gate.mark();
-        return server.runs() || gate.disturbed(mark) ? Optional.empty()
+        Optional<Boolean> runs = look.runs(Namespaces.HOST);
+        // Not told, it may be this one that hangs in its stop: it listens to the end, and answers nobody.
+        Optional<String> problem = runs.isEmpty() ? ping.problem(operation) : runs.get() ? Optional.empty()
                 : Optional.of("the node's own nfsd does not run any more: see nfs-server.service");
+        return gate.disturbed(mark) ? Optional.empty() : problem;
     }
 
     @Override
     public Optional<String> remark(Operation operation) {
+        long mark = gate.mark();
+        Optional<String> held = look.remark();
+        if (held.isPresent() && !gate.disturbed(mark)) {
+            return held;
+        }
         try {
             return owners.remark(operation.service());
         } catch (IOException e) {

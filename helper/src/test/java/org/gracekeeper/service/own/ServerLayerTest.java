@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
@@ -27,6 +28,8 @@ import org.gracekeeper.service.recovery.RecordsLayer;
 import org.gracekeeper.service.release.FakeServers;
 import org.gracekeeper.service.server.LeaseGuard;
 import org.gracekeeper.service.server.NodeLockd;
+import org.gracekeeper.service.server.ServerLook;
+import org.gracekeeper.service.server.ServerPing;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.TestService;
 import org.gracekeeper.store.DurableFiles;
@@ -43,6 +46,8 @@ class ServerLayerTest {
     private Path dir;
 
     private final NodeLockd lockd = mock(NodeLockd.class);
+    private final ServerLook look = mock(ServerLook.class);
+    private final ServerPing ping = mock(ServerPing.class);
     private Operation operation;
     private RecordsLayer records;
     private ServerLayer layer;
@@ -53,7 +58,7 @@ class ServerLayerTest {
         Node node = mock(Node.class);
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
-        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class));
+        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class), look, ping);
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>());
         TestService.withClient(operation.state());
         records.up(operation);
@@ -97,6 +102,20 @@ class ServerLayerTest {
         layer.up(operation);
     }
 
+    @Test
+    void itsThreadsAreLookedAtWithoutWaitingForAnotherServer() throws Exception {
+        Optional<String> stopped = Optional.of("nfsd has no threads: somebody stopped it");
+        when(look.runs(operation.instance().inside()))
+                .thenReturn(Optional.of(true)).thenReturn(Optional.of(false)).thenReturn(Optional.empty());
+        when(ping.isGone(operation)).thenReturn(false, true);
+        when(look.remark()).thenReturn(Optional.of("held up"));
+        assertEquals(Optional.empty(), layer.check(operation));
+        assertEquals(stopped, layer.check(operation));
+        assertEquals(Optional.empty(), layer.check(operation), "it listens");
+        assertEquals(stopped, layer.check(operation));
+        assertEquals(Optional.of("held up"), layer.remark(operation));
+    }
+
     private static final String V4 = "0.0.0.0";
     private static final String V6 = "::";
 
@@ -117,7 +136,7 @@ class ServerLayerTest {
             call.<NodeLockd.Start>getArgument(1).run(90);
             return null;
         }).when(lockd).whileSet(any(), any());
-        new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class)).up(operation);
+        new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class), look, ping).up(operation);
         verify(nfsd).setThreads(operation.service().config().threads());
         return listens;
     }
@@ -139,7 +158,7 @@ class ServerLayerTest {
         when(fake.kernel.deviceOf(any())).thenReturn(254L << 8);
         Operation stop = TestService.operation(TestService.exporting(TestService.at(dir),
                 List.of(FakeServers.HERE, FakeServers.THERE), here, link, there, dir.resolve("gone")), new ArrayList<>());
-        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class));
+        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping);
 
         server.unlockFileSystems(stop, true);
         assertEquals(List.of("unlock_filesystem " + here, "unlock_filesystem " + there), fake.writes);
@@ -159,7 +178,7 @@ class ServerLayerTest {
         Operation stop = TestService.operation(
                 TestService.exporting(TestService.at(dir), List.of(FakeServers.HERE), here), new ArrayList<>());
 
-        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class)).unlockFileSystems(stop, true);
+        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping).unlockFileSystems(stop, true);
 
         assertEquals(List.of("unlock_filesystem " + here), fake.writes);
     }

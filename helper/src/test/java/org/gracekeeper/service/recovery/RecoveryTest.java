@@ -41,6 +41,7 @@ import org.gracekeeper.nfsd.LockdFs;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.nfsd.NfsdcldDb;
 import org.gracekeeper.node.Node;
+import org.gracekeeper.service.server.ServerLook;
 import org.gracekeeper.service.stack.TimelineLog;
 import org.gracekeeper.service.state.Claim;
 import org.gracekeeper.service.state.ClaimStore;
@@ -71,6 +72,7 @@ class RecoveryTest {
     private final LockdFs lockd = mock(LockdFs.class);
     private final Holdings holdings = mock(Holdings.class);
     private final TimelineLog timeline = mock(TimelineLog.class);
+    private final ServerLook look = mock(ServerLook.class);
     private RunningService service;
     private StateDirectory state;
     private LedgerStore ledgers;
@@ -105,7 +107,8 @@ class RecoveryTest {
         when(holdings.certainLocks(any())).thenReturn(new Holdings.Locks(List.of(), List.of()));
         when(holdings.clients(any())).thenReturn(List.of(CLIENT));
         recovery = new Recovery(node, nfsd, lockd, new RecordsLayer(new Node(kernel, null), files), holdings, ledgers,
-                mock(ClaimStore.class), timeline);
+                mock(ClaimStore.class), timeline, look);
+        when(look.runs(any())).thenReturn(Optional.of(true));
     }
 
     private void ledger(List<Range> nlm, HeldState... clients) throws Exception {
@@ -290,7 +293,6 @@ class RecoveryTest {
         Nfs4Client idle = new Nfs4Client(9, CLIENT.address(), "confirmed", CLIENT.ownerId(), 0,
                 List.of(), "9", 0, "UP", 0);
         when(holdings.clients(any())).thenReturn(List.of(idle));
-        when(nfsd.threads()).thenReturn(8);
 
         recovery.seeClients(service);
         assertEquals(Set.of("636c69656e742032", OWNER), recorded().complete(), "in grace those of before may still come");
@@ -304,7 +306,6 @@ class RecoveryTest {
     @Test
     void whoCameBackInTheLastMomentIsRecorded() throws Exception {
         when(holdings.clients(any())).thenReturn(List.of());
-        when(nfsd.threads()).thenReturn(8);
         graceEnds();
         assertTrue(recovery.step(service).isEmpty());
 
@@ -325,9 +326,9 @@ class RecoveryTest {
         new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId()));
         when(holdings.clients(any())).thenReturn(List.of());
         graceEnds();
-        when(nfsd.threads()).thenReturn(8).thenAnswer(call -> {
+        when(look.runs(any())).thenReturn(Optional.of(true)).thenAnswer(call -> {
             Thread.sleep(60_000);
-            return 8;
+            return Optional.empty();
         });
 
         assertThrows(IOException.class, () -> recovery.seeClients(service));
@@ -362,7 +363,10 @@ class RecoveryTest {
         new NfsdcldDb(state.clientDatabase()).record(List.of(CLIENT.ownerId()));
         when(holdings.clients(any())).thenReturn(List.of());
         graceEnds();
-        assertThrows(IOException.class, () -> recovery.seeClients(service));
+        for (Optional<Boolean> told : List.of(Optional.of(false), Optional.<Boolean>empty())) {
+            when(look.runs(any())).thenReturn(told);
+            assertThrows(IOException.class, () -> recovery.seeClients(service));
+        }
         assertEquals(Set.of(OWNER), recorded().complete());
     }
 

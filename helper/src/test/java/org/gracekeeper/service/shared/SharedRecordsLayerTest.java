@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.when;
 
@@ -23,6 +24,7 @@ import org.gracekeeper.nfsd.NsmRecords;
 import org.gracekeeper.service.network.PeerList;
 import org.gracekeeper.service.recovery.RecordsLayer;
 import org.gracekeeper.service.release.FakeServers;
+import org.gracekeeper.service.server.ServerLook;
 import org.gracekeeper.service.state.RunningService;
 import org.gracekeeper.service.state.TestService;
 import org.gracekeeper.store.DurableFiles;
@@ -48,12 +50,14 @@ class SharedRecordsLayerTest {
     private Path nsm;
     private SharedRecordsLayer layer;
     private final NodeGrace grace = mock(NodeGrace.class);
+    private final ServerLook look = mock(ServerLook.class);
     private final List<String> logged = new ArrayList<>();
 
     @BeforeEach
     void aStatd() throws Exception {
         fake = new FakeServers(dir);
         fake.threads(8);
+        when(look.runs(any())).thenAnswer(call -> Optional.of(fake.nfsd.threads() > 0));
         when(fake.node.bootId()).thenReturn("5f0c9a3e-0001");
         when(fake.holdings.clients(any())).thenReturn(List.of());
         sm = Files.createDirectories(dir.resolve("statd/sm"));
@@ -61,7 +65,7 @@ class SharedRecordsLayerTest {
         serves(false);
         nsm = Files.createDirectories(service.state().nsm());
         layer = new SharedRecordsLayer(fake.node, files, fake.nfsd, fake.holdings, mock(RecordsLayer.class), new PeerList(files),
-                fake.registry, grace, new RestartGate(), List.of(dir.resolve("none"), sm.getParent()), () -> now);
+                fake.registry, grace, new RestartGate(), look, List.of(dir.resolve("none"), sm.getParent()), () -> now);
     }
 
     private void serves(boolean recovered) throws Exception {
@@ -184,6 +188,21 @@ class SharedRecordsLayerTest {
     private void monitored() throws Exception {
         layer.tend(TestService.operation(service, logged));
         assertEquals(List.of(), logged);
+    }
+
+    /** The next monitor sees to what this one could not: it must not wait for another server of the node. */
+    @Test
+    void aMonitorForgetsNobodyWhereNfsdDoesNotTell() throws Exception {
+        serves(true);
+        when(fake.holdings.clients(any())).thenReturn(List.of(client("a")));
+        monitored();
+        when(fake.holdings.clients(any())).thenReturn(List.of());
+        doReturn(Optional.empty()).when(look).runs(any());
+        monitored();
+        assertEquals(List.of("61"), SharedRecordsLayer.clients(service.state()));
+        doReturn(Optional.of(true)).when(look).runs(any());
+        monitored();
+        assertEquals(List.of(), SharedRecordsLayer.clients(service.state()));
     }
 
     /** Whether the next monitor reads what is kept: it puts right what was written into it, of which the directory shows nothing. */

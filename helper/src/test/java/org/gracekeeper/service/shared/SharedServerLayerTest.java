@@ -28,6 +28,8 @@ import org.gracekeeper.node.Node;
 import org.gracekeeper.node.NodeServer;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.server.LeaseGuard;
+import org.gracekeeper.service.server.ServerLook;
+import org.gracekeeper.service.server.ServerPing;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.Registry;
 import org.gracekeeper.service.state.RunningService;
@@ -50,6 +52,8 @@ class SharedServerLayerTest {
     private final Registry registry = mock(Registry.class);
     private final RestartGate gate = new RestartGate();
     private final ClusterAttribute attribute = mock(ClusterAttribute.class);
+    private final ServerLook look = mock(ServerLook.class);
+    private final ServerPing ping = mock(ServerPing.class);
     private SharedServerLayer layer;
 
     @BeforeEach
@@ -60,7 +64,7 @@ class SharedServerLayerTest {
         when(nfsd.leaseTime()).thenReturn(90);
         when(unit.argumentsOfItsOwn(any(), any())).thenReturn(Optional.empty());
         layer = new SharedServerLayer(node, nfsd, server, grace, restart, gate, mock(SharedRelease.class), registry, leases,
-                order, unit, owners, attribute);
+                order, unit, owners, attribute, look, ping);
     }
 
     private Operation operation(String grace) throws Exception {
@@ -126,6 +130,34 @@ class SharedServerLayerTest {
         assertEquals(Optional.of("c7"), layer.remark(operation("restart")));
         assertEquals(Optional.empty(), layer.remark(operation("restart")), "it serves all the same");
         assertEquals(List.of("whether hosts have come from several nodes cannot be told: no storage"), said);
+    }
+
+    /** Where it does not tell its threads, it may be the one that hangs in its stop. */
+    @Test
+    void itHasThreadsOrAnswers() throws Exception {
+        when(look.runs(any()))
+                .thenReturn(Optional.of(true)).thenReturn(Optional.of(false)).thenReturn(Optional.empty());
+        when(ping.problem(any())).thenReturn(Optional.empty()).thenReturn(Optional.of("silent"));
+        assertEquals(Optional.empty(), layer.check(operation("none")));
+        assertTrue(layer.check(operation("none")).orElseThrow().startsWith("the node's own nfsd does not run any more"));
+        assertEquals(Optional.empty(), layer.check(operation("none")));
+        assertEquals(Optional.of("silent"), layer.check(operation("none")));
+    }
+
+    @Test
+    void aRestartOfItsOwnIsNoProblem() throws Exception {
+        when(look.runs(any())).thenAnswer(call -> {
+            gate.restart(() -> { });
+            return Optional.of(false);
+        });
+        assertEquals(Optional.empty(), layer.check(operation("none")));
+    }
+
+    @Test
+    void aServerThatCannotBeAskedIsItsRemark() throws Exception {
+        when(look.remark()).thenReturn(Optional.of("held up"));
+        assertEquals(Optional.of("held up"), layer.remark(operation("restart")));
+        verify(owners, never()).remark(any());
     }
 
     @Test
