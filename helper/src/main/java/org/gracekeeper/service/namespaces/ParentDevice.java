@@ -123,17 +123,19 @@ public final class ParentDevice {
         return Optional.empty();
     }
 
-    private static String byNetwork(ServiceConfig config, List<IpLink.Address> own) throws OcfException {
+    /** Of several the one with the smallest network, as a route would be chosen. */
+    static String byNetwork(ServiceConfig config, List<IpLink.Address> own) throws OcfException {
         InetPrefix wanted = config.addresses().get(0);
-        for (IpLink.Address address : own) {
-            InetAddress literal = literal(address.address());
-            if (literal != null && address.prefix() > 0 && new InetPrefix(literal, address.prefix())
-                    .contains(wanted.address()) && !literal.isLoopbackAddress()) {
-                return address.device();
-            }
-        }
-        throw new OcfException(OcfCode.ARGS, "parameter ip: no device of this node has an address in the network of "
-                + wanted + ": name the device with parameter nic");
+        return own.stream().filter(address -> isInNetwork(wanted, address))
+                .reduce((best, other) -> other.prefix() > best.prefix() ? other : best).map(IpLink.Address::device)
+                .orElseThrow(() -> new OcfException(OcfCode.ARGS, "parameter ip: no device of this node has an address in the"
+                        + " network of " + wanted + ": name the device with parameter nic"));
+    }
+
+    private static boolean isInNetwork(InetPrefix wanted, IpLink.Address address) {
+        InetAddress literal = literal(address.address());
+        return literal != null && address.prefix() > 0 && !literal.isLoopbackAddress()
+                && new InetPrefix(literal, address.prefix()).contains(wanted.address());
     }
 
     private static void refuseOwnAddress(ServiceConfig config, List<IpLink.Address> own, Set<InetAddress> held)

@@ -32,7 +32,7 @@ public final class ServiceNamespaces {
 
     public void make(Instance instance, Deadline deadline) throws IOException, InterruptedException {
         node.in(Namespaces.HOST, () -> {
-            preparePins();
+            preparePins(Instance.PINS);
             node.run(deadline, "ip", "netns", "add", instance.netns());
             if (!Files.exists(instance.mountPin())) {
                 Files.createFile(instance.mountPin());
@@ -80,12 +80,15 @@ public final class ServiceNamespaces {
         return Files.exists(pin) && node.kernel().statfs(pin).type() == StatFs.NSFS_MAGIC;
     }
 
-    /** A mount namespace can only be pinned on a private mount (fs/namespace.c, attach_recursive_mnt: EINVAL). */
-    private void preparePins() throws IOException {
-        Files.createDirectories(Instance.PINS);
-        if (!Mounts.text(node.kernel(), Mounts.OWN_MOUNTINFO).contains(" " + Instance.PINS + " ")) {
-            node.kernel().mount(Instance.PINS.toString(), Instance.PINS, null, MS_BIND, null);
-            node.kernel().mount(null, Instance.PINS, null, MS_PRIVATE, null);
+    /**
+     * A mount namespace can only be pinned on a private mount (fs/namespace.c, attach_recursive_mnt: EINVAL). One start at a time:
+     * a second mount would hide what has been pinned on the first, and neither a start nor a stop could go on from there.
+     */
+    synchronized void preparePins(Path pins) throws IOException {
+        Files.createDirectories(pins);
+        if (!Mounts.text(node.kernel(), Mounts.OWN_MOUNTINFO).contains(" " + pins + " ")) {
+            node.kernel().mount(pins.toString(), pins, null, MS_BIND, null);
+            node.kernel().mount(null, pins, null, MS_PRIVATE, null);
         }
     }
 

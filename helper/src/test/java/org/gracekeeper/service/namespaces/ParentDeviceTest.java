@@ -3,6 +3,7 @@
 package org.gracekeeper.service.namespaces;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -18,6 +19,7 @@ import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.IpLink;
 import org.gracekeeper.net.Route;
 import org.gracekeeper.net.Rule;
+import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.state.RunningService;
 import org.gracekeeper.service.state.TestService;
 import org.junit.jupiter.api.Test;
@@ -47,6 +49,24 @@ class ParentDeviceTest {
                 link("br0", "bridge", "", "", "BROADCAST", "UP")).contains("bridge br0"));
         assertTrue(problem(link("eth1", "", "bond0", "", "BROADCAST", "UP"), LinkType.MACVLAN,
                 link("bond0", "bond", "", "", "BROADCAST", "UP")).contains("bond bond0"));
+    }
+
+    private static IpLink.Address address(String device, String address, int prefix) {
+        return new IpLink.Address(device, address, prefix, false, false);
+    }
+
+    @Test
+    void theSmallestNetworkHasTheService() throws Exception {
+        ServiceConfig config = TestService.at(Path.of("/srv/a/state"), "ip", "10.1.2.50/24").config();
+        IpLink.Address wide = address("eth0", "10.0.0.7", 8);
+        IpLink.Address narrow = address("eth1", "10.1.2.7", 24);
+        IpLink.Address other = address("eth2", "10.1.3.7", 24);
+        IpLink.Address same = address("eth3", "10.1.2.8", 24);
+        assertEquals("eth1", ParentDevice.byNetwork(config, List.of(wide, narrow, other)));
+        assertEquals("eth1", ParentDevice.byNetwork(config, List.of(narrow, same, wide)));
+        assertEquals("eth0", ParentDevice.byNetwork(config, List.of(other, wide)));
+        OcfException e = assertThrows(OcfException.class, () -> ParentDevice.byNetwork(config, List.of(other)));
+        assertTrue(e.getMessage().contains("name the device with parameter nic"), e.getMessage());
     }
 
     @Test

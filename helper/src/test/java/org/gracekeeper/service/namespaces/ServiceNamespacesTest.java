@@ -6,15 +6,23 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
 import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.gracekeeper.node.Node;
 import org.gracekeeper.service.state.Instance;
 import org.gracekeeper.sys.Errno;
@@ -70,5 +78,32 @@ class ServiceNamespacesTest {
         doThrow(KernelException.of("umount2", "x", Errno.EBUSY)).when(kernel).umount(pin, 0);
         assertEquals(Errno.EBUSY, assertThrows(KernelException.class, () -> namespaces.remove(instance)).errno());
         assertEquals(true, Files.exists(pin) && Files.exists(netns));
+    }
+
+    @Test
+    void thePinsAreMountedOnce() throws Exception {
+        Path pins = dir.resolve("ns");
+        StringBuffer mountinfo = new StringBuffer("22 1 0:20 / / rw - ext4 /dev/vda rw\n");
+        when(kernel.read(any(), anyInt())).thenAnswer(call -> {
+            byte[] before = mountinfo.toString().getBytes(StandardCharsets.US_ASCII);
+            Thread.sleep(50); // for others to see the same
+            return before;
+        });
+        doAnswer(call -> mountinfo.append("31 22 0:20 / ").append(pins).append(" rw - ext4 /dev/vda rw\n"))
+                .when(kernel).mount(pins.toString(), pins, null, MountCalls.MS_BIND, null);
+        ExecutorService starts = Executors.newFixedThreadPool(4);
+        List<Future<?>> all = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            all.add(starts.submit(() -> {
+                namespaces.preparePins(pins);
+                return null;
+            }));
+        }
+        for (Future<?> each : all) {
+            each.get();
+        }
+        starts.shutdown();
+        verify(kernel, times(1)).mount(pins.toString(), pins, null, MountCalls.MS_BIND, null);
+        verify(kernel, times(1)).mount(null, pins, null, MountCalls.MS_PRIVATE, null);
     }
 }
