@@ -197,7 +197,7 @@ public final class Services {
         OwnMounts mounts = new OwnMounts(kernel, Path.of("/proc/1/net/nfsfs/volumes"), Mounts.MOUNTINFO);
         ExportCaches caches = new ExportCaches(kernel, ExportCaches.PROC_NET_RPC);
         ExportsLayer exports = new ExportsLayer(node, caches);
-        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases, look, ping);
+        ServerLayer server = new ServerLayer(node, nfsd, nodeLockd, leases, look, ping, recovery);
         Notifications notifications = new Notifications(Instance.SERVICES, files, kernel);
         Announcer announcer = new Announcer(kernel);
         Announcements announcements = new Announcements(node, announcer);

@@ -63,13 +63,13 @@ public final class OpenLayer implements Layer {
     public void up(Operation operation) throws IOException, OcfException, InterruptedException {
         guard.require(operation);
         firewall.require(operation);
-        records.opens(operation.state());
-        registry.update(operation.instance().name(), RunningService::withOpened);
         try {
+            records.opens(operation.state());
+            registry.update(operation.instance().name(), RunningService::withOpened);
             // After all that may take long: storage may have stalled just now.
             recovery.requireTime(operation.service());
-        } catch (OcfException | IOException e) {
-            staysClosed(operation);
+        } catch (OcfException | IOException | RuntimeException e) {
+            undo(operation, e);
             throw e;
         }
         link.open(operation);
@@ -97,9 +97,26 @@ public final class OpenLayer implements Layer {
         }
     }
 
+    /** Also for a stop that has interrupted the start: without the list of before the next one would refuse all its clients. */
+    private void undo(Operation operation, Exception cause) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            staysClosed(operation);
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
     private void staysClosed(Operation operation) throws IOException {
-        registry.update(operation.instance().name(), RunningService::withClosed);
-        records.staysClosed(operation.state());
+        try {
+            registry.update(operation.instance().name(), RunningService::withClosed);
+        } finally {
+            records.staysClosed(operation.state());
+        }
     }
 
     @Override

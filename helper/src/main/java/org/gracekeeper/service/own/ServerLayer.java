@@ -7,6 +7,7 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.gracekeeper.model.InetPrefix;
 import org.gracekeeper.model.ServiceConfig;
 import org.gracekeeper.net.RpcClient;
@@ -18,6 +19,7 @@ import org.gracekeeper.node.Node;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.recovery.RecordsLayer;
+import org.gracekeeper.service.recovery.Recovery;
 import org.gracekeeper.service.server.LeaseGuard;
 import org.gracekeeper.service.server.NodeLockd;
 import org.gracekeeper.service.server.ServerLook;
@@ -41,12 +43,15 @@ public final class ServerLayer implements Layer {
     private final LeaseGuard leases;
     private final ServerLook look;
     private final ServerPing ping;
+    private final Recovery recovery;
 
-    public ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases, ServerLook look, ServerPing ping) {
+    public ServerLayer(Node node, NfsdFs nfsd, NodeLockd nodeLockd, LeaseGuard leases, ServerLook look, ServerPing ping,
+            Recovery recovery) {
         this.node = node;
         this.nfsd = nfsd;
         this.look = look;
         this.ping = ping;
+        this.recovery = recovery;
         this.nodeLockd = nodeLockd;
         this.leases = leases;
     }
@@ -65,16 +70,20 @@ public final class ServerLayer implements Layer {
             operation.warn("delegations=yes: locks that a client holds under a delegation are lost at the next move on"
                     + " kernel " + node.kernelRelease());
         }
+        AtomicReference<Double> begun = new AtomicReference<>(node.bootSeconds());
         // lockd reads its grace time and ports, which are the whole node's, when the first thread starts.
         nodeLockd.whileSet(operation.service(), graceTime -> node.in(instance.inside(), config.scope(), () -> {
             nfsd.setVersions(config.versions());
             nfsd.setLeaseTime(config.leaseTime());
             nfsd.setGraceTime(graceTime); // before the first listener, with which it would be refused
             listen();
+            begun.set(node.bootSeconds());
             nfsd.setThreads(config.threads());
             return null;
         }));
         verify(operation);
+        // lockd's grace goes on while nfsd waits for nfsdcld, and that for its disk (fs/nfsd/nfssvc.c, nfsd_startup_net).
+        recovery.requireTime(operation.service().started(begun.get()));
     }
 
     @Override

@@ -161,9 +161,11 @@ public final class RecordsLayer implements UncheckedLayer {
         rename(state.clientDatabaseBefore(), put(state));
     }
 
-    /** They are not, after all. */
+    /** They are not, after all, or {@link #opens} failed, perhaps before it had done anything. */
     public void staysClosed(StateDirectory state) throws IOException {
-        rename(put(state), state.clientDatabaseBefore());
+        if (!Files.exists(state.clientDatabaseBefore())) { // else what was put away is of an earlier start
+            rename(put(state), state.clientDatabaseBefore());
+        }
     }
 
     private static Path put(StateDirectory state) {

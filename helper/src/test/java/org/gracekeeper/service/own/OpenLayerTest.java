@@ -2,10 +2,12 @@
 // Copyright The Gracekeeper authors
 package org.gracekeeper.service.own;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doNothing;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.inOrder;
@@ -19,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.gracekeeper.node.Node;
 import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
@@ -141,6 +144,39 @@ class OpenLayerTest {
         verify(notifications, never()).letGo(any());
         verify(records).staysClosed(operation.state());
         assertFalse(opened());
+    }
+
+    /** The list of clients of before must be there for the next start, whatever became of this one. */
+    @Test
+    void aStartThatIsInterruptedWhileTheDiskStallsIsUndone() throws Exception {
+        IOException failure = new IOException("interrupted");
+        doAnswer(call -> {
+            Thread.currentThread().interrupt();
+            throw failure;
+        }).when(records).opens(operation.state());
+        AtomicBoolean status = new AtomicBoolean(true);
+        doAnswer(call -> {
+            status.set(Thread.currentThread().isInterrupted());
+            return null;
+        }).when(records).staysClosed(operation.state());
+
+        assertEquals(failure, assertThrows(IOException.class, () -> layer.up(operation)));
+
+        assertTrue(Thread.interrupted(), "for who waits next");
+        assertFalse(status.get(), "what undoes it is not interrupted");
+        assertFalse(opened());
+        verify(link, never()).open(any());
+    }
+
+    @Test
+    void theListIsPutBackAlsoWhereTheServiceIsNoLongerRecorded() throws Exception {
+        doThrow(tooLate).when(recovery).requireTime(operation.service());
+        doAnswer(call -> {
+            registry.remove(operation.instance().name());
+            return null;
+        }).when(records).opens(operation.state());
+        assertThrows(IOException.class, () -> layer.up(operation));
+        verify(records).staysClosed(operation.state());
     }
 
     @Test

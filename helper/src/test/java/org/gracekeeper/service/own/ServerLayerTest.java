@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
@@ -20,11 +21,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import org.gracekeeper.net.RpcClient;
 import org.gracekeeper.nfsd.NfsdFs;
 import org.gracekeeper.node.Node;
+import org.gracekeeper.protocol.OcfCode;
 import org.gracekeeper.protocol.OcfException;
 import org.gracekeeper.service.recovery.RecordsLayer;
+import org.gracekeeper.service.recovery.Recovery;
 import org.gracekeeper.service.release.FakeServers;
 import org.gracekeeper.service.server.LeaseGuard;
 import org.gracekeeper.service.server.NodeLockd;
@@ -48,6 +52,7 @@ class ServerLayerTest {
     private final NodeLockd lockd = mock(NodeLockd.class);
     private final ServerLook look = mock(ServerLook.class);
     private final ServerPing ping = mock(ServerPing.class);
+    private final Recovery recovery = mock(Recovery.class);
     private Operation operation;
     private RecordsLayer records;
     private ServerLayer layer;
@@ -58,7 +63,7 @@ class ServerLayerTest {
         Node node = mock(Node.class);
         when(node.in(any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(1).call());
         records = new RecordsLayer(new Node(kernel, null), new DurableFiles(kernel));
-        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class), look, ping);
+        layer = new ServerLayer(node, mock(NfsdFs.class), lockd, mock(LeaseGuard.class), look, ping, recovery);
         operation = TestService.operation(TestService.at(dir, "versions", "4.1 4.2"), new ArrayList<>());
         TestService.withClient(operation.state());
         records.up(operation);
@@ -116,6 +121,32 @@ class ServerLayerTest {
         assertEquals(Optional.of("held up"), layer.remark(operation));
     }
 
+    /** lockd's goes on while nfsdcld waits for its disk. */
+    @Test
+    void graceCountsFromBeforeTheFirstThread() throws Exception {
+        Node node = mock(Node.class);
+        NfsdFs nfsd = mock(NfsdFs.class);
+        AtomicReference<Double> clock = new AtomicReference<>(50.0);
+        when(node.kernel()).thenReturn(mock(Kernel.class));
+        when(node.bootSeconds()).thenAnswer(call -> clock.get());
+        when(node.in(any(), any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(2).call());
+        when(node.in(any(), any())).thenReturn(true); // no grace: nfsdcld is not asked for
+        doAnswer(call -> {
+            clock.set(60.0); // another service's start had its turn
+            call.<NodeLockd.Start>getArgument(1).run(90);
+            return null;
+        }).when(lockd).whileSet(any(), any());
+        doAnswer(call -> {
+            clock.set(140.0);
+            return null;
+        }).when(nfsd).setThreads(anyInt());
+        OcfException tooLate = new OcfException(OcfCode.GENERIC, "too late");
+        doThrow(tooLate).when(recovery).requireTime(operation.service().started(60.0));
+
+        assertEquals(tooLate, assertThrows(OcfException.class,
+                () -> new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class), look, ping, recovery).up(operation)));
+    }
+
     private static final String V4 = "0.0.0.0";
     private static final String V6 = "::";
 
@@ -136,7 +167,7 @@ class ServerLayerTest {
             call.<NodeLockd.Start>getArgument(1).run(90);
             return null;
         }).when(lockd).whileSet(any(), any());
-        new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class), look, ping).up(operation);
+        new ServerLayer(node, nfsd, lockd, mock(LeaseGuard.class), look, ping, recovery).up(operation);
         verify(nfsd).setThreads(operation.service().config().threads());
         return listens;
     }
@@ -158,7 +189,7 @@ class ServerLayerTest {
         when(fake.kernel.deviceOf(any())).thenReturn(254L << 8);
         Operation stop = TestService.operation(TestService.exporting(TestService.at(dir),
                 List.of(FakeServers.HERE, FakeServers.THERE), here, link, there, dir.resolve("gone")), new ArrayList<>());
-        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping);
+        ServerLayer server = new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping, recovery);
 
         server.unlockFileSystems(stop, true);
         assertEquals(List.of("unlock_filesystem " + here, "unlock_filesystem " + there), fake.writes);
@@ -178,7 +209,7 @@ class ServerLayerTest {
         Operation stop = TestService.operation(
                 TestService.exporting(TestService.at(dir), List.of(FakeServers.HERE), here), new ArrayList<>());
 
-        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping).unlockFileSystems(stop, true);
+        new ServerLayer(fake.node, fake.nfsd, lockd, mock(LeaseGuard.class), look, ping, recovery).unlockFileSystems(stop, true);
 
         assertEquals(List.of("unlock_filesystem " + here), fake.writes);
     }

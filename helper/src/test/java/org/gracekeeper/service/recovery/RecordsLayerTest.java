@@ -150,6 +150,19 @@ class RecordsLayerTest {
     }
 
     @Test
+    void whereTheOpeningFailedBeforeItHadDoneAnythingTheListStays() throws Exception {
+        layer.up(operation);
+        layer.opens(state);
+        layer.up(operation);
+        byte[] list = Files.readAllBytes(state.clientDatabaseBefore());
+        Files.writeString(state.clientDatabaseBefore().resolveSibling("before-last.sqlite"), "of an earlier start");
+
+        layer.staysClosed(state);
+
+        assertArrayEquals(list, Files.readAllBytes(state.clientDatabaseBefore()));
+    }
+
+    @Test
     void onceOpenedItTellsWhoMayReclaim() throws Exception {
         layer.up(operation);
         layer.opens(state);
