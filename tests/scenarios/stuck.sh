@@ -14,9 +14,9 @@ LAST=75         # seconds; a monitor may take 60
 # degraded NODE: the service's monitor says so and why.
 degraded() {
 	local said
-	said=$(on "$1" crm_resource -r "$SVC" --force-check 2>&1)
+	said=$(monitored "$1")
 	printf '%s\n' "$said"
-	[ "$(verdict "$1")" = 190 ] && grep -q 'an NFS server of this node has been starting or stopping' <<<"$said"
+	[ "$(returned <<<"$said")" = 190 ] && grep -q 'an NFS server of this node has been starting or stopping' <<<"$said"
 }
 
 # hangs: an nfsd thread, on a frozen file system (fs/super.c, sb_start_write).

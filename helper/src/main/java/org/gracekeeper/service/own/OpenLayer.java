@@ -19,6 +19,7 @@ import org.gracekeeper.service.stack.Layer;
 import org.gracekeeper.service.stack.Operation;
 import org.gracekeeper.service.state.Registry;
 import org.gracekeeper.service.state.RunningService;
+import org.gracekeeper.task.Undisturbed;
 import org.gracekeeper.timeline.Event;
 
 /**
@@ -99,15 +100,10 @@ public final class OpenLayer implements Layer {
 
     /** Also for a stop that has interrupted the start: without the list of before the next one would refuse all its clients. */
     private void undo(Operation operation, Exception cause) {
-        boolean interrupted = Thread.interrupted();
         try {
-            staysClosed(operation);
+            Undisturbed.run(() -> staysClosed(operation));
         } catch (IOException e) {
             cause.addSuppressed(e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

@@ -56,6 +56,7 @@ public final class ServerLook {
                 + " (journalctl -k)");
     }
 
+    /** Not by {@code Bounded}, which would interrupt the look: it would be done then, and its thread still wait in the kernel. */
     private Optional<Boolean> ask(NamespaceSet inside) throws IOException, InterruptedException {
         FutureTask<Boolean> look = new FutureTask<>(() -> node.in(inside, nfsd::runs));
         Thread thread = new Thread(look, "look at nfsd");

@@ -18,6 +18,7 @@ import org.gracekeeper.service.state.Registry;
 import org.gracekeeper.service.state.RunningService;
 import org.gracekeeper.service.state.TimelineStore;
 import org.gracekeeper.task.Bounded;
+import org.gracekeeper.task.Undisturbed;
 import org.gracekeeper.timeline.Event;
 import org.gracekeeper.timeline.Event.Kind;
 import org.gracekeeper.timeline.Phase;
@@ -189,16 +190,11 @@ public final class TimelineLog {
     }
 
     private static void attempt(ServiceName service, Writing writing) {
-        // A start that is interrupted for a stop is recorded too; the interrupt is for what comes after.
-        boolean interrupted = Thread.interrupted();
         try {
-            writing.of(service);
+            // A start that is interrupted for a stop is recorded too.
+            Undisturbed.run(() -> writing.of(service));
         } catch (IOException | RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "service {0}: timeline: {1}", service, e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

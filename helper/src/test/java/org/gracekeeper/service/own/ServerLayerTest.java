@@ -121,16 +121,21 @@ class ServerLayerTest {
         assertEquals(Optional.of("held up"), layer.remark(operation));
     }
 
+    /** So nfsdcld is not asked for. */
+    private static void noGraceOn(Kernel kernel, Node node) throws Exception {
+        when(node.kernel()).thenReturn(kernel);
+        when(node.in(any(), any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(2).call());
+        when(node.in(any(), any())).thenReturn(true);
+    }
+
     /** lockd's goes on while nfsdcld waits for its disk. */
     @Test
     void graceCountsFromBeforeTheFirstThread() throws Exception {
         Node node = mock(Node.class);
         NfsdFs nfsd = mock(NfsdFs.class);
         AtomicReference<Double> clock = new AtomicReference<>(50.0);
-        when(node.kernel()).thenReturn(mock(Kernel.class));
+        noGraceOn(mock(Kernel.class), node);
         when(node.bootSeconds()).thenAnswer(call -> clock.get());
-        when(node.in(any(), any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(2).call());
-        when(node.in(any(), any())).thenReturn(true); // no grace: nfsdcld is not asked for
         doAnswer(call -> {
             clock.set(60.0); // another service's start had its turn
             call.<NodeLockd.Start>getArgument(1).run(90);
@@ -156,9 +161,7 @@ class ServerLayerTest {
         Kernel kernel = mock(Kernel.class);
         Node node = mock(Node.class);
         NfsdFs nfsd = mock(NfsdFs.class);
-        when(node.kernel()).thenReturn(kernel);
-        when(node.in(any(), any(), any())).thenAnswer(call -> call.<Callable<?>>getArgument(2).call());
-        when(node.in(any(), any())).thenReturn(true); // no grace: nfsdcld is not asked for
+        noGraceOn(kernel, node);
         when(kernel.listenTcp(InetAddress.getByName(V4), RpcClient.NFS_PORT)).thenReturn(4);
         when(kernel.listenTcp(InetAddress.getByName(V6), RpcClient.NFS_PORT)).thenReturn(6);
         when(kernel.listenTcp(InetAddress.getByName(any), RpcClient.NFS_PORT)).thenThrow(KernelException.of("socket", any, errno));
