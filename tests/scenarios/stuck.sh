@@ -14,7 +14,7 @@ LAST=75         # seconds; a monitor may take 60
 # degraded NODE: the service's monitor says so and why.
 degraded() {
 	local said
-	said=$(monitored "$1")
+	said=$(force_check "$1")
 	printf '%s\n' "$said"
 	[ "$(returned <<<"$said")" = 190 ] && grep -q 'an NFS server of this node has been starting or stopping' <<<"$said"
 }

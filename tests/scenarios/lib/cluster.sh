@@ -180,8 +180,8 @@ complaints() {
 failed_actions() { cluster crm_mon -1 --include=none,failures,failcounts; }
 
 # verdict NODE: the monitor's, as Pacemaker would get it: 0 runs, 7 does not, 190 runs but is degraded.
-verdict() { monitored "$1" | returned; }
-monitored() { on "$1" crm_resource -r "$SVC" --force-check 2>&1; } # NODE: all that it says
+verdict() { force_check "$1" | returned; }
+force_check() { on "$1" crm_resource -r "$SVC" --force-check 2>&1; } # NODE: all that it says
 returned() { sed -n 's/.*returned \([0-9]*\).*/\1/p' | head -n 1; } # the verdict in that
 
 # remove NAME: stop the group and delete it, with whatever constraints are left. A refresh makes Pacemaker forget all other
